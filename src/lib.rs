@@ -1,0 +1,31 @@
+//! Many workers on one machine — AI coding agents, scripts, cron jobs, bots — talk, are supervised and are
+//! remembered through plain files, without a server.
+//!
+//! # Rooms
+//!
+//! Arrows point down only; `scripts/layers` fails the build where one does not.
+//!
+//! ```text
+//! bin/*     ─► cli + desk (to change state) + the room it reads
+//! desk      permit → do → log → follow-ups: the only room that knows several others
+//! mailbox   agents                                   (never one another)
+//! store     journal, lock, pages, replace, watch
+//! root  names  time                                  (cli stands beside them, over these three alone)
+//! ```
+//!
+//! # Glossary
+//!
+//! *message* — one piece of mail, named `AGENT/SEQ` or by its ULID. *inbox* — the pending messages of one
+//! agent. *journal* — the append-only truth of a mailbox. *face* — `inbox.json`, rendered from the journal.
+//! *stamp* — what we remember of the faces that we rendered. *window* — the part of the inbox that the face
+//! shows. *lease* — the right to work on a message for a while. *pending* — neither acknowledged, discarded,
+//! expired nor dead. *adopted* — a message that a person or a foreign script wrote into the face.
+
+pub mod agents;
+pub mod cli;
+pub mod desk;
+pub mod mailbox;
+pub mod names;
+pub mod root;
+pub mod store;
+pub mod time;

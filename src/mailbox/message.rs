@@ -1,0 +1,148 @@
+//! A message as readers see it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::names::{AgentId, MessageId, Mode};
+use crate::time::Timestamp;
+
+/// Where a message stands. "Sent" never means "read".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Queued,
+    Announced,
+    Read,
+    Acked,
+    Discarded,
+    Expired,
+    Dead,
+}
+
+impl Status {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Announced => "announced",
+            Self::Read => "read",
+            Self::Acked => "acked",
+            Self::Discarded => "discarded",
+            Self::Expired => "expired",
+            Self::Dead => "dead",
+        }
+    }
+
+    pub const fn is_pending(self) -> bool {
+        match self {
+            Self::Queued | Self::Announced | Self::Read => true,
+            Self::Acked | Self::Discarded | Self::Expired | Self::Dead => false,
+        }
+    }
+}
+
+/// Field order is the order in every document that we write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub seq: u64,
+    pub id: MessageId,
+    pub from: AgentId,
+    pub to: AgentId,
+    pub mode: Mode,
+    pub content: String,
+    pub timestamp: Timestamp,
+    pub status: Status,
+    pub reply_to: Option<MessageId>,
+    pub thread: Option<MessageId>,
+    pub not_before: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// How often it was leased.
+    pub attempts: u32,
+    pub metadata: Map<String, Value>,
+    /// What a newer version or a foreign script wrote beside the known fields.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// The one place where a message lies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    pub mailbox: AgentId,
+    pub seq: u64,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.mailbox, self.seq)
+    }
+}
+
+/// An accepted message. What was accepted is durable.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub at: Address,
+    pub id: MessageId,
+    /// Given, or the id: with it a retry never delivers twice.
+    pub key: String,
+    /// The key was known: this is the message of the first time.
+    pub repeated: bool,
+    /// How many messages now wait in that mailbox.
+    pub pending: u64,
+    /// What went wrong beside the message itself: it was accepted all the same.
+    pub warnings: Vec<String>,
+}
+
+/// A message under a lease.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub message: Message,
+    /// `id:n`, proves that an ack belongs to this lease and not to an earlier one.
+    pub token: String,
+    pub lapses_at: Timestamp,
+}
+
+/// One thing that happened to a message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    pub at: Timestamp,
+    /// `queued`, `announced`, `read`, `leased`, `nacked`, `acked`, `replied`, `edited`, `discarded`, `expired`,
+    /// `dead`, `noticed`.
+    pub what: &'static str,
+    pub by: Option<String>,
+    pub detail: Option<String>,
+}
+
+/// Who has seen a message, and when.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct History {
+    pub message: Message,
+    pub lease: Option<Lease>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Lease {
+    pub owner: AgentId,
+    pub incarnation: Option<String>,
+    pub token: String,
+    pub lapses_at: Timestamp,
+}
+
+/// How many wait, for a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    pub pending: u64,
+    pub urgent: u64,
+    pub leased: u64,
+}
+
+/// Something that `doctor` found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// A stable word: `journal-bad-record`, `face-invalid`, `left-over`, …
+    pub what: &'static str,
+    pub path: std::path::PathBuf,
+    pub detail: String,
+    /// `--fix` can mend it, or has.
+    pub fixable: bool,
+    pub fixed: bool,
+}

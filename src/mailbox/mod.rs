@@ -1,0 +1,5 @@
+//! (being built)
+
+mod message;
+
+pub use message::{Address, Counts, Finding, History, Lease, Message, Sent, Status, Step, Taken};

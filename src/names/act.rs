@@ -1,0 +1,75 @@
+//! Who wants to do what to whom, and the proof that it was allowed.
+
+use super::AgentId;
+
+/// Every state-changing or guarded verb. Matched without `_` by the policy: a verb without a rule does not
+/// compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    MailSend,
+    MailRead,
+    MailTake,
+    MailAck,
+    MailNack,
+    MailRecall,
+    MailRestore,
+    MailEdit,
+    MailPrune,
+    MailImport,
+    MailRepair,
+    MailCreate,
+}
+
+impl Verb {
+    /// As policies and audit records spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MailSend => "mail.send",
+            Self::MailRead => "mail.read",
+            Self::MailTake => "mail.take",
+            Self::MailAck => "mail.ack",
+            Self::MailNack => "mail.nack",
+            Self::MailRecall => "mail.recall",
+            Self::MailRestore => "mail.restore",
+            Self::MailEdit => "mail.edit",
+            Self::MailPrune => "mail.prune",
+            Self::MailImport => "mail.import",
+            Self::MailRepair => "mail.repair",
+            Self::MailCreate => "mail.create",
+        }
+    }
+}
+
+/// The one who speaks, as the program found it out.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub agent: AgentId,
+    /// The run of the agent that speaks; `None` for a person.
+    pub incarnation: Option<String>,
+    pub uid: u32,
+    pub login: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Act {
+    pub verb: Verb,
+    pub caller: Caller,
+    /// The mailbox that is touched.
+    pub target: AgentId,
+}
+
+/// An act that the policy allowed. Only `desk/policy.rs` makes one: `scripts/layers` checks it.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    act: Act,
+}
+
+impl Permit {
+    pub(crate) const fn grant(act: Act) -> Self {
+        Self { act }
+    }
+
+    pub const fn act(&self) -> &Act {
+        &self.act
+    }
+}

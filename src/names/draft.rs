@@ -1,0 +1,41 @@
+//! A message that nobody has accepted yet.
+
+use serde_json::{Map, Value};
+
+use super::{AgentId, MessageId, Mode};
+use crate::time::Timestamp;
+
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub from: AgentId,
+    pub to: AgentId,
+    pub mode: Mode,
+    pub content: String,
+    /// The same key from the same sender within 7 days is the same message.
+    pub key: Option<String>,
+    pub reply_to: Option<MessageId>,
+    pub thread: Option<MessageId>,
+    pub not_before: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    pub metadata: Map<String, Value>,
+    /// Fields that this version does not know: kept beside the known ones.
+    pub extra: Map<String, Value>,
+}
+
+impl Draft {
+    pub fn new(from: AgentId, to: AgentId, content: impl Into<String>) -> Self {
+        Self {
+            from,
+            to,
+            mode: Mode::Normal,
+            content: content.into(),
+            key: None,
+            reply_to: None,
+            thread: None,
+            not_before: None,
+            expires_at: None,
+            metadata: Map::new(),
+            extra: Map::new(),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What happened, as plain values: rooms return them, `desk` writes them down.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{AgentId, Draft, MessageId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    System,
+    Agents,
+    Tasks,
+    Messages,
+    Captain,
+    Devlog,
+    Bridge,
+    Security,
+}
+
+impl Channel {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Agents => "agents",
+            Self::Tasks => "tasks",
+            Self::Messages => "messages",
+            Self::Captain => "captain",
+            Self::Devlog => "devlog",
+            Self::Bridge => "bridge",
+            Self::Security => "security",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+/// One line of `runtime/logs/<channel>.log`. `event` is `room.verb` of the closed list in `runtime/README.md`.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub channel: Channel,
+    pub level: Level,
+    pub event: &'static str,
+    pub msg: String,
+    pub agent: Option<AgentId>,
+    pub id: Option<MessageId>,
+    pub fields: Map<String, Value>,
+}
+
+/// What should follow a change. `desk` carries it out.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    Event(Event),
+    Mail(Draft),
+}

@@ -1,0 +1,20 @@
+//! Names and the plain data that several rooms exchange. Values only: nothing here reads a clock, a file or
+//! the environment.
+
+mod act;
+mod agent_id;
+mod draft;
+mod event;
+mod explain;
+mod message_id;
+mod mode;
+mod roster;
+
+pub use act::{Act, Caller, Permit, Verb};
+pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, USER};
+pub use draft::Draft;
+pub use event::{Channel, Effect, Event, Level};
+pub use explain::{Explain, Kind};
+pub use message_id::{BadMessageId, MessageId, MessageRef};
+pub use mode::{BadMode, Class, Mode};
+pub use roster::{Limits, Roster, RosterEntry, UnknownName};

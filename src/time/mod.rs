@@ -1,0 +1,9 @@
+//! Instants, spans, and the one place that asks the clock.
+
+mod clock;
+mod span;
+mod timestamp;
+
+pub use clock::{Now, boot_id};
+pub use span::{BadTime, parse_span, parse_time};
+pub use timestamp::Timestamp;
