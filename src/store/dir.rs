@@ -1,0 +1,382 @@
+//! A directory by descriptor, and plain files below it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Timespec, Timestamps,
+};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::Error;
+
+const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
+const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
+
+/// An open directory. Every name below it is one path component.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+/// An open plain file: regular, one name, close-on-exec.
+#[derive(Debug)]
+pub(crate) struct File {
+    fd: OwnedFd,
+    path: PathBuf,
+    opened: Ident,
+}
+
+/// Tells one version of a file from another: two writes within one clock tick differ because ours carry random
+/// nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ident {
+    pub(crate) ino: u64,
+    pub(crate) size: u64,
+    pub(crate) mtime_ns: i128,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Open {
+    Read,
+    /// Read and write at offsets.
+    Write,
+    /// Every write goes to the end.
+    Append,
+    /// As `Write`, made if absent.
+    Create,
+    /// As `Write`; it must not exist yet.
+    New,
+}
+
+/// Whether the target of a rename may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Replaced,
+    Kept,
+    Exchanged,
+}
+
+pub(crate) fn random_u64() -> u64 {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+pub(crate) fn random_u128() -> u128 {
+    let mut bytes = [0; 16];
+    fill_random(&mut bytes);
+    u128::from_le_bytes(bytes)
+}
+
+fn fill_random(bytes: &mut [u8]) {
+    while getrandom(&mut *bytes, GetRandomFlags::empty()) != Ok(bytes.len()) {
+        // Interrupted before the pool was ready: up to 256 bytes come whole once it is.
+    }
+}
+
+fn ident(stat: &Stat) -> Ident {
+    Ident {
+        ino: stat.st_ino,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mtime_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+    }
+}
+
+impl Dir {
+    /// Opens a directory as named; links in the way to it are the user's.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let fd = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())
+            .map_err(|source| Error::Io { doing: "open", path: path.into(), source })?;
+        Ok(Self { fd, path: path.into() })
+    }
+
+    /// Opens a directory below this one: no link is followed, nothing outside is reached.
+    pub(crate) fn sub(&self, name: &str) -> Result<Self, Error> {
+        let path = self.path.join(name);
+        let fd = rustix::fs::openat2(
+            &self.fd,
+            name,
+            OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+        )
+        .map_err(|source| match source {
+            Errno::LOOP | Errno::XDEV => Error::NotPlain { path: path.clone(), what: "a link" },
+            Errno::NOTDIR => Error::NotPlain { path: path.clone(), what: "no directory" },
+            source => Error::Io { doing: "open", path: path.clone(), source },
+        })?;
+        Ok(Self { fd, path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn fail(&self, doing: &'static str, name: &str) -> impl FnOnce(Errno) -> Error {
+        let path = self.path.join(name);
+        move |source| Error::Io { doing, path, source }
+    }
+
+    pub(crate) fn file(&self, name: &str, how: Open) -> Result<File, Error> {
+        let flags = match how {
+            Open::Read => OFlags::RDONLY,
+            Open::Write => OFlags::RDWR,
+            Open::Append => OFlags::RDWR | OFlags::APPEND,
+            Open::Create => OFlags::RDWR | OFlags::CREATE,
+            Open::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        };
+        let path = self.path.join(name);
+        // Non-blocking: a FIFO must not hang us before we have seen that it is one.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = rustix::fs::openat(&self.fd, name, flags, FILE_MODE).map_err(|source| match source {
+            Errno::LOOP => Error::NotPlain { path: path.clone(), what: "a link" },
+            Errno::ISDIR => Error::NotPlain { path: path.clone(), what: "a directory" },
+            Errno::NXIO => Error::NotPlain { path: path.clone(), what: "a pipe or device" },
+            source => Error::Io { doing: "open", path: path.clone(), source },
+        })?;
+        let stat = rustix::fs::fstat(&fd)
+            .map_err(|source| Error::Io { doing: "look at", path: path.clone(), source })?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::NotPlain { path, what: "a pipe, socket, device or directory" });
+        }
+        if stat.st_nlink > 1 {
+            return Err(Error::NotPlain { path, what: "a file with a second name (hard link)" });
+        }
+        Ok(File { fd, path, opened: ident(&stat) })
+    }
+
+    /// `None` where there is no such file.
+    pub(crate) fn file_if_any(&self, name: &str, how: Open) -> Result<Option<File>, Error> {
+        match self.file(name, how) {
+            Err(e) if e.is(Errno::NOENT) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    pub(crate) fn ident(&self, name: &str) -> Result<Option<Ident>, Error> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(ident(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(self.fail("look at", name)(e)),
+        }
+    }
+
+    pub(crate) fn exists(&self, name: &str) -> Result<bool, Error> {
+        self.ident(name).map(|found| found.is_some())
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str, kept: Kept) -> Result<(), Error> {
+        let flags = match kept {
+            Kept::Replaced => RenameFlags::empty(),
+            Kept::Kept => RenameFlags::NOREPLACE,
+            Kept::Exchanged => RenameFlags::EXCHANGE,
+        };
+        rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags).map_err(self.fail("rename to", to))
+    }
+
+    /// Moves a file into a directory below; a file of that name there is replaced.
+    pub(crate) fn move_to(&self, name: &str, dir: &Self, to: &str) -> Result<(), Error> {
+        rustix::fs::renameat(&self.fd, name, &dir.fd, to).map_err(dir.fail("rename to", to))
+    }
+
+    /// Removes a file; one that is not there is removed already.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(self.fail("remove", name)(e)),
+        }
+    }
+
+    pub(crate) fn remove_dir(&self, name: &str) -> Result<(), Error> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(self.fail("remove", name)(e)),
+        }
+    }
+
+    /// Makes a directory; `false` where it existed.
+    pub(crate) fn make_dir(&self, name: &str) -> Result<bool, Error> {
+        match rustix::fs::mkdirat(&self.fd, name, DIR_MODE) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(e) => Err(self.fail("make", name)(e)),
+        }
+    }
+
+    /// Flushes the names of this directory.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        rustix::fs::fsync(&self.fd).map_err(self.fail("flush", "."))
+    }
+
+    /// All names but `.` and `..`, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        let listing = rustix::fs::Dir::read_from(&self.fd).map_err(self.fail("list", "."))?;
+        let mut names = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(self.fail("list", "."))?;
+            // A name that is no UTF-8 is none of ours.
+            if let Ok(name) = entry.file_name().to_str()
+                && name != "."
+                && name != ".."
+            {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Network file systems lock locally at best and announce no changes.
+    pub(crate) fn is_remote(&self) -> bool {
+        const NFS: i64 = 0x6969;
+        const SMB2: i64 = 0xfe53_4d42;
+        const CIFS: i64 = 0xff53_4d42;
+        const FUSE: i64 = 0x6573_5546;
+        rustix::fs::fstatfs(&self.fd).is_ok_and(|fs| {
+            #[expect(clippy::useless_conversion, reason = "the width of f_type differs between targets")]
+            let kind = i64::from(fs.f_type);
+            [NFS, SMB2, CIFS, FUSE].contains(&kind)
+        })
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl File {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// As it was when it was opened.
+    pub(crate) const fn opened(&self) -> Ident {
+        self.opened
+    }
+
+    fn fail(&self, doing: &'static str) -> impl FnOnce(Errno) -> Error {
+        let path = self.path.clone();
+        move |source| Error::Io { doing, path, source }
+    }
+
+    pub(crate) fn ident(&self) -> Result<Ident, Error> {
+        rustix::fs::fstat(&self.fd).map(|stat| ident(&stat)).map_err(self.fail("look at"))
+    }
+
+    pub(crate) fn size(&self) -> Result<u64, Error> {
+        self.ident().map(|ident| ident.size)
+    }
+
+    /// Fills `buffer` from `offset` as far as the file goes.
+    pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match rustix::io::pread(&self.fd, &mut buffer[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(self.fail("read")(e)),
+            }
+        }
+        Ok(done)
+    }
+
+    pub(crate) fn read_to_end(&self, limit: u64) -> Result<Vec<u8>, Error> {
+        let size = self.size()?.min(limit);
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+        let n = self.read_at(0, &mut bytes)?;
+        bytes.truncate(n);
+        Ok(bytes)
+    }
+
+    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match rustix::io::pwrite(&self.fd, &bytes[done..], offset + done as u64) {
+                Ok(n) => done += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(self.fail("write")(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// One `write` at the end. How much was taken is told; only an interruption before the first byte is
+    /// tried again.
+    pub(crate) fn append_once(&self, bytes: &[u8]) -> Result<usize, Error> {
+        loop {
+            match rustix::io::write(&self.fd, bytes) {
+                Err(Errno::INTR) => {}
+                other => return other.map_err(self.fail("write")),
+            }
+        }
+    }
+
+    pub(crate) fn sync_data(&self) -> Result<(), Error> {
+        rustix::fs::fdatasync(&self.fd).map_err(self.fail("flush"))
+    }
+
+    pub(crate) fn truncate(&self, size: u64) -> Result<(), Error> {
+        rustix::fs::ftruncate(&self.fd, size).map_err(self.fail("shorten"))
+    }
+
+    /// Allocates blocks up to `end` beyond the size, which stays.
+    pub(crate) fn reserve(&self, from: u64, end: u64) -> Result<(), Error> {
+        loop {
+            let room = rustix::fs::fallocate(&self.fd, FallocateFlags::KEEP_SIZE, from, end.saturating_sub(from));
+            match room {
+                Err(Errno::INTR) => {}
+                // A file system without the call cannot promise room; it still stores.
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+                Err(e) => return Err(self.fail("reserve room in")(e)),
+            }
+        }
+    }
+
+    /// Gives the file a modification time that no other version has: the second of the clock, random
+    /// nanoseconds.
+    pub(crate) fn mark_time(&self, seconds: i64) -> Result<(), Error> {
+        #[expect(clippy::cast_possible_wrap, reason = "below 10^9")]
+        let random = (random_u64() % 1_000_000_000) as i64;
+        let time = Timespec { tv_sec: seconds, tv_nsec: random };
+        let times = Timestamps { last_access: time, last_modification: time };
+        rustix::fs::futimens(&self.fd, &times).map_err(self.fail("mark"))
+    }
+
+    /// Whether somebody has the file open for writing. Where the file system cannot tell, nobody has.
+    pub(crate) fn has_writer(&self) -> bool {
+        super::sys::has_writer(&self.fd)
+    }
+}
+
+impl AsFd for File {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A directory and every missing level above it below `root`, each made 0700 and its name flushed.
+impl Dir {
+    pub(crate) fn make_path(root: &Path, below: &str) -> Result<Self, Error> {
+        let mut dir = Self::open(root)?;
+        for level in below.split('/') {
+            if dir.make_dir(level)? {
+                dir.sync()?;
+            }
+            dir = dir.sub(level)?;
+        }
+        Ok(dir)
+    }
+
+    /// Looks for a directory without opening it.
+    pub(crate) fn is_dir(path: &Path) -> bool {
+        rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
+}

@@ -1,0 +1,52 @@
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::names::{Explain, Kind};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("can't {doing} {path}: {source}", path = path.display())]
+    Io { doing: &'static str, path: PathBuf, source: Errno },
+    #[error("{path} is {what}, not a plain file of our own", path = path.display())]
+    NotPlain { path: PathBuf, what: &'static str },
+    #[error("{path} stayed locked{holder}", path = path.display())]
+    Busy { path: PathBuf, holder: String },
+}
+
+impl Error {
+    pub(crate) fn is(&self, errno: Errno) -> bool {
+        matches!(self, Self::Io { source, .. } if *source == errno)
+    }
+
+    pub(crate) fn is_no_space(&self) -> bool {
+        self.is(Errno::NOSPC) || self.is(Errno::DQUOT) || self.is(Errno::FBIG)
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Io { .. } => Kind::Io,
+            Self::NotPlain { .. } => Kind::Refused,
+            Self::Busy { .. } => Kind::Busy,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } if *source == Errno::NOSPC || *source == Errno::DQUOT => {
+                Some("free space on the disk, or run `cellphone prune`".into())
+            }
+            Self::Io { .. } => None,
+            Self::NotPlain { .. } => Some("nothing was followed or changed; move it away".into()),
+            Self::Busy { .. } => Some("nothing happened; try again".into()),
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Io { path, .. } | Self::NotPlain { path, .. } | Self::Busy { path, .. } => Some(path),
+        }
+    }
+}

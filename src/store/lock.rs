@@ -1,0 +1,92 @@
+//! Kernel locks with a deadline. They die with their holder, so that none is ever stale.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::{Dir, Error, File, Open};
+
+/// One deadline for the whole verb.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    pub(crate) fn after(span: Duration) -> Self {
+        Self(Instant::now() + span)
+    }
+
+    pub(crate) fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// An exclusive lock on a file that exists for nothing else. Dropping it unlocks.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    // The lock lives as long as this open file.
+    _file: File,
+}
+
+impl Lock {
+    pub(crate) fn acquire(dir: &Dir, name: &str, deadline: Deadline) -> Result<Self, Error> {
+        let mut pause = Duration::from_micros(20);
+        loop {
+            match Self::attempt(dir, name)? {
+                Ok(lock) => return Ok(lock),
+                Err(file) if deadline.is_over() => {
+                    let holder = holder(&file).map(|h| format!(" by {h}")).unwrap_or_default();
+                    return Err(Error::Busy { path: file.path().into(), holder });
+                }
+                Err(_) => {}
+            }
+            // A sleep, not a wait in the kernel: `flock` has no deadline, and signals belong to the program.
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(1));
+        }
+    }
+
+    /// `None` where somebody else holds it.
+    pub(crate) fn try_acquire(dir: &Dir, name: &str) -> Result<Option<Self>, Error> {
+        Self::attempt(dir, name).map(Result::ok)
+    }
+
+    fn attempt(dir: &Dir, name: &str) -> Result<Result<Self, File>, Error> {
+        loop {
+            // The lock file stays for ever: removing it would let two writers lock two different files.
+            let file = match dir.file(name, Open::Write) {
+                Err(e) if e.is(Errno::NOENT) => dir.file(name, Open::Create)?,
+                other => other?,
+            };
+            match flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(Err(file)),
+                Err(source) => {
+                    return Err(Error::Io { doing: "lock", path: file.path().into(), source });
+                }
+            }
+            if dir.ident(name)?.is_some_and(|now| now.ino == file.opened().ino) {
+                return Ok(Ok(Self { _file: file }));
+            }
+        }
+    }
+}
+
+/// Who holds the lock on `file`, as `pid 4711 (cellphone), which is stopped`.
+fn holder(file: &File) -> Option<String> {
+    let table = std::fs::read_to_string("/proc/locks").ok()?;
+    let inode = format!(":{}", file.opened().ino);
+    let pid = table.lines().filter(|line| !line.contains("->")).find_map(|line| {
+        let mut words = line.split_whitespace();
+        let kind = words.nth(1)?;
+        let pid = words.nth(2)?;
+        let place = words.next()?;
+        (kind == "FLOCK" && place.ends_with(&inode)).then(|| pid.to_owned())
+    })?;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+    let stopped = matches!(rest.trim_start().chars().next(), Some('T' | 't'));
+    let state = if stopped { format!(", which is stopped (kill -CONT {pid})") } else { String::new() };
+    Some(format!("pid {pid} ({name}){state}"))
+}
