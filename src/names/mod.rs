@@ -8,6 +8,7 @@ mod event;
 mod explain;
 mod message_id;
 mod mode;
+mod nearest;
 mod roster;
 
 pub use act::{Act, Caller, Permit, Verb};
@@ -17,4 +18,4 @@ pub use event::{Channel, Effect, Event, Level};
 pub use explain::{Explain, Kind};
 pub use message_id::{BadMessageId, MessageId, MessageRef};
 pub use mode::{BadMode, Class, Mode};
-pub use roster::{Limits, Roster, RosterEntry, UnknownName};
+pub use roster::{Limits, NotFree, Roster, RosterEntry, UnknownName};

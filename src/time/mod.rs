@@ -5,5 +5,5 @@ mod span;
 mod timestamp;
 
 pub use clock::{Now, boot_id};
-pub use span::{BadTime, parse_span, parse_time};
+pub use span::{BadTime, parse_span, parse_time, relative};
 pub use timestamp::Timestamp;
