@@ -1,5 +1,6 @@
 //! (being built)
 
+pub mod json;
 mod message;
 
 pub use message::{Address, Counts, Finding, History, Lease, Message, Sent, Status, Step, Taken};
