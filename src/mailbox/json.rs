@@ -43,13 +43,13 @@ pub enum Why {
 }
 
 impl Fault {
-    pub(super) fn at(bytes: &[u8], offset: usize, why: Why) -> Self {
+    fn at(bytes: &[u8], offset: usize, why: Why) -> Self {
         let (line, column) = place(bytes, offset);
         Self { line, column, why }
     }
 
     /// `at` is where the text begins within `bytes` that was given to the parser.
-    pub(super) fn syntax(bytes: &[u8], at: usize, error: &serde_json::Error) -> Self {
+    fn syntax(bytes: &[u8], at: usize, error: &serde_json::Error) -> Self {
         let words = error.to_string();
         let words = words.split(" at line ").next().unwrap_or_default();
         let offset = at + offset_of(&bytes[at..], error.line(), error.column());
@@ -79,7 +79,7 @@ fn advance((line, column): (usize, usize), passed: &[u8]) -> (usize, usize) {
         (1, 1) => passed.strip_prefix(BOM).unwrap_or(passed),
         _ => passed,
     };
-    let breaks = passed.iter().filter(|&&b| b == b'\n').count();
+    let breaks = passed.split(|&b| b == b'\n').count() - 1;
     let last = passed.rsplit(|&b| b == b'\n').next().unwrap_or_default();
     let characters = last.iter().filter(|&&b| b & 0xC0 != 0x80).count();
     match breaks {
@@ -197,15 +197,14 @@ impl<'a> Fields<'a> {
             } else {
                 places.get(&key).copied()
             };
-            match known {
-                Some(at) => kept[at].1 = raw,
-                None => {
-                    if !few {
-                        places.insert(key.clone(), kept.len());
-                    }
-                    kept.push((key, raw));
-                }
+            if let Some(at) = known {
+                kept[at].1 = raw;
+                continue;
             }
+            if !few {
+                places.insert(key.clone(), kept.len());
+            }
+            kept.push((key, raw));
         }
         self.0 = kept;
     }
@@ -607,11 +606,10 @@ mod tests {
     #[test]
     fn of_equal_keys_the_last_counts_in_small_and_in_large_objects() {
         for size in [2, 100] {
-            let mut text = String::from("{\"k\": 0");
-            for n in 1..size {
-                text += &format!(", \"x{n}\": {n}, \"k\": {n}");
-            }
-            text.push('}');
+            let more: String = (1..size)
+                .map(|n| format!(r#", "x{n}": {n}, "k": {n}"#))
+                .collect();
+            let text = format!(r#"{{"k": 0{more}}}"#);
             let fields = Fields::parse(&text).unwrap();
             assert_eq!(fields.len(), size);
             assert_eq!(fields.iter().next().unwrap().0, "k");
