@@ -48,12 +48,10 @@ impl Fault {
         Self { line, column, why }
     }
 
-    /// `at` is where the text begins within `bytes` that was given to the parser.
+    /// `at` is where the text that was given to the parser begins within `bytes`.
     fn syntax(bytes: &[u8], at: usize, error: &serde_json::Error) -> Self {
-        let words = error.to_string();
-        let words = words.split(" at line ").next().unwrap_or_default();
-        let offset = at + offset_of(&bytes[at..], error.line(), error.column());
-        Self::at(bytes, offset, Why::Syntax(words.into()))
+        let offset = at + offset_of(&bytes[at..], error);
+        Self::at(bytes, offset, Why::Syntax(words(error)))
     }
 
     /// The place of a fault within a part that begins at `line` and `column`.
@@ -88,18 +86,22 @@ fn advance((line, column): (usize, usize), passed: &[u8]) -> (usize, usize) {
     }
 }
 
+/// What the parser says, without its own idea of the place.
+pub(super) fn words(error: &serde_json::Error) -> String {
+    let all = error.to_string();
+    let end = all.rfind(" at line ").unwrap_or(all.len());
+    all[..end].into()
+}
+
 /// `serde_json` counts columns in bytes, and the newline itself as column 0 of the next line.
-fn offset_of(bytes: &[u8], line: usize, column: usize) -> usize {
-    let start = match line {
-        0 | 1 => 0,
-        _ => bytes
-            .iter()
-            .enumerate()
-            .filter(|(_, b)| **b == b'\n')
-            .nth(line - 2)
-            .map_or(bytes.len(), |(at, _)| at + 1),
-    };
-    (start + column.saturating_sub(1)).min(bytes.len())
+pub(super) fn offset_of(bytes: &[u8], error: &serde_json::Error) -> usize {
+    let before = error.line().saturating_sub(1);
+    let start: usize = bytes
+        .split_inclusive(|&b| b == b'\n')
+        .take(before)
+        .map(<[u8]>::len)
+        .sum();
+    (start + error.column().saturating_sub(1)).min(bytes.len())
 }
 
 /// The text, without one byte order mark.

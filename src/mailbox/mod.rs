@@ -1,5 +1,6 @@
 //! (being built)
 
+pub mod import;
 pub mod json;
 mod message;
 
