@@ -5,7 +5,7 @@
 //! Does not resolve names against a roster, send, or walk directories.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use serde_json::value::RawValue;
@@ -65,16 +65,17 @@ pub fn read(bytes: &[u8], hint: &Source) -> Parsed {
     let mut reader = Reader {
         text: &text,
         hint,
-        parsed: Parsed::default(),
+        mail: Vec::new(),
+        gaps: Vec::new(),
         seen: HashMap::new(),
-        listed: HashMap::new(),
+        listed: HashSet::new(),
     };
     if is_prose(&hint.file_name) {
         reader.prose();
     } else {
         reader.documents();
     }
-    reader.parsed
+    reader.finish()
 }
 
 fn is_prose(file_name: &str) -> bool {
@@ -109,16 +110,18 @@ const fn is_filler(c: char) -> bool {
 struct Reader<'a> {
     text: &'a str,
     hint: &'a Source,
-    parsed: Parsed,
+    mail: Vec<Foreign>,
+    gaps: Vec<Gap>,
     /// How many of each identity there have been.
     seen: HashMap<String, usize>,
-    /// Those that came from a whole array: a stale tail repeats them.
-    listed: HashMap<String, usize>,
+    /// The identities in the arrays that were read whole: a stale tail repeats them.
+    listed: HashSet<String>,
 }
 
-/// Text that no message was made of, from its first character on.
+/// Text that no message was made of.
 struct Gap {
     start: usize,
+    end: usize,
     why: String,
 }
 
@@ -141,20 +144,15 @@ impl<'a> Reader<'a> {
                     match self.document(raw) {
                         Ok(()) => self.close(gap.take(), start),
                         Err(why) => {
-                            gap.get_or_insert_with(|| Gap {
-                                start,
-                                why: why.into_owned(),
-                            });
+                            gap.get_or_insert_with(|| (start, why.into_owned()));
                         }
                     }
                     at = start + raw.len();
                 }
                 Err((why, cost)) => {
-                    broken.get_or_insert_with(|| Gap {
-                        start: (start + cost).min(self.text.len()),
-                        why: why.clone(),
-                    });
-                    gap.get_or_insert(Gap { start, why });
+                    let reached = (start + cost).min(self.text.len());
+                    broken.get_or_insert_with(|| (reached, why.clone()));
+                    gap.get_or_insert((start, why));
                     at = start + 1;
                     budget = budget.saturating_sub(cost + 1);
                     if budget == 0 {
@@ -166,49 +164,66 @@ impl<'a> Reader<'a> {
         self.widen(&mut gap, at, self.text.len());
         self.close(gap, self.text.len());
         // Cut off between two messages: none of what is left was lost, but there may have been more.
-        if let Some(broken) = broken.filter(|_| self.parsed.unread.is_empty()) {
-            self.report(broken.start, broken.why);
+        if let Some((at, why)) = broken.filter(|_| self.gaps.is_empty()) {
+            self.report(&self.text[at..], why);
         }
     }
 
-    fn widen(&self, gap: &mut Option<Gap>, from: usize, to: usize) {
+    fn widen(&self, gap: &mut Option<(usize, String)>, from: usize, to: usize) {
         let between = &self.text[from..to];
         if gap.is_none()
             && let Some(first) = between.find(|c| !is_filler(c))
         {
-            *gap = Some(Gap {
-                start: from + first,
-                why: "part of no whole object".into(),
-            });
+            *gap = Some((from + first, "part of no whole object".into()));
         }
     }
 
-    fn close(&mut self, gap: Option<Gap>, end: usize) {
-        let Some(gap) = gap else { return };
-        let text = &self.text[gap.start..end];
+    fn close(&mut self, gap: Option<(usize, String)>, end: usize) {
+        let Some((start, why)) = gap else { return };
+        let text = &self.text[start..end];
         if text.contains(SPOILT) {
-            self.report(gap.start, json::Why::NotUtf8.to_string());
+            self.report(text, json::Why::NotUtf8.to_string());
         } else if !text.chars().all(is_filler) {
-            self.report(gap.start, gap.why);
+            self.report(text, why);
         }
     }
 
-    fn report(&mut self, at: usize, why: String) {
-        let (line, column) = json::place(self.text.as_bytes(), at);
-        let head = self.text[at..].trim_end().chars().take(60).collect();
-        self.parsed.unread.push(Unread {
-            line,
-            column,
+    fn report(&mut self, part: &'a str, why: String) {
+        let start = self.offset(part);
+        self.gaps.push(Gap {
+            start,
+            end: start + part.len(),
             why,
-            head,
         });
+    }
+
+    fn finish(mut self) -> Parsed {
+        self.gaps.sort_by_key(|gap| gap.start);
+        let (mut passed, mut here) = (0, (1, 1));
+        let unread = self.gaps.into_iter().map(|gap| {
+            here = json::advance(here, &self.text.as_bytes()[passed..gap.start]);
+            passed = gap.start;
+            let head = self.text[gap.start..gap.end].trim_end_matches(is_filler);
+            Unread {
+                line: here.0,
+                column: here.1,
+                why: gap.why,
+                head: head
+                    .replace(char::is_control, " ")
+                    .chars()
+                    .take(60)
+                    .collect(),
+            }
+        });
+        Parsed {
+            unread: unread.collect(),
+            mail: self.mail,
+        }
     }
 
     fn document(&mut self, raw: &'a str) -> Outcome {
         if raw.starts_with('[') {
-            self.array(raw, self.hint.folder.clone())?;
-            self.listed = self.seen.clone();
-            return Ok(());
+            return self.array(raw, self.hint.folder.clone());
         }
         let fields = Fields::parse(raw).map_err(|fault| fault.why.to_string())?;
         if fields.is_empty() {
@@ -233,6 +248,7 @@ impl<'a> Reader<'a> {
         if !items.is_empty() && !items.iter().any(|item| item.get().starts_with('{')) {
             return Err("a list without messages".into());
         }
+        let before = self.mail.len();
         for item in items {
             let item = item.get();
             let outcome = match Fields::parse(item) {
@@ -240,9 +256,14 @@ impl<'a> Reader<'a> {
                 Err(fault) => Err(fault.why.to_string().into()),
             };
             if let Err(why) = outcome {
-                self.report(self.offset(item), why.into_owned());
+                self.report(item, why.into_owned());
             }
         }
+        let identities = self.mail[before..]
+            .iter()
+            .filter_map(|mail| mail.key.rsplit_once(':'));
+        self.listed
+            .extend(identities.map(|(identity, _)| identity.to_owned()));
         Ok(())
     }
 
@@ -291,7 +312,7 @@ impl<'a> Reader<'a> {
                     mail.handled = true;
                     self.accept(mail, raw);
                 }
-                Err(why) => self.report(self.offset(raw), why.into_owned()),
+                Err(why) => self.report(raw, why.into_owned()),
             }
         }
         Ok(())
@@ -311,13 +332,13 @@ impl<'a> Reader<'a> {
         } else {
             hash([self.hint.file_name.as_bytes(), &json::canonical(raw)])
         };
-        if lasting && self.listed.contains_key(&identity) {
+        if lasting && self.listed.contains(&identity) {
             return;
         }
-        let ordinal = self.seen.entry(identity.clone()).or_default();
-        mail.key = format!("import:{identity}:{ordinal}");
-        *ordinal += 1;
-        self.parsed.mail.push(mail);
+        let times = self.seen.entry(identity.clone()).or_default();
+        mail.key = format!("{identity}:{times}");
+        *times += 1;
+        self.mail.push(mail);
     }
 
     /// Markdown: lines `**From**: x` and the like, then the text.
@@ -343,11 +364,11 @@ impl<'a> Reader<'a> {
             body.into()
         };
         if let Some(spoilt) = self.text.find(SPOILT) {
-            return self.report(spoilt, json::Why::NotUtf8.to_string());
+            return self.report(&self.text[spoilt..], json::Why::NotUtf8.to_string());
         }
         if content.is_empty() {
             if !self.text.chars().all(is_blank) {
-                self.report(0, NO_CONTENT.into_owned());
+                self.report(self.text, NO_CONTENT.into_owned());
             }
             return;
         }
@@ -357,7 +378,7 @@ impl<'a> Reader<'a> {
             .and_then(|fields| foreign(&fields, self.hint, self.hint.folder.clone()));
         match outcome {
             Ok(mail) => self.accept(mail, &object),
-            Err(why) => self.report(0, why.into_owned()),
+            Err(why) => self.report(self.text, why.into_owned()),
         }
     }
 }
@@ -391,12 +412,26 @@ fn hash<'b>(parts: impl IntoIterator<Item = &'b [u8]>) -> String {
         .collect()
 }
 
-/// Of a message with an id or a time: what does not change when it is worked on.
+/// Of a message with an id or a time: what does not change when it is worked on or copied.
 fn identity(mail: &Foreign) -> String {
+    let name = |raw: &Option<String>| {
+        let raw = raw.as_deref()?;
+        Some(canonical_name(raw).map_or_else(|| raw.to_owned(), |id| id.to_string()))
+    };
     let when = mail.timestamp.map(|time| time.to_string());
-    let parts = [&mail.foreign_id, &when, &mail.from, &mail.to];
-    let parts = parts.map(|part| part.as_deref().unwrap_or_default().as_bytes());
-    hash(parts.into_iter().chain([mail.content.as_bytes()]))
+    let parts = [
+        mail.foreign_id.clone(),
+        when,
+        name(&mail.from),
+        name(&mail.to),
+    ];
+    let parts = parts.map(Option::unwrap_or_default);
+    hash(
+        parts
+            .iter()
+            .map(String::as_bytes)
+            .chain([mail.content.as_bytes()]),
+    )
 }
 
 const FROM: &[&str] = &["from", "from_agent", "sender", "sender_id"];
@@ -880,7 +915,7 @@ pub fn spot(path: &str) -> Option<Spot> {
             (Some(agent(name)?), None)
         }
         ("queue", "messages") | (_, "messages" | "queue" | "queues") if !prose => (None, None),
-        (_, "runtime" | "message_queue") if stem == "messages" => (None, None),
+        (_, "runtime" | "message_queue") if stem == "messages" || stem == "queue" => (None, None),
         (_, name) if stem.starts_with("message_") || stem.starts_with("msg_") => {
             (from_stem(stem).or_else(|| numbered(name)), None)
         }

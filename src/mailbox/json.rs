@@ -72,7 +72,7 @@ pub fn place(bytes: &[u8], offset: usize) -> (usize, usize) {
 }
 
 /// Where one stands after `passed`, having stood at `from`.
-fn advance((line, column): (usize, usize), passed: &[u8]) -> (usize, usize) {
+pub(super) fn advance((line, column): (usize, usize), passed: &[u8]) -> (usize, usize) {
     let passed = match (line, column) {
         (1, 1) => passed.strip_prefix(BOM).unwrap_or(passed),
         _ => passed,
