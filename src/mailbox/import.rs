@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
 
     fn document(&mut self, raw: &'a str) -> Outcome {
         if raw.starts_with('[') {
-            return self.array(raw, self.hint.folder.clone());
+            return self.array(raw, self.hint.folder.as_deref());
         }
         let fields = Fields::parse(raw).map_err(|fault| fault.why.to_string())?;
         if fields.is_empty() {
@@ -233,17 +233,20 @@ impl<'a> Reader<'a> {
             let to = named(&fields, &["agent_id"])
                 .or_else(|| named(&inner(&fields, "metadata")?, &["agent_id"]))
                 .filter(|name| canonical_name(name).is_some());
-            return self.array(messages.get(), to.or_else(|| self.hint.folder.clone()));
+            return self.array(
+                messages.get(),
+                to.as_deref().or(self.hint.folder.as_deref()),
+            );
         }
         if fields.get("onboarding_prompt").is_some() || inner(&fields, "message_history").is_some()
         {
             return self.onboarding(raw, &fields);
         }
-        self.message(raw, &fields, self.hint.folder.clone())
+        self.message(raw, &fields, self.hint.folder.as_deref())
     }
 
     /// A list of messages. What is none of them is reported; a list without any is no list of messages.
-    fn array(&mut self, raw: &'a str, to: Option<String>) -> Outcome {
+    fn array(&mut self, raw: &'a str, to: Option<&str>) -> Outcome {
         let items: Vec<&RawValue> = serde_json::from_str(raw).map_err(|e| e.to_string())?;
         if !items.is_empty() && !items.iter().any(|item| item.get().starts_with('{')) {
             return Err("a list without messages".into());
@@ -252,7 +255,7 @@ impl<'a> Reader<'a> {
         for item in items {
             let item = item.get();
             let outcome = match Fields::parse(item) {
-                Ok(fields) => self.message(item, &fields, to.clone()),
+                Ok(fields) => self.message(item, &fields, to),
                 Err(fault) => Err(fault.why.to_string().into()),
             };
             if let Err(why) = outcome {
@@ -305,7 +308,7 @@ impl<'a> Reader<'a> {
             let raw = entry.get();
             let outcome = Fields::parse(raw)
                 .map_err(|fault| fault.why.to_string().into())
-                .and_then(|entry| foreign(&entry, self.hint, self.hint.folder.clone()));
+                .and_then(|entry| foreign(&entry, self.hint, self.hint.folder.as_deref()));
             match outcome {
                 Ok(mut mail) => {
                     mail.foreign_id.get_or_insert_with(|| hash.into());
@@ -318,7 +321,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn message(&mut self, raw: &str, fields: &Fields<'a>, to: Option<String>) -> Outcome {
+    fn message(&mut self, raw: &str, fields: &Fields<'a>, to: Option<&str>) -> Outcome {
         json::depth(raw.as_bytes()).map_err(|fault| fault.why.to_string())?;
         let mail = foreign(fields, self.hint, to)?;
         self.accept(mail, raw);
@@ -375,7 +378,7 @@ impl<'a> Reader<'a> {
         let object = head.object(content);
         let outcome = Fields::parse(&object)
             .map_err(|fault| fault.why.to_string().into())
-            .and_then(|fields| foreign(&fields, self.hint, self.hint.folder.clone()));
+            .and_then(|fields| foreign(&fields, self.hint, self.hint.folder.as_deref()));
         match outcome {
             Ok(mail) => self.accept(mail, &object),
             Err(why) => self.report(self.text, why.into_owned()),
@@ -406,10 +409,9 @@ fn hash<'b>(parts: impl IntoIterator<Item = &'b [u8]>) -> String {
         sum.update((part.len() as u64).to_le_bytes());
         sum.update(part);
     }
-    sum.finalize()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let sum = sum.finalize();
+    let half = sum.first_chunk().expect("SHA-256 has 32 bytes");
+    format!("{:032x}", u128::from_be_bytes(*half))
 }
 
 /// Of a message with an id or a time: what does not change when it is worked on or copied.
@@ -441,11 +443,7 @@ const TIME: &[&str] = &["timestamp", "created_at", "completed_at"];
 const CONTENT: &[&str] = &["content", "message", "body", "text", "prompt", "response"];
 
 /// One object of any shape as a message.
-fn foreign(
-    outer: &Fields,
-    hint: &Source,
-    to: Option<String>,
-) -> Result<Foreign, Cow<'static, str>> {
+fn foreign(outer: &Fields, hint: &Source, to: Option<&str>) -> Result<Foreign, Cow<'static, str>> {
     // A queue element wraps its message; what the wrapper says counts where the message says nothing.
     let wrapped = inner(outer, "message");
     let all: Vec<&Fields> = wrapped.iter().chain([outer]).collect();
@@ -507,7 +505,7 @@ fn foreign(
     let sender = || hint.sender.clone().or_else(|| named(outer, &["agent_id"]));
     Ok(Foreign {
         from: find(FROM).or_else(sender),
-        to: find(TO).or(to),
+        to: find(TO).or_else(|| to.map(Into::into)),
         content,
         mode,
         foreign_id,
@@ -680,17 +678,19 @@ fn says_handled(fields: &Fields) -> bool {
         .any(|name| fields.get(name).is_some_and(|raw| raw.get() == "true"))
 }
 
+/// Times without a zone.
+const PLAIN_TIMES: [&str; 3] = [
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y%m%d_%H%M%S",
+];
+
 /// Every spelling of a time that was written; one without a zone is taken as UTC.
 fn parse_time(text: &str) -> Option<Timestamp> {
     if let Some(time) = Timestamp::parse(text) {
         return Some(time);
     }
-    const FORMS: [&str; 3] = [
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y%m%d_%H%M%S",
-    ];
-    let plain = FORMS
+    let plain = PLAIN_TIMES
         .iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
         .or_else(|| {

@@ -608,10 +608,9 @@ mod tests {
     #[test]
     fn of_equal_keys_the_last_counts_in_small_and_in_large_objects() {
         for size in [2, 100] {
-            let more: String = (1..size)
-                .map(|n| format!(r#", "x{n}": {n}, "k": {n}"#))
-                .collect();
-            let text = format!(r#"{{"k": 0{more}}}"#);
+            let pair = |n: usize| [format!(r#""x{n}": {n}"#), format!(r#""k": {n}"#)];
+            let more: Vec<String> = (1..size).flat_map(pair).collect();
+            let text = format!(r#"{{"k": 0, {}}}"#, more.join(", "));
             let fields = Fields::parse(&text).unwrap();
             assert_eq!(fields.len(), size);
             assert_eq!(fields.iter().next().unwrap().0, "k");

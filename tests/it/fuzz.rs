@@ -1,6 +1,8 @@
 //! Readers against bytes that nobody meant: a kept corpus (`tests/fuzz/`, `tests/formats/original/`) and random
 //! edits of it. Nothing panics, and what is written reads back as it was.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::{Path, PathBuf};
 
 use bolero::check;
