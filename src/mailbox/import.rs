@@ -229,6 +229,10 @@ impl<'a> Reader<'a> {
         if fields.is_empty() {
             return Ok(());
         }
+        // What has a content of its own is a message, whatever else it holds.
+        if content_of(&fields).is_some() {
+            return self.message(raw, &fields, self.hint.folder.as_deref());
+        }
         if let Some(messages) = fields.get("messages").filter(|raw| is_array(raw)) {
             let to = named(&fields, &["agent_id"])
                 .or_else(|| named(&inner(&fields, "metadata")?, &["agent_id"]))
@@ -449,11 +453,11 @@ fn foreign(outer: &Fields, hint: &Source, to: Option<&str>) -> Result<Foreign, C
     let all: Vec<&Fields> = wrapped.iter().chain([outer]).collect();
     let find = |names: &[&str]| all.iter().find_map(|fields| named(fields, names));
 
-    let (content_name, content) = all
-        .iter()
-        .find_map(|fields| content_of(fields))
-        .or_else(|| Some(("", task_text(outer)?)))
-        .ok_or(NO_CONTENT)?;
+    let said = all.iter().find_map(|fields| content_of(fields));
+    let (content_raw, content) = match said {
+        Some((raw, text)) => (Some(raw.get()), text),
+        None => (None, task_text(outer).ok_or(NO_CONTENT)?),
+    };
     let status = find(&["status"]).unwrap_or_default().to_ascii_lowercase();
     let queued = outer.get("queue_id").is_some();
     let foreign_id = find(ID);
@@ -463,49 +467,61 @@ fn foreign(outer: &Fields, hint: &Source, to: Option<&str>) -> Result<Foreign, C
             Some((*name, written.clone(), parse_time(&written)?))
         })
     });
-    let own = all
-        .iter()
-        .find_map(|fields| inner(fields, "metadata"))
-        .filter(|own| own.get("original").is_none());
-    let priority = find(&["priority"]).or_else(|| named(own.as_ref()?, &["priority"]));
+    let own = all.iter().find_map(|fields| {
+        let own = inner(fields, "metadata")?;
+        let usable = !own.is_empty() && own.get("original").is_none();
+        usable.then_some((fields.get("metadata")?.get(), own))
+    });
+    let priority = find(&["priority"]).or_else(|| named(&own.as_ref()?.1, &["priority"]));
     let written_mode = find(&["mode"]);
-    let is_task = content_name.is_empty();
+    let is_task = content_raw.is_none();
     let (mode, content) = urgency(
         written_mode.as_deref(),
         priority.as_deref(),
         is_task,
         content,
     );
+    let (from, to_written) = (find(FROM), find(TO));
 
+    // Of two values of one name, the wrapper's gets another name.
     let mut original = Map::new();
-    for fields in all.iter().rev() {
+    for fields in &all {
         for (name, raw) in fields.iter() {
+            let is = |part: Option<&str>| part.is_some_and(|part| std::ptr::eq(part, raw.get()));
             let says_it_all = match name {
-                _ if name == content_name => raw.get().starts_with('"'),
+                _ if is(content_raw) => raw.get().starts_with('"'),
                 "message" => wrapped.is_some(),
-                "metadata" => own.is_some() || raw.get() == "{}" || raw.get() == "null",
-                "mode" => written_mode.as_deref() == Some(mode.as_str()),
-                _ if FROM.contains(&name) || TO.contains(&name) => scalar(raw).is_some(),
+                "metadata" => {
+                    is(own.as_ref().map(|own| own.0)) || matches!(raw.get(), "{}" | "null")
+                }
+                "mode" => scalar(raw).as_deref() == Some(mode.as_str()),
+                _ if FROM.contains(&name) => scalar(raw) == from,
+                _ if TO.contains(&name) => scalar(raw) == to_written,
                 _ if ID.contains(&name) => scalar(raw) == foreign_id,
                 _ if TIME.contains(&name) => time.as_ref().is_some_and(|(used, written, _)| {
                     *used == name && Timestamp::parse(written).is_some()
                 }),
                 _ => false,
             };
-            if !says_it_all {
-                original.insert(name.into(), value(raw));
+            if says_it_all {
+                continue;
             }
+            let value = value(raw);
+            match original.get(name) {
+                Some(other) if *other != value => original.insert(format!("queue_{name}"), value),
+                _ => original.insert(name.into(), value),
+            };
         }
     }
-    let own = own.map(|own| {
+    let own = own.map(|(_, own)| {
         own.iter()
             .map(|(name, raw)| (name.into(), value(raw)))
             .collect()
     });
     let sender = || hint.sender.clone().or_else(|| named(outer, &["agent_id"]));
     Ok(Foreign {
-        from: find(FROM).or_else(sender),
-        to: find(TO).or_else(|| to.map(Into::into)),
+        from: from.or_else(sender),
+        to: to_written.or_else(|| to.map(Into::into)),
         content,
         mode,
         foreign_id,
@@ -554,8 +570,8 @@ fn value(raw: &RawValue) -> Value {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())
 }
 
-/// The content and the field it stands in.
-fn content_of(fields: &Fields) -> Option<(&'static str, String)> {
+/// The content and the value it stands in.
+fn content_of<'a>(fields: &Fields<'a>) -> Option<(&'a RawValue, String)> {
     CONTENT.iter().find_map(|name| {
         let raw = fields.get(name)?;
         let text = match raw.get().bytes().next()? {
@@ -571,7 +587,7 @@ fn content_of(fields: &Fields) -> Option<(&'static str, String)> {
             _ => return None,
         };
         let says_something = !text.trim().is_empty() && text != "{}" && text != "[]";
-        says_something.then_some((*name, text))
+        says_something.then_some((raw, text))
     })
 }
 

@@ -381,6 +381,30 @@ fn one_urgency_word_comes_of_mode_prefix_and_priority() {
 }
 
 #[test]
+fn what_has_no_place_in_a_message_is_kept_beside_it() {
+    for (text, want) in [
+        (
+            r#"{"message":{"content":"x","status":"a","metadata":{}},"content":"outer","status":"b",
+                "metadata":{"k":1e2},"queue_id":"q"}"#,
+            json!({"k": 100.0, "original": {"status": "a", "content": "outer", "queue_status": "b"}}),
+        ),
+        (
+            r#"{"content":"x","from":"a","sender":"b","messages":[1],"onboarding_prompt":"p"}"#,
+            json!({"original": {"sender": "b", "messages": [1], "onboarding_prompt": "p"}}),
+        ),
+        (
+            r#"{"content":"x","metadata":{"original":1}}"#,
+            json!({"original": {"metadata": {"original": 1}}}),
+        ),
+    ] {
+        let mail = import::read(text.as_bytes(), &inbox()).mail.remove(0);
+        assert_eq!(mail.content, "x");
+        let text = serde_json::to_string(&mail.metadata).unwrap();
+        assert_eq!(text, want.to_string().replace("100.0", "1e+2"));
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_spoil_one_message_only() {
     let parsed = import::read(
         b"[{\"content\":\"a\"},\n{\"content\":\"\xFF\"},{\"content\":\"c\"}]",
