@@ -1,1 +1,2 @@
-
+mod fuzz;
+mod original;
