@@ -1,2 +1,5 @@
+//! The integration tests: real processes, real files.
+
 mod fuzz;
+mod model;
 mod original;
