@@ -51,20 +51,64 @@ fn layers_with(file: &str, planted: &str) -> Output {
 #[test]
 fn layers_finds_each_kind_of_violation() {
     for (file, planted, complaint) in [
-        ("src/store/mod.rs", "use crate::{\n    mailbox::Sent,\n    names::Draft,\n};\n", "store must not use crate::mailbox::Sent"),
-        ("src/mailbox/mod.rs", "use crate::agents::X;\n", "mailbox must not use crate::agents::X"),
-        ("src/cli/mod.rs", "fn f() { crate::desk::g() }\n", "cli must not use crate::desk::g"),
-        ("src/mailbox/mod.rs", "use super::agents;\n", "write crate::"),
-        ("bin/cellphone/main.rs", "use dreamos::store::Journal;\n", "bin must not use dreamos::store::Journal"),
-        ("src/mailbox/mod.rs", "fn f() { Permit::grant(act) }\n", "may grant a permit"),
-        ("src/names/mode.rs", "use std::{fmt, fs::File};\n", "touches the world: std::fs::File"),
-        ("src/names/mode.rs", "fn f() { SystemTime::now(); }\n", "touches the world: SystemTime::now"),
-        ("src/mailbox/rules.rs", "use rustix::fs::open;\n", "touches the world: rustix::fs::open"),
-        ("src/attic/mod.rs", "use crate::names::Draft;\n", "no such room in the picture: attic"),
+        (
+            "src/store/mod.rs",
+            "use crate::{\n    mailbox::Sent,\n    names::Draft,\n};\n",
+            "store must not use crate::mailbox::Sent",
+        ),
+        (
+            "src/mailbox/mod.rs",
+            "use crate::agents::X;\n",
+            "mailbox must not use crate::agents::X",
+        ),
+        (
+            "src/cli/mod.rs",
+            "fn f() { crate::desk::g() }\n",
+            "cli must not use crate::desk::g",
+        ),
+        (
+            "src/mailbox/mod.rs",
+            "use super::agents;\n",
+            "write crate::",
+        ),
+        (
+            "bin/cellphone/main.rs",
+            "use dreamos::store::Journal;\n",
+            "bin must not use dreamos::store::Journal",
+        ),
+        (
+            "src/mailbox/mod.rs",
+            "fn f() { Permit::grant(act) }\n",
+            "may grant a permit",
+        ),
+        (
+            "src/names/mode.rs",
+            "use std::{fmt, fs::File};\n",
+            "touches the world: std::fs::File",
+        ),
+        (
+            "src/names/mode.rs",
+            "fn f() { SystemTime::now(); }\n",
+            "touches the world: SystemTime::now",
+        ),
+        (
+            "src/mailbox/rules.rs",
+            "use rustix::fs::open;\n",
+            "touches the world: rustix::fs::open",
+        ),
+        (
+            "src/attic/mod.rs",
+            "use crate::names::Draft;\n",
+            "no such room in the picture: attic",
+        ),
     ] {
         let found = layers_with(file, planted);
         assert!(!found.status.success(), "{planted:?} in {file} passed");
-        assert!(text(&found.stdout).contains(complaint), "{planted:?} in {file}: {}", text(&found.stdout));
+        assert!(
+            text(&found.stdout).contains(complaint),
+            "{planted:?} in {file}: {}",
+            text(&found.stdout)
+        );
     }
 }
 
@@ -79,13 +123,26 @@ fn layers_leaves_comments_strings_and_test_modules_alone() {
 #[test]
 fn every_order_of_the_demonstration_is_acknowledged_and_answered_right() {
     let temporary = tempfile::tempdir().unwrap();
-    let demo = script("demo").arg(programs()).env("TMPDIR", temporary.path()).output().unwrap();
+    let demo = script("demo")
+        .arg(programs())
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
     let said = text(&demo.stdout);
     assert!(demo.status.success(), "{said}\n{}", text(&demo.stderr));
-    assert!(said.contains("kill -9 agent-3, which holds agent-3/"), "{said}");
-    assert!(said.contains("12 orders, 12 acknowledged, 12 answered right"), "{said}");
+    assert!(
+        said.contains("kill -9 agent-3, which holds agent-3/"),
+        "{said}"
+    );
+    assert!(
+        said.contains("12 orders, 12 acknowledged, 12 answered right"),
+        "{said}"
+    );
     assert!(!said.contains('\u{1b}'), "colour without a terminal");
-    let left: Vec<PathBuf> = std::fs::read_dir(temporary.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    let left: Vec<PathBuf> = std::fs::read_dir(temporary.path())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 
@@ -98,14 +155,24 @@ fn a_home_is_private_and_making_it_twice_changes_nothing() {
     let first = script("home").arg(&home).output().unwrap();
     assert!(first.status.success(), "{}", text(&first.stderr));
     for private in ["runtime", "runtime/mailbox", "runtime/logs"] {
-        let mode = std::fs::metadata(home.join(private)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(home.join(private))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o700, "{private}");
     }
     std::fs::write(home.join("config/agents.yaml"), "agents: {}\n").unwrap();
     let second = script("home").arg(&home).output().unwrap();
     assert!(second.status.success());
-    assert!(!text(&second.stdout).contains("created"), "{}", text(&second.stdout));
-    assert_eq!(std::fs::read_to_string(home.join("config/agents.yaml")).unwrap(), "agents: {}\n");
+    assert!(
+        !text(&second.stdout).contains("created"),
+        "{}",
+        text(&second.stdout)
+    );
+    assert_eq!(
+        std::fs::read_to_string(home.join("config/agents.yaml")).unwrap(),
+        "agents: {}\n"
+    );
 }
 
 #[test]
@@ -115,5 +182,8 @@ fn the_last_line_of_a_test_run_counts_a_skip_as_a_skip() {
         .output()
         .unwrap();
     assert_eq!(run.status.code(), Some(101));
-    assert_eq!(text(&run.stdout).lines().last(), Some("4 passed, 1 failed, 3 skipped"));
+    assert_eq!(
+        text(&run.stdout).lines().last(),
+        Some("4 passed, 1 failed, 3 skipped")
+    );
 }

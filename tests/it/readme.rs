@@ -26,7 +26,11 @@ fn blocks(markdown: &str) -> Vec<Block> {
                 if let Some(language) = line.strip_prefix("```") {
                     fence = Some(language);
                     if language == "sh" {
-                        blocks.push(Block { line: index + 1, commands: String::new(), output: None });
+                        blocks.push(Block {
+                            line: index + 1,
+                            commands: String::new(),
+                            output: None,
+                        });
                     } else if language == "text" && adjacent {
                         let last = blocks.last_mut().expect("adjacent to one");
                         last.output = Some(String::new());
@@ -59,7 +63,9 @@ fn blocks(markdown: &str) -> Vec<Block> {
 fn matches(pattern: &str, line: &str) -> bool {
     let mut parts = pattern.split('…');
     let first = parts.next().expect("split yields at least one part");
-    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    let Some(mut rest) = line.strip_prefix(first) else {
+        return false;
+    };
     let mut open = false;
     for part in parts {
         open = part.is_empty();
@@ -76,17 +82,24 @@ fn as_tested(commands: &str) -> String {
     commands
         .lines()
         .filter(|line| !line.starts_with("git clone"))
-        .map(|line| match line.trim_start_matches("sudo ").strip_prefix("make ") {
-            Some(target) => format!("make -n -C {} {target} >/dev/null\n", checkout().display()),
-            None => format!("{line}\n"),
-        })
+        .map(
+            |line| match line.trim_start_matches("sudo ").strip_prefix("make ") {
+                Some(target) => {
+                    format!("make -n -C {} {target} >/dev/null\n", checkout().display())
+                }
+                None => format!("{line}\n"),
+            },
+        )
         .collect()
 }
 
 #[test]
 fn the_readme_does_what_it_says() {
     let readme = std::fs::read_to_string(checkout().join("README.md")).unwrap();
-    assert!(readme.lines().count() <= 350, "the README has grown too long");
+    assert!(
+        readme.lines().count() <= 350,
+        "the README has grown too long"
+    );
     let blocks = blocks(&readme);
     assert!(blocks.len() >= 8, "the README's examples were not found");
 
@@ -103,8 +116,18 @@ fn the_readme_does_what_it_says() {
             .current_dir(place.path())
             .env_clear()
             .env("HOME", place.path())
-            .env("CARGO_HOME", std::env::var_os("CARGO_HOME").unwrap_or_default())
-            .env("PATH", format!("{}:{}:/usr/bin:/bin", programs.display(), checkout().join("scripts").display()))
+            .env(
+                "CARGO_HOME",
+                std::env::var_os("CARGO_HOME").unwrap_or_default(),
+            )
+            .env(
+                "PATH",
+                format!(
+                    "{}:{}:/usr/bin:/bin",
+                    programs.display(),
+                    checkout().join("scripts").display()
+                ),
+            )
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -116,11 +139,20 @@ fn the_readme_does_what_it_says() {
             run.status,
             String::from_utf8_lossy(&run.stderr)
         );
-        let Some(expected) = &block.output else { continue };
+        let Some(expected) = &block.output else {
+            continue;
+        };
         let printed: Vec<&str> = printed.lines().collect();
         let expected: Vec<&str> = expected.lines().collect();
         let alike = printed.len() == expected.len()
-            && expected.iter().zip(&printed).all(|(pattern, line)| matches(pattern, line));
-        assert!(alike, "README.md:{}: expected\n{expected:#?}\nprinted\n{printed:#?}", block.line);
+            && expected
+                .iter()
+                .zip(&printed)
+                .all(|(pattern, line)| matches(pattern, line));
+        assert!(
+            alike,
+            "README.md:{}: expected\n{expected:#?}\nprinted\n{printed:#?}",
+            block.line
+        );
     }
 }
