@@ -65,15 +65,11 @@ check: rust
 	RUSTDOCFLAGS='-D warnings' cargo doc $(DEV) --no-deps
 	cargo test $(DEV) --test it -- readme:: contract::
 
-bench: small
+# The README's block is generated: never edit figures by hand.
+bench bench-readme: small
 	@scripts/deps bench
-	$(SMALL_ENV) cargo bench $(SMALL) --bench library --no-run
-	@scripts/bench $(SMALL_DIR)
-
-bench-readme: small
-	@scripts/deps bench
-	$(SMALL_ENV) cargo bench $(SMALL) --bench library --no-run
-	@scripts/bench --readme README.md $(SMALL_DIR)
+	$(SMALL_ENV) cargo bench -q $(SMALL) --bench library > $(TARGET)/library.tsv
+	@scripts/bench $(if $(filter bench-readme,$@),--readme README.md) $(SMALL_DIR) $(TARGET)/library.tsv
 
 install: small
 	install -d $(BINDIR) $(SHAREDIR)/man/man1 $(SHAREDIR)/bash-completion/completions \

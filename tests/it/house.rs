@@ -44,6 +44,7 @@ fn layers_with(file: &str, planted: &str) -> Output {
     let mut source = std::fs::read_to_string(&path).unwrap_or_default();
     source.push('\n');
     source.push_str(planted);
+    std::fs::create_dir_all(path.parent().expect("it lies in a room")).unwrap();
     std::fs::write(&path, source).unwrap();
     script("layers").arg(copy.path()).output().unwrap()
 }
@@ -99,7 +100,7 @@ fn layers_finds_each_kind_of_violation() {
         (
             "src/attic/mod.rs",
             "use crate::names::Draft;\n",
-            "no such room in the picture: attic",
+            "attic must not use crate::names::Draft",
         ),
     ] {
         let found = layers_with(file, planted);
