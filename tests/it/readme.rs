@@ -105,6 +105,8 @@ fn the_readme_does_what_it_says() {
 
     let place = tempfile::tempdir().unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_cellphone")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    std::os::unix::fs::symlink(checkout().join("scripts"), place.path().join("scripts")).unwrap();
     for block in &blocks {
         // What one block sets, the next one has, as in the shell that a reader copies into.
         let script = format!(
@@ -116,18 +118,7 @@ fn the_readme_does_what_it_says() {
             .current_dir(place.path())
             .env_clear()
             .env("HOME", place.path())
-            .env(
-                "CARGO_HOME",
-                std::env::var_os("CARGO_HOME").unwrap_or_default(),
-            )
-            .env(
-                "PATH",
-                format!(
-                    "{}:{}:/usr/bin:/bin",
-                    programs.display(),
-                    checkout().join("scripts").display()
-                ),
-            )
+            .env("PATH", &path)
             .stdin(Stdio::null())
             .output()
             .unwrap();
