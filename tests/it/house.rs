@@ -188,3 +188,57 @@ fn the_last_line_of_a_test_run_counts_a_skip_as_a_skip() {
         Some("4 passed, 1 failed, 3 skipped")
     );
 }
+
+#[test]
+fn what_install_puts_somewhere_uninstall_takes_away() {
+    let place = tempfile::tempdir().unwrap();
+    let make = |target: &str| {
+        // The programs of the tests instead of a second build.
+        let run = Command::new("make")
+            .args([
+                "-C",
+                checkout().to_str().unwrap(),
+                "-o",
+                "small",
+                target,
+                "PREFIX=/usr",
+            ])
+            .arg(format!("SMALL_DIR={}", programs().display()))
+            .arg(format!("DESTDIR={}", place.path().display()))
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "make {target}: {}", text(&run.stderr));
+    };
+    let installed = || {
+        let mut files = Vec::new();
+        let mut dirs = vec![place.path().to_owned()];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    dirs.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        files
+    };
+
+    make("install");
+    let files = installed();
+    assert_eq!(
+        files.len(),
+        10,
+        "two programs, each with a man page and three completions: {files:#?}"
+    );
+    for file in &files {
+        assert!(
+            std::fs::metadata(file).unwrap().len() > 0,
+            "{} is empty",
+            file.display()
+        );
+    }
+    make("uninstall");
+    assert_eq!(installed(), Vec::<PathBuf>::new());
+}
