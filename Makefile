@@ -1,0 +1,91 @@
+# Every build of this package is named here and nowhere else; scripts are told where the programs lie.
+#
+#   dev    all features, tests and clippy share it                       target/debug
+#   small  release, default features, statically linked: the programs    target/<host>/release
+#   bots   release, all features, dynamically linked: for what cannot    target/release
+#          be linked statically (no such program yet: today the same two)
+#
+# The static build needs an explicit --target, so that build scripts and macros stay dynamic. The three share
+# one target directory and none rebuilds what another made.
+
+SHELL    := /bin/bash
+HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+TARGET   := $(or $(CARGO_TARGET_DIR),target)
+PROGRAMS := cellphone captainphone
+
+DEV       = --locked --all-features
+SMALL     = --locked --release --target $(HOST)
+SMALL_ENV = RUSTFLAGS='-C target-feature=+crt-static'
+BOTS      = --locked --release --all-features
+
+DEV_DIR   = $(TARGET)/debug
+SMALL_DIR = $(TARGET)/$(HOST)/release
+
+PREFIX  ?= /usr/local
+BINDIR   = $(DESTDIR)$(PREFIX)/bin
+SHAREDIR = $(DESTDIR)$(PREFIX)/share
+
+.PHONY: help demo test check bench bench-readme install uninstall clean dev small bots rust
+
+help:
+	@echo 'make demo       a captain, four agents, one of them killed: the main job, in a temporary home'
+	@echo 'make test       install what the tests need (apt), run them all'
+	@echo 'make check      format, lints, layers, documentation, scripts'
+	@echo 'make bench      measure beside mblaze and sqlite3; bench-readme writes the figures into README.md'
+	@echo 'make install    programs, man pages, completions to PREFIX ($(PREFIX)), below DESTDIR if given'
+	@echo 'make uninstall  remove what install put there'
+	@echo 'make dev | small | bots    one of the three builds'
+	@echo 'make clean      remove what was built'
+
+rust:
+	@command -v cargo >/dev/null || { echo 'no cargo: install stable Rust first' >&2; exit 1; }
+
+dev: rust
+	cargo build $(DEV) --all-targets
+
+small: rust
+	$(SMALL_ENV) cargo build $(SMALL) --bins
+
+bots: rust
+	cargo build $(BOTS) --bins
+
+demo: small
+	@scripts/demo $(SMALL_DIR)
+
+test: rust
+	@scripts/deps test
+	@scripts/test cargo test $(DEV) --no-fail-fast
+
+check: rust
+	@scripts/deps check
+	cargo fmt --check
+	scripts/layers
+	scripts/lint
+	cargo clippy $(DEV) --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc $(DEV) --no-deps
+	cargo test $(DEV) --test it -- readme:: contract::
+
+# The README's block is generated: never edit figures by hand.
+bench bench-readme: small
+	@scripts/deps bench
+	$(SMALL_ENV) cargo bench -q $(SMALL) --bench library > $(TARGET)/library.tsv
+	@scripts/bench $(if $(filter bench-readme,$@),--readme README.md) $(SMALL_DIR) $(TARGET)/library.tsv
+
+install: small
+	install -d $(BINDIR) $(SHAREDIR)/man/man1 $(SHAREDIR)/bash-completion/completions \
+	  $(SHAREDIR)/zsh/site-functions $(SHAREDIR)/fish/vendor_completions.d
+	set -e; for p in $(PROGRAMS); do \
+	  install -m 755 $(SMALL_DIR)/$$p $(BINDIR)/$$p; \
+	  $(SMALL_DIR)/$$p gen man  > $(SHAREDIR)/man/man1/$$p.1; \
+	  $(SMALL_DIR)/$$p gen bash > $(SHAREDIR)/bash-completion/completions/$$p; \
+	  $(SMALL_DIR)/$$p gen zsh  > $(SHAREDIR)/zsh/site-functions/_$$p; \
+	  $(SMALL_DIR)/$$p gen fish > $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; \
+	done
+
+uninstall:
+	for p in $(PROGRAMS); do rm -f $(BINDIR)/$$p $(SHAREDIR)/man/man1/$$p.1 \
+	  $(SHAREDIR)/bash-completion/completions/$$p $(SHAREDIR)/zsh/site-functions/_$$p \
+	  $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
+
+clean:
+	cargo clean

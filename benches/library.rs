@@ -1,0 +1,162 @@
+//! What the library does inside one process: batches a second, and how soon a watcher has what was committed.
+//! Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`: seconds, except `batch` (messages a second).
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use dreamos::desk::{Breaker, Desk, Unknown};
+use dreamos::names::{AgentId, Caller, Draft};
+use dreamos::root::Home;
+use dreamos::time::Now;
+use rustix::fs::inotify;
+
+const BATCH: u32 = 100_000;
+const BATCHES: usize = 7;
+const WAKE_UPS: u32 = 500;
+/// Long enough for every thread to be asleep again.
+const PAUSE: Duration = Duration::from_millis(3);
+
+fn main() -> Result<()> {
+    let place = tempfile::tempdir()?;
+    let home = place.path().join("home");
+    let made = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/home"))
+        .arg(&home)
+        .output()?;
+    ensure!(
+        made.status.success(),
+        "scripts/home: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+
+    batches(&home)?;
+    bare_wake_ups(place.path())?;
+    watcher_wake_ups(&home)
+}
+
+fn report(name: &str, figure: f64) -> Result<()> {
+    Ok(writeln!(io::stdout(), "{name}\t{figure}")?)
+}
+
+fn desk(home: &Path, as_agent: &str) -> Result<Desk> {
+    let caller = Caller {
+        agent: AgentId::parse(as_agent)?,
+        incarnation: None,
+        uid: rustix::process::getuid().as_raw(),
+        login: None,
+    };
+    Ok(Desk::open(Home::at(home), caller)?)
+}
+
+fn batches(home: &Path) -> Result<()> {
+    let desk = desk(home, "user")?;
+    let to = AgentId::parse("agent-1")?;
+    for _ in 0..BATCHES {
+        let drafts: Vec<Draft> = (0..BATCH)
+            .map(|n| {
+                Draft::new(
+                    desk.caller().agent.clone(),
+                    to.clone(),
+                    format!("message {n}"),
+                )
+            })
+            .collect();
+        let drafted = drafts.len();
+        let start = Instant::now();
+        let sent = desk.send_batch(&to, drafts, Unknown::Refuse, Breaker::Obey, Now::read())?;
+        let elapsed = start.elapsed().as_secs_f64();
+        ensure!(sent.len() == drafted, "a batch lost messages");
+        report("batch", f64::from(BATCH) / elapsed)?;
+    }
+    Ok(())
+}
+
+/// The instants at which a program that does nothing but `read` on inotify learns that `file` was written.
+fn observe(dir: &Path, file: &'static str) -> Result<Receiver<Instant>> {
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
+    inotify::add_watch(&watch, dir, inotify::WatchFlags::MODIFY)?;
+    let (seen, instants) = channel();
+    thread::spawn(move || {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(watch, &mut buffer);
+        while let Ok(event) = events.next() {
+            let at = Instant::now();
+            let ours = event
+                .file_name()
+                .is_some_and(|name| OsStr::from_bytes(name.to_bytes()) == file);
+            if ours && seen.send(at).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(instants)
+}
+
+fn bare_wake_ups(dir: &Path) -> Result<()> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(dir.join("written"))?;
+    let instants = observe(dir, "written")?;
+    for _ in 0..WAKE_UPS {
+        thread::sleep(PAUSE);
+        let start = Instant::now();
+        file.write_at(b"x", 0)?;
+        report("bare", instants.recv()?.duration_since(start).as_secs_f64())?;
+    }
+    Ok(())
+}
+
+/// How much later than such a bare program the watcher has the message. The first write to `.durable` is the
+/// moment of the commit.
+fn watcher_wake_ups(home: &Path) -> Result<()> {
+    let to = AgentId::parse("agent-2")?;
+    let sender = desk(home, "user")?;
+    let commit_one = |text: &str| {
+        let draft = Draft::new(sender.caller().agent.clone(), to.clone(), text);
+        sender.send(draft, Unknown::Refuse, Breaker::Obey, Now::read())
+    };
+    commit_one("makes the mailbox")?;
+
+    let instants = observe(&sender.home().mailbox(&to), ".durable")?;
+    let mut watch = desk(home, "agent-2")?.watch(&to, None)?;
+    let (seen, had) = channel();
+    thread::spawn(move || -> Result<()> {
+        loop {
+            let news = watch.wait(None, &|| false)?;
+            let at = Instant::now();
+            for message in news {
+                seen.send((message.seq, at))?;
+            }
+        }
+    });
+    for n in 0..WAKE_UPS {
+        thread::sleep(PAUSE);
+        while instants.try_recv().is_ok() {}
+        let sent = commit_one(&format!("message {n}"))?;
+        let committed = instants.recv()?;
+        let (seq, at) = had.recv().context("the watcher ended")?;
+        ensure!(
+            seq == sent.at.seq,
+            "the watcher has {seq}, sent was {}",
+            sent.at.seq
+        );
+        let lag = if at > committed {
+            at.duration_since(committed).as_secs_f64()
+        } else {
+            -committed.duration_since(at).as_secs_f64()
+        };
+        report("lag", lag)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! `runtime/README.md` is a promise: a used home contains what its table lists, with the promised modes, and
+//! nothing else; and every event in its logs is on the closed list.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn contract() -> String {
+    std::fs::read_to_string(checkout().join("runtime/README.md")).unwrap()
+}
+
+fn cellphone(home: &Path, line: &str, input: &str) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cellphone"))
+        .args(line.split_whitespace())
+        .current_dir(home)
+        .env_clear()
+        .env("DREAMOS_HOME", home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(
+        done.status.success(),
+        "cellphone {line}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+/// A home in which every kind of file has come to be.
+fn used_home(home: &Path) {
+    let made = Command::new(checkout().join("scripts/home"))
+        .arg(home)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    std::fs::write(home.join("figure.txt"), "42\n").unwrap();
+    cellphone(home, "send agent-1 hello --key once", "");
+    cellphone(home, "send agent-1 urgent --mode PRIORITY --as captain", "");
+    cellphone(home, "send agent-1 figure --file figure.txt", "");
+    cellphone(home, "broadcast everybody", "");
+    cellphone(home, "next --as agent-1", "");
+    cellphone(home, "ack --all --as agent-1", "");
+    cellphone(home, "send agent-2 mistaken", "");
+    cellphone(home, "recall agent-2/2", "");
+    std::fs::write(
+        home.join("runtime/mailbox/agent-2/inbox.json"),
+        "[ this is no JSON",
+    )
+    .unwrap();
+    cellphone(home, "send agent-2 again", "");
+    let mut many = String::new();
+    for n in 0..4 {
+        writeln!(
+            many,
+            "{{\"content\": \"{}\"}}",
+            format!("{n}-").repeat(150_000)
+        )
+        .unwrap();
+    }
+    cellphone(home, "send agent-3 --batch -", &many);
+    cellphone(home, "ack --all --as agent-3", "");
+    cellphone(home, "prune --as agent-3", "");
+    std::fs::remove_file(home.join("figure.txt")).unwrap();
+}
+
+/// The first column of the table, and whether such a file only passes.
+fn rows() -> Vec<(String, bool)> {
+    contract()
+        .lines()
+        .filter_map(|line| {
+            let (path, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+            let described = path.contains('/') || path.contains('.');
+            described.then(|| {
+                (
+                    path.trim_end_matches('/').to_owned(),
+                    rest.starts_with("passing:"),
+                )
+            })
+        })
+        .collect()
+}
+
+/// Whether `path` is of the shape `row`, in which `<…>` stands for a part of a name.
+fn of_shape(row: &str, path: &str) -> bool {
+    let mut rest = path;
+    let mut row = row;
+    while let Some((before, after)) = row.split_once('<') {
+        let Some(tail) = rest.strip_prefix(before) else {
+            return false;
+        };
+        row = after.split_once('>').expect("a placeholder is closed").1;
+        let next: String = row.chars().take_while(|c| *c != '<').collect();
+        let component = tail.split('/').next().unwrap_or_default().len();
+        let end = if next.is_empty() {
+            component
+        } else {
+            tail[..].find(&next).unwrap_or(usize::MAX)
+        };
+        if end == 0 || end > component {
+            return false;
+        }
+        rest = &tail[end..];
+    }
+    rest == row
+}
+
+fn walk(dir: &Path, base: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path
+            .strip_prefix(base)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let meta = std::fs::symlink_metadata(&path).unwrap();
+        let mode = if meta.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(
+            meta.permissions().mode() & 0o777,
+            mode,
+            "mode of runtime/{name}"
+        );
+        found.push(name);
+        if meta.is_dir() {
+            walk(&path, base, found);
+        }
+    }
+}
+
+#[test]
+fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    let home = place.path().join("home");
+    used_home(&home);
+
+    let rows = rows();
+    let mut found = Vec::new();
+    walk(&home.join("runtime"), &home.join("runtime"), &mut found);
+    let is_parent = |path: &str| {
+        rows.iter().any(|(row, _)| {
+            let depth = path.split('/').count();
+            row.split('/').count() > depth
+                && of_shape(
+                    &row.split('/').take(depth).collect::<Vec<_>>().join("/"),
+                    path,
+                )
+        })
+    };
+    let unlisted: Vec<_> = found
+        .iter()
+        .filter(|path| *path != "README.md" && !is_parent(path))
+        .filter(|path| !rows.iter().any(|(row, _)| of_shape(row, path)))
+        .collect();
+    assert!(
+        unlisted.is_empty(),
+        "not in runtime/README.md: {unlisted:#?}"
+    );
+    let absent: Vec<_> = rows
+        .iter()
+        .filter(|(row, passing)| !passing && !found.iter().any(|path| of_shape(row, path)))
+        .collect();
+    assert!(
+        absent.is_empty(),
+        "listed in runtime/README.md, but never written: {absent:#?}"
+    );
+
+    let listed = contract();
+    let mut events = BTreeSet::new();
+    for log in std::fs::read_dir(home.join("runtime/logs")).unwrap() {
+        for line in std::fs::read_to_string(log.unwrap().path())
+            .unwrap()
+            .lines()
+        {
+            let record: serde_json::Value = serde_json::from_str(line).expect("a log line is JSON");
+            events.insert(
+                record["event"]
+                    .as_str()
+                    .expect("a record names its event")
+                    .to_owned(),
+            );
+        }
+    }
+    assert!(events.contains("mail.sent"), "{events:?}");
+    for event in events {
+        assert!(
+            listed.contains(&format!("`{event}`")),
+            "{event} is not on the list of events"
+        );
+    }
+}
