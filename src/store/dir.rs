@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Timespec, Timestamps,
+    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat,
+    Timespec, Timestamps,
 };
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -54,7 +55,7 @@ pub(crate) enum Open {
 
 /// Whether the target of a rename may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum Target {
     Replaced,
     Kept,
     Exchanged,
@@ -89,9 +90,20 @@ fn ident(stat: &Stat) -> Ident {
 impl Dir {
     /// Opens a directory as named; links in the way to it are the user's.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let fd = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())
-            .map_err(|source| Error::Io { doing: "open", path: path.into(), source })?;
-        Ok(Self { fd, path: path.into() })
+        let fd = rustix::fs::open(
+            path,
+            OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY,
+            Mode::empty(),
+        )
+        .map_err(|source| Error::Io {
+            doing: "open",
+            path: path.into(),
+            source,
+        })?;
+        Ok(Self {
+            fd,
+            path: path.into(),
+        })
     }
 
     /// Opens a directory below this one: no link is followed, nothing outside is reached.
@@ -105,9 +117,19 @@ impl Dir {
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
         )
         .map_err(|source| match source {
-            Errno::LOOP | Errno::XDEV => Error::NotPlain { path: path.clone(), what: "a link" },
-            Errno::NOTDIR => Error::NotPlain { path: path.clone(), what: "no directory" },
-            source => Error::Io { doing: "open", path: path.clone(), source },
+            Errno::LOOP | Errno::XDEV => Error::NotPlain {
+                path: path.clone(),
+                what: "a link",
+            },
+            Errno::NOTDIR => Error::NotPlain {
+                path: path.clone(),
+                what: "no directory",
+            },
+            source => Error::Io {
+                doing: "open",
+                path: path.clone(),
+                source,
+            },
         })?;
         Ok(Self { fd, path })
     }
@@ -118,7 +140,11 @@ impl Dir {
 
     fn fail(&self, doing: &'static str, name: &str) -> impl FnOnce(Errno) -> Error {
         let path = self.path.join(name);
-        move |source| Error::Io { doing, path, source }
+        move |source| Error::Io {
+            doing,
+            path,
+            source,
+        }
     }
 
     pub(crate) fn file(&self, name: &str, how: Open) -> Result<File, Error> {
@@ -132,21 +158,49 @@ impl Dir {
         let path = self.path.join(name);
         // Non-blocking: a FIFO must not hang us before we have seen that it is one.
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let fd = rustix::fs::openat(&self.fd, name, flags, FILE_MODE).map_err(|source| match source {
-            Errno::LOOP => Error::NotPlain { path: path.clone(), what: "a link" },
-            Errno::ISDIR => Error::NotPlain { path: path.clone(), what: "a directory" },
-            Errno::NXIO => Error::NotPlain { path: path.clone(), what: "a pipe or device" },
-            source => Error::Io { doing: "open", path: path.clone(), source },
+        let fd = rustix::fs::openat(&self.fd, name, flags, FILE_MODE).map_err(
+            |source| match source {
+                Errno::LOOP => Error::NotPlain {
+                    path: path.clone(),
+                    what: "a link",
+                },
+                Errno::ISDIR => Error::NotPlain {
+                    path: path.clone(),
+                    what: "a directory",
+                },
+                Errno::NXIO => Error::NotPlain {
+                    path: path.clone(),
+                    what: "a pipe or device",
+                },
+                source => Error::Io {
+                    doing: "open",
+                    path: path.clone(),
+                    source,
+                },
+            },
+        )?;
+        let stat = rustix::fs::fstat(&fd).map_err(|source| Error::Io {
+            doing: "look at",
+            path: path.clone(),
+            source,
         })?;
-        let stat = rustix::fs::fstat(&fd)
-            .map_err(|source| Error::Io { doing: "look at", path: path.clone(), source })?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::NotPlain { path, what: "a pipe, socket, device or directory" });
+            return Err(Error::NotPlain {
+                path,
+                what: "a pipe, socket, device or directory",
+            });
         }
         if stat.st_nlink > 1 {
-            return Err(Error::NotPlain { path, what: "a file with a second name (hard link)" });
+            return Err(Error::NotPlain {
+                path,
+                what: "a file with a second name (hard link)",
+            });
         }
-        Ok(File { fd, path, opened: ident(&stat) })
+        Ok(File {
+            fd,
+            path,
+            opened: ident(&stat),
+        })
     }
 
     /// `None` where there is no such file.
@@ -169,13 +223,14 @@ impl Dir {
         self.ident(name).map(|found| found.is_some())
     }
 
-    pub(crate) fn rename(&self, from: &str, to: &str, kept: Kept) -> Result<(), Error> {
-        let flags = match kept {
-            Kept::Replaced => RenameFlags::empty(),
-            Kept::Kept => RenameFlags::NOREPLACE,
-            Kept::Exchanged => RenameFlags::EXCHANGE,
+    pub(crate) fn rename(&self, from: &str, to: &str, target: Target) -> Result<(), Error> {
+        let flags = match target {
+            Target::Replaced => RenameFlags::empty(),
+            Target::Kept => RenameFlags::NOREPLACE,
+            Target::Exchanged => RenameFlags::EXCHANGE,
         };
-        rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags).map_err(self.fail("rename to", to))
+        rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags)
+            .map_err(self.fail("rename to", to))
     }
 
     /// Moves a file into a directory below; a file of that name there is replaced.
@@ -237,7 +292,10 @@ impl Dir {
         const CIFS: i64 = 0xff53_4d42;
         const FUSE: i64 = 0x6573_5546;
         rustix::fs::fstatfs(&self.fd).is_ok_and(|fs| {
-            #[expect(clippy::useless_conversion, reason = "the width of f_type differs between targets")]
+            #[expect(
+                clippy::useless_conversion,
+                reason = "the width of f_type differs between targets"
+            )]
             let kind = i64::from(fs.f_type);
             [NFS, SMB2, CIFS, FUSE].contains(&kind)
         })
@@ -262,11 +320,17 @@ impl File {
 
     fn fail(&self, doing: &'static str) -> impl FnOnce(Errno) -> Error {
         let path = self.path.clone();
-        move |source| Error::Io { doing, path, source }
+        move |source| Error::Io {
+            doing,
+            path,
+            source,
+        }
     }
 
     pub(crate) fn ident(&self) -> Result<Ident, Error> {
-        rustix::fs::fstat(&self.fd).map(|stat| ident(&stat)).map_err(self.fail("look at"))
+        rustix::fs::fstat(&self.fd)
+            .map(|stat| ident(&stat))
+            .map_err(self.fail("look at"))
     }
 
     pub(crate) fn size(&self) -> Result<u64, Error> {
@@ -329,7 +393,12 @@ impl File {
     /// Allocates blocks up to `end` beyond the size, which stays.
     pub(crate) fn reserve(&self, from: u64, end: u64) -> Result<(), Error> {
         loop {
-            let room = rustix::fs::fallocate(&self.fd, FallocateFlags::KEEP_SIZE, from, end.saturating_sub(from));
+            let room = rustix::fs::fallocate(
+                &self.fd,
+                FallocateFlags::KEEP_SIZE,
+                from,
+                end.saturating_sub(from),
+            );
             match room {
                 Err(Errno::INTR) => {}
                 // A file system without the call cannot promise room; it still stores.
@@ -344,8 +413,14 @@ impl File {
     pub(crate) fn mark_time(&self, seconds: i64) -> Result<(), Error> {
         #[expect(clippy::cast_possible_wrap, reason = "below 10^9")]
         let random = (random_u64() % 1_000_000_000) as i64;
-        let time = Timespec { tv_sec: seconds, tv_nsec: random };
-        let times = Timestamps { last_access: time, last_modification: time };
+        let time = Timespec {
+            tv_sec: seconds,
+            tv_nsec: random,
+        };
+        let times = Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
         rustix::fs::futimens(&self.fd, &times).map_err(self.fail("mark"))
     }
 

@@ -7,7 +7,11 @@ use crate::names::{Explain, Kind};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("can't {doing} {path}: {source}", path = path.display())]
-    Io { doing: &'static str, path: PathBuf, source: Errno },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: Errno,
+    },
     #[error("{path} is {what}, not a plain file of our own", path = path.display())]
     NotPlain { path: PathBuf, what: &'static str },
     #[error("{path} stayed locked{holder}", path = path.display())]
@@ -46,7 +50,9 @@ impl Explain for Error {
 
     fn path(&self) -> Option<&Path> {
         match self {
-            Self::Io { path, .. } | Self::NotPlain { path, .. } | Self::Busy { path, .. } => Some(path),
+            Self::Io { path, .. } | Self::NotPlain { path, .. } | Self::Busy { path, .. } => {
+                Some(path)
+            }
         }
     }
 }

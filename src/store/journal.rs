@@ -27,7 +27,9 @@ pub(crate) fn seal(out: &mut Vec<u8>, start: usize, salt: u64) {
 
 /// Whether `line` (without newline) carries the checksum of its bytes.
 pub(crate) fn verify(line: &[u8], salt: u64) -> bool {
-    let Some(at) = line.len().checked_sub(SUFFIX) else { return false };
+    let Some(at) = line.len().checked_sub(SUFFIX) else {
+        return false;
+    };
     let (body, suffix) = line.split_at(at);
     if !suffix.starts_with(b",\"sum\":\"") || !suffix.ends_with(b"\"}") {
         return false;
@@ -65,7 +67,14 @@ pub(crate) struct Lines<'f> {
 impl<'f> Lines<'f> {
     /// From `start`, the beginning of a line, up to `end`.
     pub(crate) const fn new(file: &'f File, start: u64, end: u64) -> Self {
-        Self { file, end, next: start, buffer: Vec::new(), at: 0, filled: 0 }
+        Self {
+            file,
+            end,
+            next: start,
+            buffer: Vec::new(),
+            at: 0,
+            filled: 0,
+        }
     }
 
     /// The offset, the length with newline, and what it is. A last line without newline is `Torn`.
@@ -92,7 +101,11 @@ impl<'f> Lines<'f> {
         self.next += length as u64;
         self.at += length;
         let torn = line.ends_with(TORN) || line.contains(&0);
-        Ok(Some((offset, length as u64, if torn { Line::Torn } else { Line::Whole(line) })))
+        Ok(Some((
+            offset,
+            length as u64,
+            if torn { Line::Torn } else { Line::Whole(line) },
+        )))
     }
 
     fn fill(&mut self) -> Result<(), Error> {

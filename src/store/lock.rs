@@ -36,8 +36,13 @@ impl Lock {
             match Self::attempt(dir, name)? {
                 Ok(lock) => return Ok(lock),
                 Err(file) if deadline.is_over() => {
-                    let holder = holder(&file).map(|h| format!(" by {h}")).unwrap_or_default();
-                    return Err(Error::Busy { path: file.path().into(), holder });
+                    let holder = holder(&file)
+                        .map(|h| format!(" by {h}"))
+                        .unwrap_or_default();
+                    return Err(Error::Busy {
+                        path: file.path().into(),
+                        holder,
+                    });
                 }
                 Err(_) => {}
             }
@@ -63,10 +68,17 @@ impl Lock {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(Err(file)),
                 Err(source) => {
-                    return Err(Error::Io { doing: "lock", path: file.path().into(), source });
+                    return Err(Error::Io {
+                        doing: "lock",
+                        path: file.path().into(),
+                        source,
+                    });
                 }
             }
-            if dir.ident(name)?.is_some_and(|now| now.ino == file.opened().ino) {
+            if dir
+                .ident(name)?
+                .is_some_and(|now| now.ino == file.opened().ino)
+            {
                 return Ok(Ok(Self { _file: file }));
             }
         }
@@ -77,16 +89,23 @@ impl Lock {
 fn holder(file: &File) -> Option<String> {
     let table = std::fs::read_to_string("/proc/locks").ok()?;
     let inode = format!(":{}", file.opened().ino);
-    let pid = table.lines().filter(|line| !line.contains("->")).find_map(|line| {
-        let mut words = line.split_whitespace();
-        let kind = words.nth(1)?;
-        let pid = words.nth(2)?;
-        let place = words.next()?;
-        (kind == "FLOCK" && place.ends_with(&inode)).then(|| pid.to_owned())
-    })?;
+    let pid = table
+        .lines()
+        .filter(|line| !line.contains("->"))
+        .find_map(|line| {
+            let mut words = line.split_whitespace();
+            let kind = words.nth(1)?;
+            let pid = words.nth(2)?;
+            let place = words.next()?;
+            (kind == "FLOCK" && place.ends_with(&inode)).then(|| pid.to_owned())
+        })?;
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
     let stopped = matches!(rest.trim_start().chars().next(), Some('T' | 't'));
-    let state = if stopped { format!(", which is stopped (kill -CONT {pid})") } else { String::new() };
+    let state = if stopped {
+        format!(", which is stopped (kill -CONT {pid})")
+    } else {
+        String::new()
+    };
     Some(format!("pid {pid} ({name}){state}"))
 }

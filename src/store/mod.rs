@@ -14,7 +14,7 @@ mod pages;
 mod sys;
 mod watch;
 
-pub(crate) use dir::{Dir, File, Ident, Kept, Open, random_u64, random_u128};
+pub(crate) use dir::{Dir, File, Ident, Open, Target, random_u64, random_u128};
 pub use error::Error;
 pub(crate) use journal::{Line, Lines, fence, seal, verify};
 pub(crate) use lock::{Deadline, Lock};

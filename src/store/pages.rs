@@ -17,7 +17,7 @@ struct Page {
 
 pub(crate) struct Pages {
     file: File,
-    pages: BTreeMap<u64, Box<Page>>,
+    cache: BTreeMap<u64, Box<Page>>,
     /// Pages from here on are known to be empty: a file that is being made anew is not read.
     end: u64,
 }
@@ -25,26 +25,33 @@ pub(crate) struct Pages {
 impl Pages {
     pub(crate) fn new(file: File) -> Self {
         let end = file.opened().size.div_ceil(PAGE);
-        Self { file, pages: BTreeMap::new(), end }
+        Self {
+            file,
+            cache: BTreeMap::new(),
+            end,
+        }
     }
 
     /// Forgets all content, in memory and in the file.
     pub(crate) fn clear(&mut self) -> Result<(), Error> {
-        self.pages.clear();
+        self.cache.clear();
         self.end = 0;
         self.file.truncate(0)
     }
 
     fn page(&mut self, number: u64) -> Result<&mut Page, Error> {
-        if self.pages.len() >= MOST && !self.pages.contains_key(&number) {
+        if self.cache.len() >= MOST && !self.cache.contains_key(&number) {
             self.flush()?;
-            self.pages.clear();
+            self.cache.clear();
         }
         let (file, end) = (&self.file, self.end);
-        match self.pages.entry(number) {
+        match self.cache.entry(number) {
             std::collections::btree_map::Entry::Occupied(found) => Ok(found.into_mut()),
             std::collections::btree_map::Entry::Vacant(room) => {
-                let mut page = Box::new(Page { bytes: [0; PAGE_LEN], dirty: false });
+                let mut page = Box::new(Page {
+                    bytes: [0; PAGE_LEN],
+                    dirty: false,
+                });
                 if number < end {
                     file.read_at(number * PAGE, &mut page.bytes)?;
                 }
@@ -80,11 +87,13 @@ impl Pages {
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         let mut run: Vec<u8> = Vec::new();
         let mut start = 0;
-        for (&number, page) in &mut self.pages {
+        for (&number, page) in &mut self.cache {
             if !page.dirty {
                 continue;
             }
-            if !run.is_empty() && (start * PAGE + run.len() as u64 != number * PAGE || run.len() > 1 << 20) {
+            if !run.is_empty()
+                && (start * PAGE + run.len() as u64 != number * PAGE || run.len() > 1 << 20)
+            {
                 self.file.write_at(start * PAGE, &run)?;
                 run.clear();
             }

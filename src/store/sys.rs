@@ -1,5 +1,8 @@
 //! The calls that need `unsafe`: the one audited file. Each takes and returns plain integers.
-#![expect(unsafe_code, reason = "fcntl read leases and signal dispositions have no safe wrapper")]
+#![expect(
+    unsafe_code,
+    reason = "fcntl read leases and signal dispositions have no safe wrapper"
+)]
 
 use std::os::fd::{AsRawFd, OwnedFd};
 

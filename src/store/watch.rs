@@ -22,7 +22,7 @@ impl DirWatch {
             move |event: notify::Result<notify::Event>| {
                 if event.map_or(true, |event| is_news(&event)) {
                     // Full: the reader has not looked since the last one, and will see this too.
-                    drop(tell.try_send(()));
+                    let _ = tell.try_send(());
                 }
             },
             Config::default(),
@@ -31,7 +31,10 @@ impl DirWatch {
             watcher.watch(dir, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         });
-        Self { changed, _watcher: watcher.ok() }
+        Self {
+            changed,
+            _watcher: watcher.ok(),
+        }
     }
 
     /// Returns on news or when `timeout` is over.

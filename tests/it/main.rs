@@ -1,8 +1,5 @@
 //! The integration tests: real processes, real files.
 
-mod contract;
 mod fuzz;
-mod house;
 mod model;
 mod original;
-mod readme;
