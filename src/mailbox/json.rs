@@ -523,6 +523,11 @@ impl<'o> Writer<'o> {
         Self { out, empty: true }
     }
 
+    /// Goes on with an array whose opening bracket stands elsewhere.
+    pub(super) fn below(out: &'o mut Vec<u8>, empty: bool) -> Self {
+        Self { out, empty }
+    }
+
     /// One object. Each pair is a name and a value that is JSON already.
     pub fn entry<'f>(&mut self, fields: impl IntoIterator<Item = (&'f str, &'f str)>) {
         self.out

@@ -23,6 +23,25 @@ impl Error {
         matches!(self, Self::Io { source, .. } if *source == errno)
     }
 
+    pub(crate) fn is_absent(&self) -> bool {
+        self.is(Errno::NOENT)
+    }
+
+    /// Something of that name is there, and was to be kept.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.is(Errno::EXIST) || self.is(Errno::NOTEMPTY)
+    }
+
+    /// The file system does not know such a rename.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        self.is(Errno::INVAL) || self.is(Errno::NOSYS) || self.is(Errno::OPNOTSUPP)
+    }
+
+    /// A write that the disk did not take whole.
+    pub(crate) fn no_space(path: &Path) -> Self {
+        Self::Io { doing: "write", path: path.into(), source: Errno::NOSPC }
+    }
+
     pub(crate) fn is_no_space(&self) -> bool {
         self.is(Errno::NOSPC) || self.is(Errno::DQUOT) || self.is(Errno::FBIG)
     }

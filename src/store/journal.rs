@@ -17,6 +17,11 @@ pub(crate) const fn fence() -> &'static [u8] {
     b"#torn\n"
 }
 
+/// A checksum; another salt gives another one.
+pub(crate) fn sum(bytes: &[u8], salt: u64) -> u64 {
+    xxh3_64_with_seed(bytes, salt)
+}
+
 /// Ends the object that `out` holds from `start` on, without its closing brace, with the checksum of its bytes.
 pub(crate) fn seal(out: &mut Vec<u8>, start: usize, salt: u64) {
     let sum = xxh3_64_with_seed(&out[start..], salt);
@@ -43,6 +48,11 @@ pub(crate) fn verify(line: &[u8], salt: u64) -> bool {
         Some((sum << 4) | u64::from(digit))
     });
     sum == Some(xxh3_64_with_seed(body, salt))
+}
+
+/// The bytes that the checksum of a verified line is about.
+pub(crate) fn unsealed(line: &[u8]) -> &[u8] {
+    &line[..line.len().saturating_sub(SUFFIX)]
 }
 
 /// What stands at an offset of a journal.

@@ -1,0 +1,128 @@
+use std::path::{Path, PathBuf};
+
+use super::message::Address;
+use crate::names::{AgentId, Explain, Kind};
+use crate::store;
+use crate::time::Timestamp;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("{agent} has no mailbox yet")]
+    NoMailbox { agent: AgentId },
+    #[error("no message {at}")]
+    NoMessage { at: Address },
+    #[error("{path}, line {line}, column {column}: {why}", path = path.display())]
+    Corrupt {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        why: String,
+    },
+    #[error("{path} is missing, but what was made from it is there", path = path.display())]
+    JournalGone { path: PathBuf },
+    #[error("{path} has format {found}, this program knows {known}", path = path.display())]
+    Newer {
+        path: PathBuf,
+        found: u32,
+        known: u32,
+    },
+    #[error("{at} is {state} already{}", by_whom(by.as_deref(), *when))]
+    Closed {
+        at: Address,
+        state: &'static str,
+        by: Option<String>,
+        when: Option<Timestamp>,
+    },
+    #[error("{at} is leased to {owner} until {until}")]
+    Leased {
+        at: Address,
+        owner: String,
+        until: Timestamp,
+    },
+    #[error("{at} is not leased to you")]
+    NotYours { at: Address },
+    #[error("{at} was sent by {from}, not by you")]
+    NotTheSender { at: Address, from: AgentId },
+    #[error("the disk did not confirm that {at} was written: it may or may not be there")]
+    OutcomeUnknown { at: PathBuf, key: Option<String> },
+    #[error("a message holds at most 1 MiB, this one has {bytes} bytes")]
+    TooLong { bytes: usize },
+    #[error("{path} is {bytes} bytes, an attachment holds at most 64 MiB", path = path.display())]
+    FileTooLong { path: PathBuf, bytes: u64 },
+    #[error("the attachment {sha256} is no longer there")]
+    NoAttachment { sha256: String },
+    #[error("the edited text: {0}")]
+    BadEdit(super::json::Fault),
+}
+
+fn by_whom(by: Option<&str>, when: Option<Timestamp>) -> String {
+    let by = by.map(|by| format!(" by {by}"));
+    let when = when.map(|when| format!(" at {when}"));
+    [by, when].into_iter().flatten().collect()
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Store(e) => e.kind(),
+            Self::NoMailbox { .. } | Self::NoMessage { .. } => Kind::Unknown,
+            Self::Corrupt { .. } | Self::JournalGone { .. } | Self::BadEdit(_) => Kind::Corrupt,
+            Self::Newer { .. } => Kind::Config,
+            Self::Closed { .. } | Self::Leased { .. } | Self::NotYours { .. } => Kind::No,
+            Self::NotTheSender { .. } => Kind::Refused,
+            Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
+            Self::TooLong { .. } | Self::FileTooLong { .. } => Kind::Usage,
+            Self::NoAttachment { .. } => Kind::Io,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(e) => e.hint(),
+            Self::NoMailbox { .. } => Some("send with --create to make one".into()),
+            Self::NoMessage { .. } => Some("see: cellphone search, cellphone inbox --all".into()),
+            Self::Corrupt { .. } => {
+                Some("nothing was changed; `cellphone doctor --fix` copies the bad lines aside".into())
+            }
+            Self::JournalGone { .. } => {
+                Some("put the journal back from a copy; it is never started anew by itself".into())
+            }
+            Self::Newer { .. } => Some("use the newer program; reading still works".into()),
+            Self::Closed { .. } => None,
+            Self::Leased { .. } | Self::NotYours { .. } => {
+                Some("give the token that `next` printed, or --force".into())
+            }
+            Self::NotTheSender { .. } => Some("only its sender recalls a message".into()),
+            Self::OutcomeUnknown { key: Some(key), .. } => {
+                Some(format!("try again with --key {key}: it will not be doubled"))
+            }
+            Self::OutcomeUnknown { key: None, .. } => {
+                Some("try again: repeating it is harmless".into())
+            }
+            Self::TooLong { .. } => Some("use --file for what is larger".into()),
+            Self::FileTooLong { .. } => Some("put it where both can read it and send its path".into()),
+            Self::NoAttachment { .. } => Some("send it again with --file".into()),
+            Self::BadEdit(_) => Some("nothing was changed".into()),
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Store(e) => e.path(),
+            Self::Corrupt { path, .. } | Self::JournalGone { path } | Self::Newer { path, .. } => {
+                Some(path)
+            }
+            Self::OutcomeUnknown { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+
+    fn key(&self) -> Option<String> {
+        match self {
+            Self::OutcomeUnknown { key, .. } => key.clone(),
+            _ => None,
+        }
+    }
+}

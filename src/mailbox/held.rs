@@ -1,0 +1,619 @@
+//! A mailbox while its journal lock is held: the recovery that comes first, the look-ups, and the one write.
+//!
+//! Nothing here waits, prints or flushes. What is pushed is written by one `write` in [`Held::commit`], together
+//! with what the recovery found to say.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use super::error::Error;
+use super::fold::{self, Due, Head};
+use super::index::{Identity, Index};
+use super::journal::{JOURNAL, Journal, Tail};
+use super::keys::Keys;
+use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION, Who};
+use super::slot::{Slot, Span, State};
+use super::take::Holder;
+use super::view::{self, View};
+use crate::names::{AgentId, MessageId};
+use crate::store::{self, Deadline, Dir, Lock, Open};
+use crate::time::Now;
+
+pub(super) const LOCK: &str = ".lock";
+const INDEX: &str = ".index";
+const KEYS: &str = ".keys";
+pub(super) const BALLAST: &str = ".ballast";
+/// Space that stays allocated behind the journal, so that 400 acknowledgements fit on a full disk.
+const RESERVE: u64 = 64 << 10;
+/// How much is allocated at once.
+const STRIDE: u64 = 256 << 10;
+/// At most so many messages are moved by the clock in one hold.
+const MOST_DUE: usize = 1024;
+/// A jump of the numbers beyond this is no crash but a broken journal.
+const MOST_MISSING: u64 = 1 << 20;
+/// So many senders are told of a dead letter in one verb.
+const MOST_NOTICES: usize = 8;
+
+/// Whether a write may use the reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It adds mail: there must be room for it and for the reserve.
+    Needed,
+    /// It closes or leases: it must pass on a full disk.
+    Reserved,
+}
+
+/// What a key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Here(Slot),
+    /// Compacted away: only its key is left.
+    Gone { seq: u64, id: MessageId },
+}
+
+pub(super) struct Held<'m> {
+    dir: &'m Dir,
+    boot: &'m str,
+    lock: Lock,
+    pub(super) journal: Rc<Journal>,
+    pub(super) index: Index,
+    keys: Option<Keys>,
+    identity: Identity,
+    tail: Tail,
+    /// Records to be written.
+    out: Vec<u8>,
+    room: Room,
+    /// Something was written in this hold.
+    changed: bool,
+    /// The last number and id given in this write.
+    minted: Option<(u64, u128)>,
+    /// Numbers that a crash left without a message, to be said in the next write.
+    missing: Vec<u64>,
+    /// Where the index must be made from: the whole journal.
+    rebuilt: bool,
+}
+
+/// What a commit leaves to be flushed: the descriptor that was open before the write.
+pub(super) struct Written {
+    pub(super) journal: Rc<Journal>,
+    /// Where the journal ended with it.
+    pub(super) end: u64,
+    /// Whether there is anything to flush.
+    pub(super) changed: bool,
+    pub(super) unnoticed: Vec<Slot>,
+}
+
+fn hash(tag: u8, parts: &[&str], salt: u64) -> u64 {
+    let mut bytes = vec![tag];
+    for part in parts {
+        bytes.extend_from_slice(part.as_bytes());
+        bytes.push(0);
+    }
+    store::sum(&bytes, salt)
+}
+
+/// In `.keys` a value is a number, or with this bit the place of a `key` record.
+const PLACE: u64 = 1 << 63;
+const SENDER_KEY: u8 = b'k';
+const FROM: u8 = b'f';
+const ADOPTED: u8 = b'a';
+const ID: u8 = b'i';
+
+impl<'m> Held<'m> {
+    pub(super) fn take(
+        dir: &'m Dir,
+        agent: &AgentId,
+        boot: (u128, &'m str),
+        now: Now,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
+        let lock = Lock::acquire(dir, LOCK, deadline)?;
+        // Opened under the lock, which whoever exchanges the journal holds: it is the current one.
+        let journal = match Journal::open(dir, JOURNAL, Open::Append)? {
+            Some(journal) => Rc::new(journal),
+            None => Rc::new(super::create::begin(dir, agent, now)?),
+        };
+        let identity = Identity {
+            r#gen: journal.opening.generation,
+            salt: journal.opening.salt,
+            boot: boot.0,
+        };
+        let index = Index::open(dir.file(INDEX, Open::Create)?)?;
+        let mut held = Self {
+            dir,
+            boot: boot.1,
+            lock,
+            journal,
+            index,
+            keys: None,
+            identity,
+            tail: Tail::Clean,
+            out: Vec::new(),
+            room: Room::Reserved,
+            changed: false,
+            minted: None,
+            missing: Vec::new(),
+            rebuilt: false,
+        };
+        held.recover(now)?;
+        Ok(held)
+    }
+
+    fn salt(&self) -> u64 {
+        self.journal.opening.salt
+    }
+
+    fn recover(&mut self, now: Now) -> Result<(), Error> {
+        if !self.index.is_of(&self.identity) {
+            self.forget()?;
+        }
+        self.catch_up()?;
+        if self.journal.opening.version > VERSION {
+            return Ok(());
+        }
+        for seq in std::mem::take(&mut self.missing) {
+            self.push(&Record { t: Tag::Void, seq, at: Some(now.wall), ..Record::default() });
+        }
+        if !self.index.linked() {
+            self.dir.sync()?;
+            self.push(&Record { t: Tag::Linked, at: Some(now.wall), ..Record::default() });
+        }
+        self.tick(now)
+    }
+
+    /// The derived files are made anew from the journal.
+    fn forget(&mut self) -> Result<(), Error> {
+        let Opening { base_seq, len, last_id, .. } = self.journal.opening;
+        self.index.reset(&self.identity, base_seq)?;
+        self.index.set_applied(len);
+        self.index.set_last_seq(base_seq);
+        self.index.set_last_id(last_id.map_or(0, MessageId::bits));
+        let mut keys = Keys::open(self.dir.file(KEYS, Open::Create)?)?;
+        keys.reset(&self.identity)?;
+        self.keys = Some(keys);
+        self.rebuilt = true;
+        Ok(())
+    }
+
+    /// Applies what was appended since.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        let end = self.journal.file.size()?;
+        let start = self.index.applied();
+        if start >= end {
+            return Ok(());
+        }
+        let journal = Rc::clone(&self.journal);
+        let (reached, tail) = journal.scan(start, end, |record, _, span| {
+            self.apply(record, span).map_err(|why| match why {
+                Error::Corrupt { why, .. } => journal.bad(span.offset, why, 1),
+                other => other,
+            })
+        })?;
+        self.index.set_applied(reached);
+        self.tail = tail;
+        Ok(())
+    }
+
+    fn apply(&mut self, record: &Record<'_>, span: Span) -> Result<(), Error> {
+        match record.t {
+            Tag::Send | Tag::Again => self.apply_send(record, span),
+            Tag::Key => self.apply_key(record, span),
+            Tag::Linked => {
+                self.index.set_linked(true);
+                Ok(())
+            }
+            Tag::Open | Tag::Unknown => Ok(()),
+            Tag::Lease
+            | Tag::Nack
+            | Tag::Ack
+            | Tag::Discard
+            | Tag::Dead
+            | Tag::Edit
+            | Tag::Announced
+            | Tag::Read
+            | Tag::Replied
+            | Tag::Noticed
+            | Tag::Void => self.apply_change(record, span),
+        }
+    }
+
+    fn apply_change(&mut self, record: &Record<'_>, span: Span) -> Result<(), Error> {
+        let Some(slot) = self.index.slot(record.seq)? else {
+            return Ok(());
+        };
+        let Some(mut new) = fold::apply(&slot, record, span, self.boot) else {
+            return Ok(());
+        };
+        if new.state.is_dead_letter() && !slot.state.is_dead_letter() {
+            new.prev_dead = self.index.last_dead();
+            self.index.set_last_dead(new.seq);
+        }
+        Ok(self.index.put(&new)?)
+    }
+
+    fn apply_send(&mut self, record: &Record<'_>, span: Span) -> Result<(), Error> {
+        let head: Head = record
+            .msg
+            .ok_or("a message is missing".to_owned())
+            .and_then(|msg| serde_json::from_str(msg.get()).map_err(|e| super::json::words(&e)))
+            .map_err(corrupt)?;
+        let base = self.journal.opening.base_seq;
+        let last = self.index.last_seq();
+        if head.seq > last && head.seq - last > MOST_MISSING {
+            return Err(corrupt(format!("number {} after {last}", head.seq)));
+        }
+        if self.index.slot(head.seq)?.is_some() {
+            return Ok(());
+        }
+        if head.seq <= last && head.seq > base {
+            return Ok(());
+        }
+        if head.seq > base {
+            for seq in last + 1..head.seq {
+                let id = self.index.last_id();
+                self.index.put(&fold::void(seq, id))?;
+                self.missing.push(seq);
+            }
+        }
+        let mut slot = fold::sent(&head, span, record.adopted.is_some());
+        self.chain(&mut slot, &head, record)?;
+        self.index.put(&slot)?;
+        if head.seq > base {
+            self.index.set_last_seq(head.seq);
+            self.index.set_last_id(head.id.bits());
+        }
+        Ok(())
+    }
+
+    /// Files a message under its keys, behind the last one of each.
+    fn chain(&mut self, slot: &mut Slot, head: &Head, record: &Record<'_>) -> Result<(), Error> {
+        let salt = self.salt();
+        let from = head.from.as_str();
+        if let Some(key) = record.key.as_deref() {
+            self.keys()?.put(hash(SENDER_KEY, &[from, key], salt), slot.seq)?;
+        }
+        if let Some(key) = record.adopted.as_deref() {
+            let hash = hash(ADOPTED, &[key], salt);
+            let keys = self.keys()?;
+            slot.prev_alike = keys.get(hash)?.filter(|v| v & PLACE == 0).unwrap_or(0);
+            keys.put(hash, slot.seq)?;
+        }
+        if !head.from.is_reserved() {
+            let hash = hash(FROM, &[from], salt);
+            let keys = self.keys()?;
+            slot.prev_from = keys.get(hash)?.unwrap_or(0);
+            keys.put(hash, slot.seq)?;
+        }
+        Ok(())
+    }
+
+    fn apply_key(&mut self, record: &Record<'_>, span: Span) -> Result<(), Error> {
+        let salt = self.salt();
+        let place = span.offset | PLACE;
+        let from = record.from.as_deref().unwrap_or_default();
+        let keys = self.keys()?;
+        if let Some(key) = record.key.as_deref() {
+            keys.put(hash(SENDER_KEY, &[from, key], salt), place)?;
+        }
+        if let Some(key) = record.adopted.as_deref() {
+            keys.put(hash(ADOPTED, &[key], salt), place)?;
+        }
+        if let Some(id) = record.id {
+            keys.put(hash(ID, &[&id.to_string()], salt), place)?;
+        }
+        Ok(())
+    }
+
+    /// Opened only when somebody asks: a plain message of a person is filed nowhere but in the index.
+    fn keys(&mut self) -> Result<&mut Keys, Error> {
+        if self.keys.is_none() {
+            let mut keys = Keys::open(self.dir.file(KEYS, Open::Create)?)?;
+            if !keys.is_of(&self.identity) {
+                keys.reset(&self.identity)?;
+                self.keys = Some(keys);
+                self.refile()?;
+            } else {
+                self.keys = Some(keys);
+            }
+        }
+        Ok(self.keys.as_mut().expect("set above"))
+    }
+
+    /// Fills the keys from the journal as far as the index has applied it.
+    fn refile(&mut self) -> Result<(), Error> {
+        let journal = Rc::clone(&self.journal);
+        let (start, end) = (journal.opening.len, self.index.applied());
+        journal.scan(start, end, |record, _, span| match record.t {
+            Tag::Send | Tag::Again => {
+                let Some(head) = record.msg.and_then(|m| serde_json::from_str::<Head>(m.get()).ok())
+                else {
+                    return Ok(());
+                };
+                let mut slot = fold::sent(&head, span, record.adopted.is_some());
+                self.chain(&mut slot, &head, record)
+            }
+            Tag::Key => self.apply_key(record, span),
+            _ => Ok(()),
+        })?;
+        Ok(())
+    }
+
+    /// What the clock does to the mail before anybody looks at it.
+    fn tick(&mut self, now: Now) -> Result<(), Error> {
+        let wall = now.wall.unix_ms();
+        let (lapse, ripe) = self.index.next_due();
+        if lapse.is_none_or(|at| at > now.boot_ms) && ripe.is_none_or(|at| at > wall) {
+            return Ok(());
+        }
+        for slot in self.index.due(now.boot_ms, wall, MOST_DUE)? {
+            match fold::due(&slot, now.boot_ms, now.wall) {
+                Some(Due::Lapse(new) | Due::Ripe(new)) => self.index.put(&new)?,
+                Some(Due::Expire) => self.give_up(slot.seq, "expired", now),
+                Some(Due::GiveUp) => self.give_up(slot.seq, "attempts", now),
+                None => {}
+            }
+        }
+        if !self.out.is_empty() {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn give_up(&mut self, seq: u64, why: &'static str, now: Now) {
+        self.push(&Record {
+            t: Tag::Dead,
+            seq,
+            at: Some(now.wall),
+            why: Some(Cow::Borrowed(why)),
+            ..Record::default()
+        });
+    }
+
+    pub(super) fn push(&mut self, record: &Record<'_>) {
+        record.write(&mut self.out, self.journal.opening.salt);
+    }
+
+    /// Gives a draft its number and id, and adds it to the write.
+    pub(super) fn push_send(&mut self, letter: &Letter, envelope: &Envelope<'_>) {
+        self.room = Room::Needed;
+        record::write_send(&mut self.out, envelope, letter, self.journal.opening.salt);
+    }
+
+    pub(super) fn push_again(&mut self, line: &[u8]) {
+        let start = self.out.len();
+        self.out.extend_from_slice(br#"{"t":"again""#);
+        let body = store::unsealed(line);
+        self.out.extend_from_slice(body.strip_prefix(br#"{"t":"send""#).unwrap_or(body));
+        store::seal(&mut self.out, start, self.journal.opening.salt);
+    }
+
+    /// The slot of a message; its record must be what the index says.
+    pub(super) fn slot(&mut self, seq: u64) -> Result<Option<Slot>, Error> {
+        Ok(self.index.slot(seq)?)
+    }
+
+    /// What a slot points at, read and checked. A slot that lies is made anew once.
+    pub(super) fn view(&mut self, slot: &Slot) -> Result<View, Error> {
+        if let Some(view) = view::read(&self.journal, slot)? {
+            return Ok(view);
+        }
+        self.forget()?;
+        self.catch_up()?;
+        let again = self.index.slot(slot.seq)?;
+        let view = again.map(|slot| view::read(&self.journal, &slot)).transpose()?;
+        view.flatten()
+            .ok_or_else(|| self.journal.bad(slot.send.offset, "not what the index says".into(), 1))
+    }
+
+    /// The message that this sender sent under this key, or whose id the key is.
+    pub(super) fn known(&mut self, from: &AgentId, key: &str) -> Result<Option<Known>, Error> {
+        let salt = self.salt();
+        if let Some(known) = self.filed(hash(SENDER_KEY, &[from.as_str(), key], salt), |record| {
+            record.key.as_deref() == Some(key)
+                && record.sender().as_deref() == Some(from.as_str())
+        })? {
+            return Ok(Some(known));
+        }
+        let Ok(id) = MessageId::parse(key) else {
+            return Ok(None);
+        };
+        if let Some(slot) = self.index.by_id(id.bits())? {
+            return Ok(Some(Known::Here(slot)));
+        }
+        let id_text = id.to_string();
+        self.filed(hash(ID, &[&id_text], salt), |record| record.id == Some(id))
+    }
+
+    /// The newest adoption of equal content.
+    pub(super) fn adopted(&mut self, key: &str) -> Result<Option<Known>, Error> {
+        let hash = hash(ADOPTED, &[key], self.salt());
+        self.filed(hash, |record| record.adopted.as_deref() == Some(key))
+    }
+
+    /// The last message of a sender.
+    pub(super) fn last_from(&mut self, from: &AgentId) -> Result<Option<Slot>, Error> {
+        let hash = hash(FROM, &[from.as_str()], self.salt());
+        let seq = self.keys()?.get(hash)?;
+        seq.map_or(Ok(None), |seq| self.slot(seq))
+    }
+
+    fn filed(
+        &mut self,
+        hash: u64,
+        is_it: impl Fn(&Record<'_>) -> bool,
+    ) -> Result<Option<Known>, Error> {
+        let Some(value) = self.keys()?.get(hash)? else {
+            return Ok(None);
+        };
+        if value & PLACE != 0 {
+            let Some(line) = self.journal.line_at(value & !PLACE)? else {
+                return Ok(None);
+            };
+            let Ok(record) = Record::parse(&line) else {
+                return Ok(None);
+            };
+            return Ok(is_it(&record)
+                .then(|| record.id.map(|id| Known::Gone { seq: record.seq, id }))
+                .flatten());
+        }
+        let Some(slot) = self.index.slot(value)? else {
+            return Ok(None);
+        };
+        let Some(line) = self.journal.line(slot.send)? else {
+            return Ok(None);
+        };
+        let it = Record::parse(&line).is_ok_and(|record| is_it(&record));
+        Ok(it.then_some(Known::Here(slot)))
+    }
+
+    /// Who holds a message now.
+    pub(super) fn holder(&mut self, slot: &Slot) -> Result<Option<Holder>, Error> {
+        if slot.lease_until == 0 {
+            return Ok(None);
+        }
+        let line = self.journal.line(slot.last)?;
+        let record = line.as_deref().and_then(|line| Record::parse(line).ok());
+        Ok(record.filter(|record| record.t == Tag::Lease).map(|record| Holder {
+            owner: record.by.as_deref().unwrap_or("-").to_owned(),
+            incarnation: record.inc.as_deref().map(str::to_owned),
+            n: record.n,
+            lapses_at: record.lapses_at.unwrap_or_default(),
+        }))
+    }
+
+    /// The number and the id of the next message of this write.
+    pub(super) fn mint(&mut self, now: Now) -> (u64, MessageId) {
+        let (seq, id) = self.minted.unwrap_or((self.index.last_seq(), self.index.last_id()));
+        let last = (id != 0).then(|| MessageId::from_bits(id));
+        let ms = u64::try_from(now.wall.unix_ms()).unwrap_or(0);
+        let id = MessageId::next(last, ms, store::random_u128());
+        self.minted = Some((seq + 1, id.bits()));
+        (seq + 1, id)
+    }
+
+    /// Some dead letters whose senders have not been told, newest first.
+    fn unnoticed(&mut self) -> Result<Vec<Slot>, Error> {
+        let mut found = Vec::new();
+        let mut seq = self.index.last_dead();
+        for _ in 0..MOST_NOTICES {
+            let Some(slot) = self.index.slot(seq)?.filter(|_| seq != 0) else {
+                break;
+            };
+            if slot.noticed {
+                break;
+            }
+            if matches!(slot.state, State::Expired | State::Dead) {
+                found.push(slot);
+            }
+            seq = slot.prev_dead;
+        }
+        Ok(found)
+    }
+
+    /// Whether anything is waiting to be written.
+    pub(super) fn has_writes(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// How many stand before a message just sent in this class, itself included.
+    pub(super) fn rank(&self, class: crate::names::Class) -> u64 {
+        crate::names::Class::ALL
+            .into_iter()
+            .filter(|its| *its <= class)
+            .map(|class| self.index.pending(class))
+            .sum()
+    }
+
+    pub(super) fn pending(&self) -> u64 {
+        crate::names::Class::ALL.into_iter().map(|class| self.index.pending(class)).sum()
+    }
+
+    /// Where the journal ends, as far as it has been applied.
+    pub(super) fn end(&self) -> u64 {
+        self.index.applied()
+    }
+
+    /// Writes what was pushed and applies it; the lock stays.
+    pub(super) fn write(&mut self) -> Result<(), Error> {
+        self.journal.must_know_format()?;
+        let mut bytes = Vec::new();
+        if self.tail == Tail::Open {
+            bytes.extend_from_slice(store::fence());
+        }
+        let fence = bytes.len();
+        bytes.append(&mut self.out);
+        let start = self.journal.file.size()?;
+        if self.room == Room::Needed {
+            self.make_room(start + bytes.len() as u64)?;
+        }
+        if let Err(error) = self.append(&bytes) {
+            if !(error.is_no_space() && self.room == Room::Reserved && self.drop_ballast()) {
+                return Err(error.into());
+            }
+            // What the failed write left is fenced off; the freed space takes the second one.
+            let again = [store::fence(), &bytes[fence..]].concat();
+            self.append(&again)?;
+        }
+        self.tail = Tail::Clean;
+        self.room = Room::Reserved;
+        self.minted = None;
+        self.changed = true;
+        self.catch_up()
+    }
+
+    /// One `write`. A short or failed one is fenced off, never taken back: another may have read past it.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), store::Error> {
+        let outcome = self.journal.file.append_once(bytes);
+        let short = match outcome {
+            Ok(n) if n == bytes.len() => return Ok(()),
+            Ok(_) => store::Error::no_space(self.journal.file.path()),
+            Err(error) => error,
+        };
+        // Where even this fails, the next writer finds the open tail and fences it.
+        let _ = self.journal.file.append_once(store::fence());
+        Err(short)
+    }
+
+    fn drop_ballast(&self) -> bool {
+        self.dir.exists(BALLAST).unwrap_or(false) && self.dir.remove(BALLAST).is_ok()
+    }
+
+    fn make_room(&mut self, end: u64) -> Result<(), Error> {
+        if self.index.reserved() >= end + RESERVE {
+            return Ok(());
+        }
+        let reserved = end + RESERVE + STRIDE;
+        let taken = self.journal.file.reserve(end, reserved).or_else(|_| {
+            // Nearly full: the reserve itself must still fit.
+            self.journal.file.reserve(end.saturating_sub(1), end + RESERVE)
+        });
+        taken?;
+        self.index.set_reserved(reserved);
+        Ok(())
+    }
+
+    /// Writes, brings the derived files up to date, and lets go of the lock.
+    pub(super) fn commit(mut self) -> Result<Written, Error> {
+        if self.has_writes() {
+            self.write()?;
+        }
+        let unnoticed = self.unnoticed()?;
+        self.save();
+        let end = self.index.applied();
+        Ok(Written { end, journal: self.journal, changed: self.changed, unnoticed })
+    }
+
+    /// The derived files only. Where this fails they stay marked as unfinished, and are made anew.
+    pub(super) fn save(&mut self) {
+        if let Some(keys) = &mut self.keys
+            && keys.flush().is_err()
+        {
+            return;
+        }
+        let _ = self.index.flush();
+    }
+}
+
+fn corrupt(why: String) -> Error {
+    Error::Corrupt { path: std::path::PathBuf::new(), line: 0, column: 0, why }
+}

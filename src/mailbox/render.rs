@@ -1,0 +1,544 @@
+//! `inbox.json` and `dead.json` on disk: looked at, merged, rendered, swapped in. The steps and what a crash
+//! between two of them leaves are those of the protocol; every one is made good by the next render.
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::face::{self, Text};
+use super::held::Held;
+use super::merge::{self, Content, Memory, Outcome};
+use super::slot::{Slot, State};
+use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
+use super::view;
+use super::visit::Visit;
+use crate::names::{Class, Level, MessageId};
+use crate::store::{self, Dir, File, Ident, Lock, Open, Target, random_u64};
+
+pub(super) const FACE: &str = "inbox.json";
+const DEAD: &str = "dead.json";
+const LOCK: &str = ".render.lock";
+const TEMPORARY: &str = ".face-";
+const DISPLACED: &str = ".displaced-";
+const REJECTED: &str = "inbox.json.rejected-";
+/// How long a foreign writer is waited for.
+const WRITER: Duration = Duration::from_millis(250);
+const MOST_ROUNDS: usize = 8;
+const MOST_DEAD: usize = 1_000;
+/// A revision beyond this was not made by any clock.
+const SANE_REV: u64 = 1 << 62;
+
+/// What became of a file that may hold edits.
+enum Taken {
+    /// Its edits are in the journal, durable.
+    Merged(u64),
+    /// It cannot be read, or not all of it could be taken over: it must be kept.
+    Rejected(String),
+    /// Somebody is still writing it.
+    Busy,
+}
+
+impl Visit<'_> {
+    /// The unlocked look that every verb begins with: edits are merged before anything else is decided.
+    pub(super) fn look(&mut self) -> Result<(), Error> {
+        let stamps = Stamps::look(self.dir())?;
+        match stamp::judge(stamps.stamp.as_ref(), self.dir().ident(FACE)?) {
+            Face::Next | Face::Previous | Face::Absent => Ok(()),
+            Face::Foreign => self.render(0),
+        }
+    }
+
+    /// Brings the face up to date with the journal as far as it is durable; `flushed` is known to be.
+    pub(super) fn render(&mut self, flushed: u64) -> Result<(), Error> {
+        let _lock = Lock::acquire(self.dir(), LOCK, self.deadline)?;
+        for _ in 0..MOST_ROUNDS {
+            if self.render_once(flushed)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// `false` where what was displaced held edits, so that the face is behind again.
+    fn render_once(&mut self, flushed: u64) -> Result<bool, Error> {
+        let dir = self.dir();
+        let mut stamps = Stamps::read(dir)?;
+        let swapped = self.left_overs(stamps.stamp.as_ref())?;
+        let before = dir.ident(FACE)?;
+        let state = stamp::judge(stamps.stamp.as_ref(), before);
+        let mut highest_rev = 0;
+        let mut merged = None;
+        let mut rejected = None;
+        if state == Face::Foreign {
+            let (taken, rev) = self.take_over(FACE, stamps.stamp.as_ref(), swapped)?;
+            highest_rev = rev;
+            match taken {
+                Taken::Merged(sum) => merged = Some(sum),
+                Taken::Rejected(why) => rejected = Some(why),
+                // It is looked at again once it has been displaced.
+                Taken::Busy => {}
+            }
+        }
+
+        let mut held = self.hold()?;
+        if let (Face::Next, Some(it)) = (state, &stamps.stamp)
+            && it.settled
+            && it.generation == held.journal.opening.generation
+            && it.covers >= held.end()
+            && it.dead == held.index.last_dead()
+            && !held.has_writes()
+        {
+            held.save();
+            return Ok(true);
+        }
+        if let Some(it) = stamps.stamp.as_ref().filter(|_| swapped) {
+            mark_shown(&mut held, it)?;
+        }
+        let window = window(&mut held)?;
+        let last_dead = held.index.last_dead();
+        let stamp_dead = stamps.stamp.as_ref().map(|it| it.dead);
+        let dead = match stamp_dead {
+            Some(known) if known == last_dead => None,
+            _ if last_dead == 0 && dir.exists(DEAD)? => None,
+            _ => Some(dead_letters(&mut held)?),
+        };
+        let written = held.commit()?;
+        let mut covers = flushed.max(written.journal.durable(dir)?);
+        if written.changed {
+            covers = covers.max(self.flush(&written, None)?);
+        }
+        let covers = covers.min(written.end);
+
+        if let Some(slots) = dead {
+            self.render_dead(&written.journal, &slots)?;
+        }
+        let stamp_rev = stamps.stamp.as_ref().map_or(0, |it| it.rev);
+        let clock_us = u64::try_from(self.now.wall.unix_ms()).unwrap_or(0) * 1000;
+        let rev = clock_us.max(stamp_rev + 1).max(highest_rev + 1);
+        let mut text = Text::new(rev);
+        let mut shown = Vec::new();
+        let earlier: std::collections::HashMap<u128, u64> = stamps
+            .stamp
+            .iter()
+            .filter(|_| swapped)
+            .flat_map(|it| it.shown.iter().map(|shown| (shown.id, shown.since)))
+            .collect();
+        for slot in window {
+            if slot.send.offset + u64::from(slot.send.len) > covers {
+                continue;
+            }
+            let Some(view) = view::read(&written.journal, &slot)? else {
+                return Err(written.journal.bad(slot.send.offset, "not what the index says".into(), 1));
+            };
+            if !text.add(&view) {
+                break;
+            }
+            shown.push(Shown {
+                id: slot.id,
+                seq: slot.seq,
+                since: earlier.get(&slot.id).copied().unwrap_or(rev),
+                unmarked: slot.adopted && slot.shown == 0,
+            });
+        }
+
+        let random = random_u64();
+        let temporary = temporary_name(random);
+        let next = self.write_aside(&temporary, &text.finish())?;
+        let ours_before = match state {
+            Face::Next | Face::Previous => before,
+            Face::Absent | Face::Foreign => None,
+        };
+        let new = Stamp {
+            boot: self.mailbox.boot,
+            generation: written.journal.opening.generation,
+            salt: written.journal.opening.salt,
+            rev,
+            covers,
+            temporary: random,
+            prev: ours_before,
+            next,
+            dead: last_dead,
+            settled: false,
+            shown,
+        };
+        let old = stamps.stamp.clone();
+        stamps.write(dir, new)?;
+        swap_in(dir, &temporary)?;
+        let done = self.after_swap(&temporary, ours_before, merged, rejected, old.as_ref())?;
+        if done {
+            stamps.settle()?;
+        }
+        Ok(done)
+    }
+
+    /// Writes a whole file under a passing name; returns what it is known by. Where the disk is full, the
+    /// ballast makes room.
+    fn write_aside(&self, name: &str, text: &[u8]) -> Result<Ident, Error> {
+        let dir = self.dir();
+        let write = || -> Result<Ident, store::Error> {
+            let file = dir.file(name, Open::New)?;
+            let outcome = file
+                .write_at(0, text)
+                .and_then(|()| file.mark_time(self.now.wall.unix_ms().div_euclid(1000)))
+                .and_then(|()| file.ident());
+            if outcome.is_err() {
+                dir.remove(name)?;
+            }
+            outcome
+        };
+        match write() {
+            Err(error) if error.is_no_space() && dir.exists(super::held::BALLAST)? => {
+                dir.remove(super::held::BALLAST)?;
+                Ok(write()?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// What the swap brought out under the temporary's name is examined before it goes.
+    fn after_swap(
+        &mut self,
+        temporary: &str,
+        ours: Option<Ident>,
+        merged: Option<u64>,
+        rejected: Option<String>,
+        old: Option<&Stamp>,
+    ) -> Result<bool, Error> {
+        let dir = self.dir();
+        let Some(file) = dir.file_if_any(temporary, Open::Read)? else {
+            return Ok(true);
+        };
+        let unwritten = wait_for_writer(&file);
+        let now = file.ident()?;
+        if unwritten && ours == Some(now) {
+            dir.remove(temporary)?;
+            return Ok(true);
+        }
+        if let Some(why) = rejected {
+            self.set_aside(temporary, &file, &why)?;
+            return Ok(true);
+        }
+        if !unwritten {
+            // Its writer may live for long: a later verb merges it.
+            let kept = format!("{DISPLACED}{:016x}", random_u64());
+            dir.rename(temporary, &kept, Target::Kept)?;
+            return Ok(true);
+        }
+        if merged.is_some() && merged == content_sum(&file)? {
+            dir.remove(temporary)?;
+            return Ok(true);
+        }
+        match self.take_over(temporary, old, true)?.0 {
+            Taken::Merged(_) => {
+                dir.remove(temporary)?;
+                Ok(false)
+            }
+            Taken::Rejected(why) => {
+                self.set_aside(temporary, &file, &why)?;
+                Ok(true)
+            }
+            Taken::Busy => Ok(false),
+        }
+    }
+
+    /// What killed renderers and slow writers left. Returns whether the stamp's rendering was swapped in.
+    fn left_overs(&mut self, stamp: Option<&Stamp>) -> Result<bool, Error> {
+        let dir = self.dir();
+        let current = stamp.map(|it| temporary_name(it.temporary));
+        let mut swapped = stamp.is_some_and(|it| {
+            it.settled || dir.ident(FACE).ok().flatten() != it.prev || it.prev.is_none()
+        });
+        for name in dir.names()? {
+            if name.starts_with(DISPLACED) {
+                self.merge_left_over(&name, stamp)?;
+            } else if name.starts_with(TEMPORARY) {
+                let Some(file) = dir.file_if_any(&name, Open::Read)? else { continue };
+                let ident = file.ident()?;
+                match stamp {
+                    Some(it) if !it.settled && current.as_deref() == Some(&name) => {
+                        if ident == it.next {
+                            swapped = false;
+                            dir.remove(&name)?;
+                        } else if it.prev == Some(ident) && !file.has_writer() {
+                            dir.remove(&name)?;
+                        } else {
+                            self.merge_left_over(&name, stamp)?;
+                        }
+                    }
+                    // Never installed: its render was killed before it said so in the stamp.
+                    Some(_) => dir.remove(&name)?,
+                    None => self.merge_left_over(&name, None)?,
+                }
+            }
+        }
+        Ok(swapped)
+    }
+
+    fn merge_left_over(&mut self, name: &str, stamp: Option<&Stamp>) -> Result<(), Error> {
+        let Some(file) = self.dir().file_if_any(name, Open::Read)? else {
+            return Ok(());
+        };
+        if file.has_writer() {
+            if name.starts_with(TEMPORARY) {
+                let kept = format!("{DISPLACED}{:016x}", random_u64());
+                self.dir().rename(name, &kept, Target::Kept)?;
+            }
+            return Ok(());
+        }
+        match self.take_over(name, stamp, true)?.0 {
+            Taken::Merged(_) => Ok(self.dir().remove(name)?),
+            Taken::Rejected(why) => self.set_aside(name, &file, &why),
+            Taken::Busy => Ok(()),
+        }
+    }
+
+    /// Merges one file into the journal and makes that durable. Also returns the highest revision in it.
+    fn take_over(
+        &mut self,
+        name: &str,
+        stamp: Option<&Stamp>,
+        swapped: bool,
+    ) -> Result<(Taken, u64), Error> {
+        let Some(file) = self.dir().file_if_any(name, Open::Read)? else {
+            return Ok((Taken::Merged(store::sum(b"", 0)), 0));
+        };
+        if !wait_for_writer(&file) {
+            return Ok((Taken::Busy, 0));
+        }
+        if file.size()? > merge::MOST_BYTES {
+            let why = format!("it is larger than {} MiB", merge::MOST_BYTES >> 20);
+            return Ok((Taken::Rejected(why), 0));
+        }
+        let agent = self.agent();
+        let mut bytes = file.read_to_end(merge::MOST_BYTES)?;
+        let mut content = merge::read(&bytes, agent).map_err(|fault| fault.to_string());
+        if content.is_err() {
+            // Two equal reads: not caught half-way between truncation and the last write.
+            std::thread::sleep(Duration::from_millis(20));
+            wait_for_writer(&file);
+            let again = file.read_to_end(merge::MOST_BYTES)?;
+            if again != bytes {
+                drop(content);
+                bytes = again;
+                content = merge::read(&bytes, agent).map_err(|fault| fault.to_string());
+            }
+        }
+        let sum = store::sum(&bytes, 0);
+        let content = match content {
+            Ok(content) => content,
+            Err(why) => return Ok((Taken::Rejected(why), 0)),
+        };
+        let rev = highest_rev(&content);
+        let written_us = u64::try_from(file.ident()?.mtime_ns / 1000).unwrap_or(0);
+        let mut held = self.hold()?;
+        let same_boot = stamp.filter(|it| it.boot == self.mailbox.boot && swapped);
+        let memory = stamp.map(|it| Memory {
+            rev: it.rev,
+            shown: same_boot.map_or(&[][..], |it| &it.shown),
+            written_us,
+        });
+        if let Some(it) = stamp.filter(|_| swapped) {
+            mark_shown(&mut held, it)?;
+        }
+        let outcome = merge::merge(&mut held, agent, &content, memory.as_ref(), &self.who, self.now)?;
+        self.say(&mut held, &outcome)?;
+        let written = held.commit()?;
+        // Also where all of it was known already: what is known may not be durable yet, and the file goes.
+        self.flush_all(&written)?;
+        self.notices(&written)?;
+        if outcome.refused.is_empty() {
+            Ok((Taken::Merged(sum), rev))
+        } else {
+            Ok((Taken::Rejected(outcome.refused.join("; ")), rev))
+        }
+    }
+
+    fn flush_all(&mut self, written: &super::held::Written) -> Result<(), Error> {
+        if written.changed {
+            self.flush(written, None)?;
+        } else {
+            written.journal.make_durable(self.dir())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn say(&mut self, held: &mut Held<'_>, outcome: &Outcome) -> Result<(), Error> {
+        for (seqs, event, what) in [
+            (&outcome.adopted, "mail.adopted", "adopted from inbox.json"),
+            (&outcome.edited, "mail.edited", "edited in inbox.json"),
+            (&outcome.discarded, "mail.discarded", "removed from inbox.json"),
+        ] {
+            for &seq in seqs {
+                let slot = held.slot(seq)?;
+                let msg = format!("{}/{seq} {what}", self.agent());
+                let about = slot.map(|slot| (seq, MessageId::from_bits(slot.id)));
+                self.event(Level::Info, event, msg, about, &[]);
+            }
+        }
+        Ok(())
+    }
+
+    /// What cannot be taken over is kept beside the face, the same bytes once.
+    fn set_aside(&mut self, name: &str, file: &File, why: &str) -> Result<(), Error> {
+        let dir = self.dir();
+        let sum = content_sum(file)?;
+        for kept in dir.names()?.iter().filter(|name| name.starts_with(REJECTED)) {
+            let same = dir.file_if_any(kept, Open::Read)?.map(|kept| content_sum(&kept));
+            if same.transpose()?.flatten() == sum && sum.is_some() {
+                self.warn(&format!("{}: {why}; it is kept as {kept}", self.face_path()));
+                return Ok(dir.remove(name)?);
+            }
+        }
+        let time = self.now.wall.to_utc().format("%Y%m%dT%H%M%SZ");
+        let mut kept = format!("{REJECTED}{time}");
+        let mut n = 1;
+        while let Err(error) = dir.rename(name, &kept, Target::Kept) {
+            if !error.is_taken() {
+                return Err(error.into());
+            }
+            n += 1;
+            kept = format!("{REJECTED}{time}-{n}");
+        }
+        self.warn(&format!(
+            "{}: {why}; nothing of that was taken over, it is kept as {kept}",
+            self.face_path()
+        ));
+        Ok(())
+    }
+
+    fn face_path(&self) -> String {
+        self.dir().path().join(FACE).display().to_string()
+    }
+
+    fn render_dead(
+        &self,
+        journal: &super::journal::Journal,
+        slots: &[Slot],
+    ) -> Result<(), Error> {
+        let dir = self.dir();
+        let mut letters = Vec::new();
+        for slot in slots {
+            if let Some(view) = view::read(journal, slot)? {
+                letters.push((view, why(journal, slot)?));
+            }
+        }
+        let old = match dir.file_if_any(DEAD, Open::Read)? {
+            Some(file) => file.read_to_end(merge::MOST_BYTES)?,
+            None => Vec::new(),
+        };
+        let text = face::dead(&old, &letters, MOST_DEAD);
+        if text == old {
+            return Ok(());
+        }
+        let temporary = temporary_name(random_u64());
+        self.write_aside(&temporary, &text)?;
+        Ok(dir.rename(&temporary, DEAD, Target::Replaced)?)
+    }
+}
+
+/// Why a message is a dead letter, as its closing record says.
+pub(super) fn why(journal: &super::journal::Journal, slot: &Slot) -> Result<String, Error> {
+    let line = journal.line(slot.last)?;
+    let record = line.as_deref().and_then(|line| super::record::Record::parse(line).ok());
+    let said = record.as_ref().and_then(|record| record.why.as_deref());
+    Ok(match (slot.state, said) {
+        (State::Expired, _) => "expired".into(),
+        (State::Dead, _) => format!("given up after {} attempts", slot.attempts),
+        (_, Some(why)) => why.into(),
+        _ => "discarded".into(),
+    })
+}
+
+/// `true` once nobody has the file open for writing.
+fn wait_for_writer(file: &File) -> bool {
+    let mut waited = Duration::ZERO;
+    let mut pause = Duration::from_millis(1);
+    while file.has_writer() {
+        if waited >= WRITER {
+            return false;
+        }
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+    true
+}
+
+fn content_sum(file: &File) -> Result<Option<u64>, Error> {
+    if file.size()? > merge::MOST_BYTES {
+        return Ok(None);
+    }
+    Ok(Some(store::sum(&file.read_to_end(merge::MOST_BYTES)?, 0)))
+}
+
+fn highest_rev(content: &Content<'_>) -> u64 {
+    let Content::Entries(items) = content else {
+        return 0;
+    };
+    items
+        .iter()
+        .filter_map(|item| item.fields.get("rev")?.get().parse().ok())
+        .filter(|rev| *rev < SANE_REV)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Puts the new face in place. It never vanishes in between: an old one is exchanged, not replaced.
+fn swap_in(dir: &Dir, temporary: &str) -> Result<(), Error> {
+    match dir.rename(temporary, FACE, Target::Exchanged) {
+        Err(error) if error.is_absent() => {
+            Ok(dir.rename(temporary, FACE, Target::Kept)?)
+        }
+        Err(error) if error.is_unsupported() => {
+            // A file system that cannot exchange: what is replaced unseen was looked at a moment ago.
+            Ok(dir.rename(temporary, FACE, Target::Replaced)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// The index learns which adopted messages that face showed first.
+fn mark_shown(held: &mut Held<'_>, stamp: &Stamp) -> Result<(), Error> {
+    for shown in stamp.shown.iter().filter(|shown| shown.unmarked) {
+        if let Some(slot) = held.slot(shown.seq)?
+            && slot.id == shown.id
+            && slot.shown == 0
+        {
+            held.index.put(&Slot { shown: shown.since, ..slot })?;
+        }
+    }
+    Ok(())
+}
+
+/// The first pending messages in delivery order.
+fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
+    let mut window: Vec<Slot> = Vec::new();
+    let mut after: Option<(Class, u64)> = None;
+    let mut bytes = 0;
+    while window.len() < face::MOST_MESSAGES
+        && let Some(slot) = held.index.next_pending(after)?
+    {
+        after = Some((slot.class, slot.seq));
+        bytes += (slot.send.len as usize).min(view::SHOWN_WHOLE);
+        window.push(slot);
+        // The text is longer than its records, so that no more than these can fit.
+        if bytes > face::MOST_BYTES {
+            break;
+        }
+    }
+    Ok(window)
+}
+
+/// The newest dead letters of this generation, oldest first.
+fn dead_letters(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
+    let mut slots = Vec::new();
+    let mut seq = held.index.last_dead();
+    while slots.len() < MOST_DEAD
+        && seq != 0
+        && let Some(slot) = held.slot(seq)?
+    {
+        seq = slot.prev_dead;
+        slots.push(slot);
+    }
+    slots.reverse();
+    Ok(slots)
+}

@@ -1,0 +1,191 @@
+//! Mail comes in: durable before anybody is told that it was accepted, once per key.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::attach;
+use super::error::Error;
+use super::held::{Held, Known};
+use super::message::{Address, Sent};
+use super::open::Mailbox;
+use super::record::{Envelope, Letter};
+use super::visit::Visit;
+use super::face;
+use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit};
+use crate::time::{Now, Timestamp};
+
+/// A longer content travels as a file.
+pub const MOST_CONTENT: usize = 1 << 20;
+
+/// What a sender said here before, for whoever judges whether he repeats himself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub content: String,
+    pub reply_to: Option<MessageId>,
+    pub at: Timestamp,
+}
+
+/// What became of one draft before the write.
+struct Minted {
+    seq: u64,
+    id: MessageId,
+    key: String,
+    repeated: bool,
+}
+
+impl Mailbox {
+    /// Accepts all drafts with one write and one flush, in their order. A key that is known gives the message of
+    /// the first time.
+    pub fn send(
+        &self,
+        permit: &Permit,
+        drafts: Vec<Draft>,
+        now: Now,
+    ) -> Result<(Vec<Sent>, Vec<Effect>), Error> {
+        for draft in &drafts {
+            if draft.content.len() > MOST_CONTENT {
+                return Err(Error::TooLong { bytes: draft.content.len() });
+            }
+        }
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        let mut minted = Vec::with_capacity(drafts.len());
+        let mut first_keys: HashMap<(AgentId, String), usize> = HashMap::new();
+        let mut rank = u64::MAX;
+        for draft in drafts {
+            let named = draft.key.clone().map(|key| (draft.from.clone(), key));
+            if let Some(first) = named.as_ref().and_then(|named| first_keys.get(named)) {
+                let first: &Minted = &minted[*first];
+                let again = Minted { key: first.key.clone(), repeated: true, ..*first };
+                minted.push(again);
+                continue;
+            }
+            let from = draft.from.clone();
+            rank = rank.min(held.rank(draft.mode.class()));
+            let it = accept(&mut held, &visit, draft, now)?;
+            if !it.repeated {
+                sent_event(&mut visit, &it, &from);
+            }
+            if let Some(named) = named {
+                first_keys.insert(named, minted.len());
+            }
+            minted.push(it);
+        }
+        let new = minted.iter().filter(|it| !it.repeated).count() as u64;
+        let pending = held.pending() + new;
+        let written = held.commit()?;
+        let key = minted.first().filter(|_| minted.len() == 1).map(|it| it.key.clone());
+        // A key whose message was compacted away needs the flush all the same.
+        let flushed = if written.changed {
+            visit.flush(&written, key.as_deref())?
+        } else {
+            written.journal.make_durable(&self.dir)?
+        };
+        visit.notices(&written)?;
+        if new > 0 && rank < face::MOST_MESSAGES as u64 {
+            visit.show(flushed);
+        }
+        let warnings = std::mem::take(&mut visit.warnings);
+        let mut sent: Vec<Sent> = minted
+            .into_iter()
+            .map(|it| Sent {
+                at: Address { mailbox: self.agent.clone(), seq: it.seq },
+                id: it.id,
+                key: it.key,
+                repeated: it.repeated,
+                pending,
+                warnings: Vec::new(),
+            })
+            .collect();
+        if let Some(first) = sent.first_mut() {
+            first.warnings = warnings;
+        }
+        Ok((sent, visit.effects))
+    }
+
+    /// The last `most` messages of a sender here, newest first, not older than `since`.
+    pub fn said(
+        &self,
+        permit: &Permit,
+        from: &AgentId,
+        since: Timestamp,
+        most: usize,
+        now: Now,
+    ) -> Result<Vec<Said>, Error> {
+        let visit = Visit::new(self, permit, now);
+        let mut held = visit.hold()?;
+        let mut said = Vec::new();
+        let mut next = held.last_from(from)?;
+        while let Some(slot) = next.filter(|_| said.len() < most) {
+            let message = held.view(&slot)?.message();
+            if message.timestamp < since {
+                break;
+            }
+            said.push(Said {
+                content: message.content,
+                reply_to: message.reply_to,
+                at: message.timestamp,
+            });
+            next = match slot.prev_from {
+                0 => None,
+                seq => held.slot(seq)?,
+            };
+        }
+        held.commit()?;
+        Ok(said)
+    }
+}
+
+fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Result<Minted, Error> {
+    if let Some(key) = draft.key.as_deref()
+        && let Some(known) = held.known(&draft.from, key)?
+    {
+        let (seq, id) = match known {
+            Known::Here(slot) => {
+                let line = held.view(&slot)?.send_line().to_vec();
+                held.push_again(&line);
+                (slot.seq, MessageId::from_bits(slot.id))
+            }
+            Known::Gone { seq, id } => (seq, id),
+        };
+        return Ok(Minted { seq, id, key: key.to_owned(), repeated: true });
+    }
+    for sha256 in attachments(&draft) {
+        if !visit.dir().exists(&attach::path(&sha256))? {
+            return Err(Error::NoAttachment { sha256 });
+        }
+    }
+    let (seq, id) = held.mint(now);
+    let key = draft.key.clone();
+    let envelope = Envelope {
+        key: key.as_deref(),
+        adopted: None,
+        inc: visit.who.incarnation.as_deref(),
+        uid: visit.who.uid,
+    };
+    let letter = Letter::new(draft, seq, id, now.wall);
+    held.push_send(&letter, &envelope);
+    Ok(Minted { seq, id, key: key.unwrap_or_else(|| id.to_string()), repeated: false })
+}
+
+fn sent_event(visit: &mut Visit<'_>, it: &Minted, from: &AgentId) {
+    let msg = format!("{from} sent {}/{}", visit.agent(), it.seq);
+    visit.event(Level::Info, "mail.sent", msg, Some((it.seq, it.id)), &[("from", from.as_str().into())]);
+}
+
+/// The content hashes that a draft names.
+pub(super) fn attachments(draft: &Draft) -> Vec<String> {
+    named_files(draft.metadata.get("attachments"))
+}
+
+pub(super) fn named_files(attachments: Option<&Value>) -> Vec<String> {
+    let list = attachments.and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(|file| file.get("sha256")?.as_str())
+        .filter(|sha| sha.len() == 64 && sha.bytes().all(|b| b.is_ascii_hexdigit()))
+        .map(str::to_owned)
+        .collect()
+}

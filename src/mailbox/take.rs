@@ -1,0 +1,419 @@
+//! Mail goes out: taken under a lease, then acknowledged or given back. A lease ends with its holder's word or
+//! with time, never because somebody else died.
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::fold::MOST_ATTEMPTS;
+use super::held::Held;
+use super::message::{Address, Status, Taken};
+use super::open::Mailbox;
+use super::record::{Record, Tag};
+use super::slot::{Slot, State};
+use super::view::{self};
+use super::visit::Visit;
+use crate::names::{AgentId, Effect, Level, MessageId, Permit};
+use crate::time::{Now, Timestamp};
+
+/// So many given-up messages are passed over in one hold.
+const MOST_GIVEN_UP: usize = 1024;
+
+/// How a closing verb proves that it may.
+#[derive(Clone, Debug, Default)]
+pub struct Claim {
+    /// The token that `next` printed.
+    pub token: Option<String>,
+    /// Whoever holds it.
+    pub force: bool,
+}
+
+/// What a closing verb came to.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub seq: u64,
+    pub id: MessageId,
+    /// It had been done before, by the same one.
+    pub repeated: bool,
+}
+
+/// Which closing verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Close {
+    Ack,
+    Nack,
+    Recall,
+}
+
+/// A result, what to log and whom to tell, and what went wrong beside.
+#[derive(Clone, Debug)]
+pub struct Outcome<T> {
+    pub value: T,
+    pub effects: Vec<Effect>,
+    pub warnings: Vec<String>,
+}
+
+impl<T> Outcome<T> {
+    pub(super) fn of(value: T, visit: Visit<'_>) -> Self {
+        Self { value, effects: visit.effects, warnings: visit.warnings }
+    }
+}
+
+/// The lease that stands in a message's newest record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) owner: String,
+    pub(super) incarnation: Option<String>,
+    pub(super) n: u32,
+    pub(super) lapses_at: Timestamp,
+}
+
+pub(super) fn token(id: u128, n: u32) -> String {
+    format!("{}:{n}", MessageId::from_bits(id))
+}
+
+/// Whether a caller may close what `holder` holds.
+fn is_his(holder: &Holder, visit: &Visit<'_>) -> bool {
+    // By hand, in the agent's name, is as good as by the agent.
+    holder.owner == visit.who.agent.as_str()
+        && (visit.who.incarnation.is_none() || visit.who.incarnation == holder.incarnation)
+}
+
+impl Mailbox {
+    /// The first deliverable message, leased to the caller.
+    pub fn next(
+        &self,
+        permit: &Permit,
+        lease: Duration,
+        now: Now,
+    ) -> Result<Outcome<Option<Taken>>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        self.end_leases_of_the_dead(&mut held, &visit)?;
+        let Some(slot) = first_deliverable(&mut held, now)? else {
+            visit.finish(held)?;
+            return Ok(Outcome::of(None, visit));
+        };
+        let n = slot.attempts + 1;
+        let millis = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX / 2);
+        let lapses_at = now.wall.plus(lease);
+        let record = Record {
+            n,
+            boot: Some(self.boot_text.as_str().into()),
+            until: now.boot_ms.saturating_add(millis).max(1),
+            lapses_at: Some(lapses_at),
+            ..visit.record(Tag::Lease, slot.seq)
+        };
+        held.push(&record);
+        let view = held.view(&slot)?;
+        let mut message = view.message();
+        message.status = Status::Read;
+        message.attempts = n;
+        let id = MessageId::from_bits(slot.id);
+        let msg = format!("{} takes {}/{}", visit.who.agent, self.agent, slot.seq);
+        visit.event(Level::Info, "mail.taken", msg, Some((slot.seq, id)), &[("n", n.into())]);
+        visit.finish(held)?;
+        let taken = Taken { message, token: token(slot.id, n), lapses_at };
+        Ok(Outcome::of(Some(taken), visit))
+    }
+
+    /// A living run of the agent ends the leases of its earlier runs.
+    fn end_leases_of_the_dead(&self, held: &mut Held<'_>, visit: &Visit<'_>) -> Result<(), Error> {
+        let Some(living) = &visit.who.incarnation else {
+            return Ok(());
+        };
+        if visit.who.agent != self.agent || held.index.leased() == 0 {
+            return Ok(());
+        }
+        for slot in held.index.due(u64::MAX, i64::MIN, MOST_GIVEN_UP)? {
+            let Some(holder) = held.holder(&slot)? else { continue };
+            let dead = holder.owner == self.agent.as_str()
+                && holder.incarnation.as_ref().is_some_and(|its| its != living);
+            if dead {
+                held.index.put(&Slot { state: State::Queued, lease_until: 0, ..slot })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Done with it. Final.
+    pub fn ack(
+        &self,
+        permit: &Permit,
+        seqs: &[u64],
+        claim: &Claim,
+        now: Now,
+    ) -> Result<Outcome<Vec<Done>>, Error> {
+        self.close(permit, seqs, claim, Close::Ack, now)
+    }
+
+    /// Given back: deliverable again, unless it was the last attempt.
+    pub fn nack(
+        &self,
+        permit: &Permit,
+        seq: u64,
+        claim: &Claim,
+        now: Now,
+    ) -> Result<Outcome<Vec<Done>>, Error> {
+        self.close(permit, &[seq], claim, Close::Nack, now)
+    }
+
+    /// Called off by its sender, before anybody took it.
+    pub fn recall(&self, permit: &Permit, seq: u64, now: Now) -> Result<Outcome<Vec<Done>>, Error> {
+        self.close(permit, &[seq], &Claim::default(), Close::Recall, now)
+    }
+
+    /// Everything pending that nobody else holds: one write, one flush.
+    pub fn ack_all(&self, permit: &Permit, now: Now) -> Result<Outcome<Vec<Done>>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        let mut done = Vec::new();
+        let mut after = None;
+        while let Some(slot) = held.index.next_pending(after)? {
+            after = Some((slot.class, slot.seq));
+            let free = match held.holder(&slot)? {
+                Some(holder) => is_his(&holder, &visit),
+                None => slot.not_before == 0,
+            };
+            if free {
+                close_one(&mut held, &mut visit, &slot, Close::Ack);
+                done.push(Done { seq: slot.seq, id: MessageId::from_bits(slot.id), repeated: false });
+            }
+        }
+        visit.finish(held)?;
+        Ok(Outcome::of(done, visit))
+    }
+
+    /// All or none: one that may not be closed refuses the others too.
+    fn close(
+        &self,
+        permit: &Permit,
+        seqs: &[u64],
+        claim: &Claim,
+        how: Close,
+        now: Now,
+    ) -> Result<Outcome<Vec<Done>>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        let mut done = Vec::new();
+        for &seq in seqs {
+            let slot = held.slot(seq)?.ok_or_else(|| self.no_message(seq))?;
+            let repeated = self.may_close(&mut held, &visit, &slot, claim, how)?;
+            close_one(&mut held, &mut visit, &slot, how);
+            if how == Close::Nack && slot.attempts >= MOST_ATTEMPTS {
+                held.give_up(seq, "attempts", now);
+            }
+            done.push(Done { seq, id: MessageId::from_bits(slot.id), repeated });
+        }
+        visit.finish(held)?;
+        Ok(Outcome::of(done, visit))
+    }
+
+    /// `true` where the same one had closed it already.
+    fn may_close(
+        &self,
+        held: &mut Held<'_>,
+        visit: &Visit<'_>,
+        slot: &Slot,
+        claim: &Claim,
+        how: Close,
+    ) -> Result<bool, Error> {
+        let at = self.address(slot.seq);
+        if !slot.state.is_pending() {
+            return self.closed_before(held, visit, slot, how);
+        }
+        let holder = held.holder(slot)?;
+        let stale_token = claim
+            .token
+            .as_ref()
+            .is_some_and(|given| *given != token(slot.id, slot.attempts));
+        match (how, holder) {
+            (Close::Recall, Some(holder)) => {
+                Err(Error::Leased { at, owner: holder.owner, until: holder.lapses_at })
+            }
+            (Close::Recall, None) => {
+                let from = held.view(slot)?.message().from;
+                let his = from == visit.who.agent || visit.who.agent == AgentId::user();
+                his.then_some(false).ok_or(Error::NotTheSender { at, from })
+            }
+            _ if claim.force => Ok(false),
+            (_, Some(holder)) if stale_token || !is_his(&holder, visit) => {
+                Err(Error::Leased { at, owner: holder.owner, until: holder.lapses_at })
+            }
+            (_, Some(_)) => Ok(false),
+            (Close::Ack, None) if !stale_token => Ok(false),
+            (Close::Ack | Close::Nack, None) => Err(Error::NotYours { at }),
+        }
+    }
+
+    fn closed_before(
+        &self,
+        held: &mut Held<'_>,
+        visit: &Visit<'_>,
+        slot: &Slot,
+        how: Close,
+    ) -> Result<bool, Error> {
+        let line = held.journal.line(slot.last)?;
+        let record = line.as_deref().and_then(|line| Record::parse(line).ok());
+        let by = record.as_ref().and_then(|r| r.by.as_deref());
+        let inc = record.as_ref().and_then(|r| r.inc.as_deref());
+        let the_same = by == Some(visit.who.agent.as_str())
+            && (visit.who.incarnation.is_none()
+                || inc.is_none()
+                || visit.who.incarnation.as_deref() == inc);
+        let wanted = match how {
+            Close::Ack => slot.state == State::Acked,
+            Close::Recall => slot.state == State::Discarded,
+            Close::Nack => false,
+        };
+        if the_same && wanted {
+            return Ok(true);
+        }
+        Err(Error::Closed {
+            at: self.address(slot.seq),
+            state: view::status(slot).as_str(),
+            by: by.map(str::to_owned),
+            when: record.as_ref().and_then(|r| r.at),
+        })
+    }
+
+    /// Answered: acknowledged, where it was not yet, and linked to its answer.
+    pub fn replied(
+        &self,
+        permit: &Permit,
+        seq: u64,
+        reply: MessageId,
+        claim: &Claim,
+        now: Now,
+    ) -> Result<Outcome<Done>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        let slot = held.slot(seq)?.ok_or_else(|| self.no_message(seq))?;
+        let acked = slot.state == State::Acked;
+        if !acked {
+            self.may_close(&mut held, &visit, &slot, claim, Close::Ack)?;
+            close_one(&mut held, &mut visit, &slot, Close::Ack);
+        }
+        let record = Record { reply: Some(reply), ..visit.record(Tag::Replied, seq) };
+        held.push(&record);
+        let id = MessageId::from_bits(slot.id);
+        let msg = format!("{} answered {}/{seq}", visit.who.agent, self.agent);
+        let fields = [("reply", reply.to_string().into())];
+        visit.event(Level::Info, "mail.replied", msg, Some((seq, id)), &fields);
+        visit.finish(held)?;
+        Ok(Outcome::of(Done { seq, id, repeated: acked }, visit))
+    }
+
+    /// Whether `replied` would be allowed, before the answer is sent.
+    pub fn may_reply(
+        &self,
+        permit: &Permit,
+        seq: u64,
+        claim: &Claim,
+        now: Now,
+    ) -> Result<(), Error> {
+        let visit = Visit::new(self, permit, now);
+        let mut held = visit.hold()?;
+        let slot = held.slot(seq)?.ok_or_else(|| self.no_message(seq))?;
+        if slot.state != State::Acked {
+            self.may_close(&mut held, &visit, &slot, claim, Close::Ack)?;
+        }
+        held.commit()?;
+        Ok(())
+    }
+
+    /// The recipient was told of these; told again, it is recorded again.
+    pub fn announce(
+        &self,
+        permit: &Permit,
+        seqs: &[u64],
+        now: Now,
+    ) -> Result<Outcome<()>, Error> {
+        self.mark(permit, seqs, Tag::Announced, now)
+    }
+
+    /// The recipient saw these in full.
+    pub fn mark_read(
+        &self,
+        permit: &Permit,
+        seqs: &[u64],
+        now: Now,
+    ) -> Result<Outcome<()>, Error> {
+        self.mark(permit, seqs, Tag::Read, now)
+    }
+
+    /// The senders of these dead letters were told.
+    pub fn noticed(&self, permit: &Permit, seqs: &[u64], now: Now) -> Result<Outcome<()>, Error> {
+        self.mark(permit, seqs, Tag::Noticed, now)
+    }
+
+    fn mark(
+        &self,
+        permit: &Permit,
+        seqs: &[u64],
+        tag: Tag,
+        now: Now,
+    ) -> Result<Outcome<()>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        let mut held = visit.hold()?;
+        for &seq in seqs {
+            let Some(slot) = held.slot(seq)? else { continue };
+            let (moves, event) = match tag {
+                Tag::Announced => (slot.state.is_pending(), "mail.announced"),
+                Tag::Read => {
+                    (matches!(slot.state, State::Queued | State::Announced), "mail.read")
+                }
+                _ => (!slot.noticed, ""),
+            };
+            if !moves {
+                continue;
+            }
+            held.push(&visit.record(tag, seq));
+            if !event.is_empty() {
+                let msg = format!("{event} {}/{seq}", self.agent);
+                visit.event(Level::Info, event, msg, Some((seq, MessageId::from_bits(slot.id))), &[]);
+            }
+        }
+        visit.finish(held)?;
+        Ok(Outcome::of((), visit))
+    }
+
+    pub(super) fn address(&self, seq: u64) -> Address {
+        Address { mailbox: self.agent.clone(), seq }
+    }
+
+    pub(super) fn no_message(&self, seq: u64) -> Error {
+        Error::NoMessage { at: self.address(seq) }
+    }
+}
+
+fn first_deliverable(held: &mut Held<'_>, now: Now) -> Result<Option<Slot>, Error> {
+    for _ in 0..MOST_GIVEN_UP {
+        match held.index.first_ready()? {
+            Some(slot) if slot.attempts >= MOST_ATTEMPTS => {
+                held.give_up(slot.seq, "attempts", now);
+                held.write()?;
+            }
+            other => return Ok(other),
+        }
+    }
+    Ok(None)
+}
+
+fn close_one(held: &mut Held<'_>, visit: &mut Visit<'_>, slot: &Slot, how: Close) {
+    let (tag, event, word) = match how {
+        Close::Ack => (Tag::Ack, "mail.acked", "acknowledged"),
+        Close::Nack => (Tag::Nack, "mail.nacked", "gave back"),
+        Close::Recall => (Tag::Discard, "mail.recalled", "recalled"),
+    };
+    let mut record = visit.record(tag, slot.seq);
+    if how == Close::Recall {
+        record.why = Some("recalled".into());
+    }
+    held.push(&record);
+    let msg = format!("{} {word} {}/{}", visit.who.agent, visit.agent(), slot.seq);
+    visit.event(Level::Info, event, msg, Some((slot.seq, MessageId::from_bits(slot.id))), &[]);
+}

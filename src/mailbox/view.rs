@@ -1,0 +1,178 @@
+//! A message as it stands now: what was sent, what was edited since, and what the index says of its state. Raw
+//! JSON stays raw, so that unknown fields and big numbers survive as they were written.
+
+use std::borrow::Cow;
+
+use serde::Deserialize as _;
+
+use super::error::Error;
+use super::journal::Journal;
+use super::json::{self, Fields};
+use super::message::{Message, Status};
+use super::record::{self, Record};
+use super::slot::{Slot, State};
+use crate::store;
+
+/// What nobody can change by editing: who, when, which, and what follows from the journal.
+const FIXED: [&str; 9] = [
+    "seq",
+    "id",
+    "from",
+    "to",
+    "timestamp",
+    "status",
+    "attempts",
+    "rev",
+    TRUNCATED,
+];
+pub(super) const TRUNCATED: &str = "content_truncated";
+/// A longer content is shown by its beginning.
+pub(super) const SHOWN_WHOLE: usize = 64 << 10;
+pub(super) const SHOWN_PART: usize = 1 << 10;
+
+/// The same for two versions that differ only in what cannot be edited, and in spelling.
+pub(super) type Version = u64;
+
+pub(super) fn is_editable(field: &str) -> bool {
+    !FIXED.contains(&field)
+}
+
+/// The fields that an edit may change, as one object.
+pub(super) fn editable(fields: &Fields<'_>) -> String {
+    let mut text = String::from("{");
+    for (name, raw) in fields.iter().filter(|(name, _)| is_editable(name)) {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&serde_json::Value::from(name).to_string());
+        text.push(':');
+        text.push_str(raw.get());
+    }
+    text.push('}');
+    text
+}
+
+pub(super) fn version(editable: &str) -> Version {
+    store::sum(&json::canonical(editable), 0)
+}
+
+pub(super) struct View {
+    pub(super) slot: Slot,
+    line: Vec<u8>,
+    edit: Option<Vec<u8>>,
+}
+
+/// `None` where the journal does not hold what the slot says.
+pub(super) fn read(journal: &Journal, slot: &Slot) -> Result<Option<View>, Error> {
+    let Some(line) = journal.line(slot.send)? else {
+        return Ok(None);
+    };
+    let edit = match slot.edit.len {
+        0 => None,
+        _ => match journal.line(slot.edit)? {
+            None => return Ok(None),
+            edit => edit,
+        },
+    };
+    let view = View {
+        slot: *slot,
+        line,
+        edit,
+    };
+    Ok(view.is_of(slot.seq).then_some(view))
+}
+
+impl View {
+    pub(super) const fn new(slot: Slot, line: Vec<u8>, edit: Option<Vec<u8>>) -> Self {
+        Self { slot, line, edit }
+    }
+
+    fn is_of(&self, seq: u64) -> bool {
+        Record::parse(&self.line).is_ok_and(|r| r.msg.is_some())
+            && self.letter_seq() == Some(seq)
+            && self
+                .edit_record()
+                .is_none_or(|r| r.seq == seq && r.fields.is_some())
+    }
+
+    fn letter_seq(&self) -> Option<u64> {
+        let head: super::fold::Head = serde_json::from_str(self.raw()).ok()?;
+        Some(head.seq)
+    }
+
+    pub(super) fn record(&self) -> Record<'_> {
+        Record::parse(&self.line).expect("checked when it was read")
+    }
+
+    pub(super) fn send_line(&self) -> &[u8] {
+        &self.line
+    }
+
+    fn edit_record(&self) -> Option<Record<'_>> {
+        self.edit.as_deref().and_then(|line| Record::parse(line).ok())
+    }
+
+    /// The letter as it was sent.
+    fn raw(&self) -> &str {
+        self.record().msg.map_or("{}", |msg| msg.get())
+    }
+
+    /// All fields as they stand now, in the order of a message; without status, attempts and rev.
+    pub(super) fn fields(&self) -> Fields<'_> {
+        let sent = Fields::parse(self.raw()).expect("checked when it was read");
+        let Some(edit) = self.edit_record().and_then(|record| record.fields) else {
+            return sent;
+        };
+        let edited = Fields::parse(edit.get()).expect("an edit holds an object");
+        let mut all: Vec<(Cow<'_, str>, _)> = Vec::new();
+        for (name, raw) in sent.0 {
+            if !is_editable(&name) {
+                all.push((name, raw));
+            } else if let Some(raw) = edited.get(&name) {
+                all.push((name, raw));
+            }
+        }
+        for (name, raw) in edited.0 {
+            if !all.iter().any(|(known, _)| *known == name) {
+                all.push((name, raw));
+            }
+        }
+        Fields(all)
+    }
+
+    /// The version that stands now, and every one before it.
+    pub(super) fn versions(&self) -> Vec<Version> {
+        let sent = Fields::parse(self.raw()).expect("checked when it was read");
+        let mut versions = vec![version(&editable(&sent))];
+        if let Some(record) = self.edit_record() {
+            versions.extend(record.was.iter().filter_map(|v| record::parse_hex(v)));
+            versions.extend(record.fields.map(|fields| version(fields.get())));
+        }
+        versions
+    }
+
+    pub(super) fn message(&self) -> Message {
+        let fields = self.fields();
+        let mut object = serde_json::Map::new();
+        for (name, raw) in fields.iter() {
+            let value = serde_json::from_str(raw.get()).expect("raw JSON parses");
+            object.insert(name.into(), value);
+        }
+        object.insert("status".into(), status(&self.slot).as_str().into());
+        object.insert("attempts".into(), self.slot.attempts.into());
+        Message::deserialize(serde_json::Value::Object(object)).expect("a letter is a message")
+    }
+}
+
+/// What a reader is told. A leased message is one that somebody has read.
+pub(super) const fn status(slot: &Slot) -> Status {
+    match slot.state {
+        State::Queued => Status::Queued,
+        State::Announced => Status::Announced,
+        State::Read => Status::Read,
+        State::Acked => Status::Acked,
+        State::Discarded | State::Void => Status::Discarded,
+        State::Expired => Status::Expired,
+        State::Dead => Status::Dead,
+    }
+}

@@ -1,0 +1,181 @@
+//! One verb's stay in a mailbox: who, when, until when it may wait, and what it has to say beside its result.
+
+use super::error::Error;
+use super::held::{Held, Written};
+use super::record::{Record, Tag, Who};
+use super::slot::State;
+use super::view::{self, View};
+use super::open::Mailbox;
+use super::prune;
+use crate::names::{
+    AgentId, Channel, Draft, Effect, Event, Explain, Kind, Level, MessageId, Mode, Permit,
+};
+use crate::store::{Deadline, Dir};
+use crate::time::Now;
+
+/// One deadline for the whole verb.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+pub(super) struct Visit<'m> {
+    pub(super) mailbox: &'m Mailbox,
+    pub(super) who: Who,
+    pub(super) now: Now,
+    pub(super) deadline: Deadline,
+    pub(super) warnings: Vec<String>,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl<'m> Visit<'m> {
+    pub(super) fn new(mailbox: &'m Mailbox, permit: &Permit, now: Now) -> Self {
+        let caller = &permit.act().caller;
+        let who = Who {
+            agent: caller.agent.clone(),
+            incarnation: caller.incarnation.clone(),
+            uid: Some(caller.uid),
+        };
+        Self::of(mailbox, who, now)
+    }
+
+    pub(super) fn of(mailbox: &'m Mailbox, who: Who, now: Now) -> Self {
+        Self {
+            mailbox,
+            who,
+            now,
+            deadline: Deadline::after(PATIENCE),
+            warnings: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    pub(super) fn dir(&self) -> &'m Dir {
+        &self.mailbox.dir
+    }
+
+    pub(super) fn agent(&self) -> &'m AgentId {
+        &self.mailbox.agent
+    }
+
+    pub(super) fn hold(&self) -> Result<Held<'m>, Error> {
+        let mailbox = self.mailbox;
+        let boot = (mailbox.boot, mailbox.boot_text.as_str());
+        Held::take(&mailbox.dir, &mailbox.agent, boot, self.now, self.deadline)
+    }
+
+    /// Makes durable what was written. After a failed flush the descriptor is never asked again: everything goes
+    /// into a new generation, and the outcome of this verb is unknown.
+    pub(super) fn flush(&mut self, written: &Written, key: Option<&str>) -> Result<u64, Error> {
+        if !written.changed {
+            return written.journal.durable(self.dir());
+        }
+        match written.journal.flush(self.dir()) {
+            Ok(end) => Ok(end),
+            Err(_) => {
+                let at = written.journal.file.path().into();
+                if let Err(error) = prune::rescue(self) {
+                    self.warn(&format!("a new journal could not be made either: {error}"));
+                }
+                Err(Error::OutcomeUnknown { at, key: key.map(Into::into) })
+            }
+        }
+    }
+
+    pub(super) fn warn(&mut self, what: &str) {
+        self.warnings.push(what.to_owned());
+        self.event(Level::Warn, "mail.warned", what.to_owned(), None, &[]);
+    }
+
+    /// A line of the log, to be written by whoever asked for the verb.
+    pub(super) fn event(
+        &mut self,
+        level: Level,
+        event: &'static str,
+        msg: String,
+        about: Option<(u64, MessageId)>,
+        fields: &[(&str, serde_json::Value)],
+    ) {
+        let channel = match (level, self.who.agent.as_str()) {
+            (Level::Warn | Level::Error, _) => Channel::System,
+            (Level::Info, crate::names::CAPTAIN) => Channel::Captain,
+            (Level::Info, _) => Channel::Messages,
+        };
+        let mut all: serde_json::Map<_, _> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        if let Some((seq, _)) = about {
+            all.insert("seq".into(), seq.into());
+        }
+        self.effects.push(Effect::Event(Event {
+            channel,
+            level,
+            event,
+            msg,
+            agent: Some(self.agent().clone()),
+            id: about.map(|(_, id)| id),
+            fields: all,
+        }));
+    }
+
+    /// The face after a change. What goes wrong with it is said, and the next verb tries again.
+    pub(super) fn show(&mut self, flushed: u64) {
+        if let Err(error) = self.render(flushed) {
+            self.warn(&format!("inbox.json was not brought up to date: {error}"));
+        }
+    }
+
+    /// The senders of what has been given up are told. Asked after the flush: a notice tells what is durable.
+    pub(super) fn notices(&mut self, written: &Written) -> Result<(), Error> {
+        for slot in &written.unnoticed {
+            let Some(view) = view::read(&written.journal, slot)? else { continue };
+            if let Some(draft) = notice(self.agent(), &view) {
+                self.effects.push(Effect::Mail(draft));
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits, flushes, renders: the end of every changing verb but `send`.
+    pub(super) fn finish(&mut self, held: Held<'_>) -> Result<Written, Error> {
+        let written = held.commit()?;
+        let flushed = self.flush(&written, None)?;
+        self.notices(&written)?;
+        if written.changed {
+            self.show(flushed);
+        }
+        Ok(written)
+    }
+
+    /// That a merge could not get at the face is no reason not to do the verb; anything else is.
+    pub(super) fn look_or_warn(&mut self) -> Result<(), Error> {
+        match self.look() {
+            Err(error) if error.kind() == Kind::Busy => {
+                self.warn(&format!("edits of inbox.json were not taken over yet: {error}"));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    pub(super) fn record(&self, t: Tag, seq: u64) -> Record<'_> {
+        Record::new(t, seq, self.now.wall).by(&self.who)
+    }
+}
+
+/// What the sender of a dead letter is told; `system` is never told anything.
+fn notice(mailbox: &AgentId, view: &View) -> Option<Draft> {
+    let message = view.message();
+    if message.from == AgentId::system() || message.from == *mailbox {
+        return None;
+    }
+    let why = match view.slot.state {
+        State::Expired => "expired before anybody took it".to_owned(),
+        _ => format!("was given up after {} attempts", view.slot.attempts),
+    };
+    let beginning: String = message.content.chars().take(120).collect();
+    let text = format!("{mailbox}/{} {why}: {beginning}", message.seq);
+    let mut draft = Draft::new(AgentId::system(), message.from, text);
+    draft.mode = Mode::System;
+    draft.key = Some(format!("notice:{mailbox}:{}", message.id));
+    draft.reply_to = Some(message.id);
+    draft.thread = message.thread;
+    draft.metadata.insert("notice".into(), format!("{mailbox}/{}", message.seq).into());
+    Some(draft)
+}
