@@ -16,7 +16,7 @@ mod watch;
 
 pub(crate) use dir::{Dir, File, Ident, Open, Target, random_u64, random_u128};
 pub use error::Error;
-pub(crate) use journal::{Line, Lines, fence, seal, verify};
+pub(crate) use journal::{Line, Lines, fence, seal, sum, verify};
 pub(crate) use lock::{Deadline, Lock};
 pub(crate) use pages::Pages;
 pub use sys::ignore_file_size_signal;
