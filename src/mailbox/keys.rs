@@ -198,3 +198,184 @@ impl Keys {
 const fn entries(level: u64) -> u64 {
     (FIRST_PAGES << level) * (PAGE / ENTRY_LEN)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::os::unix::fs::FileExt;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::{Dir, Open};
+
+    const IDENTITY: Identity = Identity {
+        r#gen: 7,
+        salt: 0x5a17,
+        boot: 1 << 100,
+    };
+
+    fn open(home: &Path) -> Keys {
+        let dir = Dir::open(home).unwrap();
+        Keys::open(dir.file("keys", Open::Create).unwrap()).unwrap()
+    }
+
+    fn made(home: &Path) -> Keys {
+        let mut keys = open(home);
+        keys.reset(&IDENTITY).unwrap();
+        keys
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_last_value_of_each_hash_is_found(
+            runs in prop::collection::vec((any::<u64>(), 1u64..900, 1u64..4, any::<bool>()), 1..9),
+        ) {
+            let home = tempfile::tempdir().unwrap();
+            let (mut keys, mut oracle) = (made(home.path()), HashMap::new());
+            let mut value = 0;
+            for (first, count, stride, reopened) in runs {
+                for i in 0..count {
+                    let hash = (first % 2000).wrapping_add(i * stride);
+                    value += 1;
+                    keys.put(hash, value).unwrap();
+                    oracle.insert(hash.max(1), value);
+                }
+                if reopened {
+                    keys.flush().unwrap();
+                    keys = open(home.path());
+                    prop_assert!(keys.is_of(&IDENTITY));
+                }
+            }
+            for hash in 1..5000 {
+                prop_assert_eq!(keys.get(hash).unwrap(), oracle.get(&hash).copied());
+            }
+            prop_assert_eq!(keys.get(0).unwrap(), oracle.get(&1).copied());
+        }
+
+        #[test]
+        fn a_file_of_any_content_is_refused_or_read_without_a_crash(
+            levels in prop_oneof![0u64..40, any::<u64>()],
+            count in any::<u64>(),
+            spots in prop::collection::vec((0u64..40 * PAGE, any::<[u8; 32]>()), 0..40),
+            cut in prop::option::weighted(0.3, 0u64..20 * PAGE),
+        ) {
+            let home = tempfile::tempdir().unwrap();
+            let mut keys = made(home.path());
+            for hash in 0..3000 {
+                keys.put(hash, hash).unwrap();
+            }
+            keys.flush().unwrap();
+            let file = std::fs::File::options().write(true).open(home.path().join("keys")).unwrap();
+            for (at, bytes) in spots {
+                file.write_all_at(&bytes, at).unwrap();
+            }
+            let header = Header { identity: IDENTITY, levels, count };
+            file.write_all_at(&header.to_bytes(), 0).unwrap();
+            if let Some(cut) = cut {
+                file.set_len(cut).unwrap();
+            }
+            let mut keys = open(home.path());
+            prop_assert!((1..=MOST_LEVELS).contains(&levels) || !keys.is_of(&IDENTITY));
+            for hash in [0, 1, 77, 4000, u64::MAX] {
+                keys.get(hash).unwrap();
+                match keys.put(hash, 9) {
+                    Ok(()) => prop_assert_eq!(keys.get(hash).unwrap(), Some(9)),
+                    Err(e) => prop_assert!(e.is_spoilt()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_ours_are_refused() {
+        let home = tempfile::tempdir().unwrap();
+        for bytes in [&b""[..], b"x", &[0xff; 9000]] {
+            std::fs::write(home.path().join("keys"), bytes).unwrap();
+            let mut keys = open(home.path());
+            assert!(!keys.is_of(&IDENTITY));
+            assert_eq!(keys.get(5).unwrap(), None);
+            assert!(keys.put(5, 1).unwrap_err().is_spoilt());
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_header_is_seen() {
+        let home = tempfile::tempdir().unwrap();
+        made(home.path()).flush().unwrap();
+        let path = home.path().join("keys");
+        let whole = std::fs::read(&path).unwrap();
+        assert!(open(home.path()).is_of(&IDENTITY));
+        for at in 0..HEADER_LEN {
+            let mut broken = whole.clone();
+            broken[at] ^= 4;
+            std::fs::write(&path, broken).unwrap();
+            assert!(!open(home.path()).is_of(&IDENTITY), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_flushed_after_a_reset_is_not_believed() {
+        let home = tempfile::tempdir().unwrap();
+        made(home.path()).flush().unwrap();
+        drop(made(home.path()));
+        assert!(!open(home.path()).is_of(&IDENTITY));
+    }
+
+    /// Whatever prefix of a flush is in the file, putting the same again makes it whole.
+    #[test]
+    fn a_kill_between_entries_and_header_loses_nothing_that_is_put_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("keys");
+        let mut keys = made(home.path());
+        for hash in 1..500 {
+            keys.put(hash, hash).unwrap();
+        }
+        keys.flush().unwrap();
+        let before = std::fs::read(&path).unwrap();
+        for hash in 400..2500 {
+            keys.put(hash, hash + 1).unwrap();
+        }
+        keys.flush().unwrap();
+        let after = std::fs::read(&path).unwrap();
+        let mut torn = before;
+        torn.resize(after.len(), 0);
+        for page in 1..=after.len() / 4096 {
+            std::fs::write(&path, &torn).unwrap();
+            let mut keys = open(home.path());
+            assert!(keys.is_of(&IDENTITY));
+            for hash in 400..2500 {
+                keys.put(hash, hash + 1).unwrap();
+            }
+            keys.flush().unwrap();
+            let mut keys = open(home.path());
+            for hash in 1..2500 {
+                let value = if hash < 400 { hash } else { hash + 1 };
+                assert_eq!(keys.get(hash).unwrap(), Some(value), "{page} pages, {hash}");
+            }
+            if let Some(bytes) = after.get(page * 4096..(page + 1) * 4096) {
+                torn[page * 4096..(page + 1) * 4096].copy_from_slice(bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_costs_a_page_or_two_to_put_and_one_a_level_to_find() {
+        let home = tempfile::tempdir().unwrap();
+        let mut keys = made(home.path());
+        for hash in 1..60_000 {
+            keys.put(hash, hash).unwrap();
+        }
+        keys.flush().unwrap();
+        let mut keys = open(home.path());
+        assert_eq!(keys.pages.held(), 1);
+        keys.put(1 << 40, 5).unwrap();
+        assert!(keys.pages.held() <= 3);
+        assert_eq!(keys.pages.unwritten(), 1);
+        assert_eq!(keys.get(1 << 41).unwrap(), None);
+        assert!(keys.pages.held() <= 1 + 2 * 8);
+    }
+}

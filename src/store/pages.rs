@@ -80,9 +80,15 @@ impl Pages {
         Ok(())
     }
 
-    /// Whether `flush` would write something.
-    pub(crate) const fn is_dirty(&self) -> bool {
-        self.dirty > 0
+    /// How many pages `flush` would write.
+    pub(crate) const fn unwritten(&self) -> usize {
+        self.dirty
+    }
+
+    /// How many pages are in memory.
+    #[cfg(test)]
+    pub(crate) const fn held(&self) -> usize {
+        self.cache.len()
     }
 
     /// So many pages wait to be written that it is time to `flush`: dirty ones are never dropped.
@@ -204,7 +210,7 @@ mod tests {
             pages.write_u64(number * PAGE + 8, number + 1).unwrap();
         }
         pages.flush().unwrap();
-        assert!(!pages.is_dirty());
+        assert_eq!(pages.unwritten(), 0);
         pages.write_u64(8, 99).unwrap();
         let mut again = Pages::new(dir.file("pages", Open::Write).unwrap());
         assert_eq!(again.end(), 702);
