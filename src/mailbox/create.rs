@@ -61,6 +61,7 @@ fn write_opening(journal: &File, agent: &AgentId, at: Timestamp) -> Result<Openi
         mailbox: agent.clone(),
         base_seq: 0,
         last_id: None,
+        born: 0,
         len: 0,
     };
     let mut line = Vec::new();

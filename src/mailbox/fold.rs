@@ -46,41 +46,13 @@ fn ms(at: Option<Timestamp>) -> i64 {
 
 pub(super) fn sent(head: &Head, span: Span, adopted: bool) -> Slot {
     Slot {
-        seq: head.seq,
-        id: head.id.bits(),
         class: head.mode.class(),
         state: State::Queued,
         send: span,
-        edit: Span::NONE,
-        last: Span::NONE,
-        lease_until: 0,
         expires: ms(head.expires_at),
         not_before: ms(head.not_before),
-        shown: 0,
-        attempts: 0,
-        prev_from: 0,
-        prev_alike: 0,
-        prev_dead: 0,
-        noticed: false,
         adopted,
-        replied: false,
-    }
-}
-
-/// A number that a crash left without a message.
-pub(super) fn void(seq: u64, id: u128) -> Slot {
-    let head = Head {
-        seq,
-        id: MessageId::from_bits(id),
-        from: AgentId::system(),
-        mode: Mode::Normal,
-        reply_to: None,
-        not_before: None,
-        expires_at: None,
-    };
-    Slot {
-        state: State::Void,
-        ..sent(&head, Span::NONE, false)
+        ..Slot::void(head.seq, head.id.bits())
     }
 }
 

@@ -4,6 +4,7 @@
 //! with what the recovery found to say.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::error::Error;
@@ -69,8 +70,12 @@ pub(super) struct Held<'m> {
     minted: Option<(u64, u128)>,
     /// Numbers that a crash left without a message, to be said in the next write.
     missing: Vec<u64>,
-    /// Where the index must be made from: the whole journal.
-    rebuilt: bool,
+    /// Offsets of broken lines that are passed over: somebody is about to leave them out of the journal.
+    bad: HashSet<u64>,
+    /// Up to here the index was made anew in this hold.
+    rebuilt_to: u64,
+    /// The adopted messages at the end of what has been applied, where the index was made anew.
+    newest_adoption: Vec<u64>,
 }
 
 /// What a commit leaves to be flushed: the descriptor that was open before the write.
@@ -106,6 +111,7 @@ impl<'m> Held<'m> {
         boot: (u128, &'m str),
         now: Now,
         deadline: Deadline,
+        bad: HashSet<u64>,
     ) -> Result<Self, Error> {
         let lock = Lock::acquire(dir, LOCK, deadline)?;
         // Opened under the lock, which whoever exchanges the journal holds: it is the current one.
@@ -133,7 +139,9 @@ impl<'m> Held<'m> {
             changed: false,
             minted: None,
             missing: Vec::new(),
-            rebuilt: false,
+            bad,
+            rebuilt_to: 0,
+            newest_adoption: Vec::new(),
         };
         held.recover(now)?;
         Ok(held)
@@ -147,7 +155,13 @@ impl<'m> Held<'m> {
         if !self.index.is_of(&self.identity) {
             self.forget()?;
         }
-        self.catch_up()?;
+        match self.catch_up() {
+            Err(Error::Store(error)) if error.is_spoilt() => {
+                self.forget()?;
+                self.catch_up()?;
+            }
+            other => other?,
+        }
         if self.journal.opening.version > VERSION {
             return Ok(());
         }
@@ -171,8 +185,13 @@ impl<'m> Held<'m> {
         let mut keys = Keys::open(self.dir.file(KEYS, Open::Create)?)?;
         keys.reset(&self.identity)?;
         self.keys = Some(keys);
-        self.rebuilt = true;
+        self.rebuilt_to = self.journal.file.size()?;
         Ok(())
+    }
+
+    /// Whether a record was there before this boot, or before the index was lost.
+    fn is_old(&self, span: Span) -> bool {
+        span.offset < self.rebuilt_to
     }
 
     /// Applies what was appended since.
@@ -183,14 +202,50 @@ impl<'m> Held<'m> {
             return Ok(());
         }
         let journal = Rc::clone(&self.journal);
-        let (reached, tail) = journal.scan(start, end, |record, _, span| {
+        let bad = std::mem::take(&mut self.bad);
+        let rebuilding = start == journal.opening.len;
+        let outcome = journal.scan_without(start, end, &bad, |record, _, span| {
+            if rebuilding {
+                self.note_adoption(record);
+            }
             self.apply(record, span).map_err(|why| match why {
                 Error::Corrupt { why, .. } => journal.bad(span.offset, why, 1),
                 other => other,
             })
-        })?;
+        });
+        self.bad = bad;
+        let (reached, tail) = outcome?;
         self.index.set_applied(reached);
         self.tail = tail;
+        self.forget_what_was_shown(rebuilding)
+    }
+
+    /// Keeps the numbers of the last run of adoptions.
+    fn note_adoption(&mut self, record: &Record<'_>) {
+        let head = |record: &Record<'_>| serde_json::from_str::<Head>(record.msg?.get()).ok();
+        if record.t != Tag::Send || record.adopted.is_none() {
+            // What one merge writes beside its adoptions does not end the run; another's message does.
+            if record.t == Tag::Send {
+                self.newest_adoption.push(0);
+            }
+            return;
+        }
+        if self.newest_adoption.last() == Some(&0) {
+            self.newest_adoption.clear();
+        }
+        self.newest_adoption.extend(head(record).map(|head| head.seq));
+    }
+
+    /// Which adoptions a face has shown is not in the journal: after a rebuild only the newest count as not shown.
+    fn forget_what_was_shown(&mut self, rebuilding: bool) -> Result<(), Error> {
+        if !rebuilding {
+            return Ok(());
+        }
+        for seq in std::mem::take(&mut self.newest_adoption) {
+            if let Some(slot) = self.index.slot(seq)?.filter(|_| seq != 0) {
+                self.index.put(&Slot { shown: 0, ..slot })?;
+            }
+        }
         Ok(())
     }
 
@@ -249,13 +304,11 @@ impl<'m> Held<'m> {
             return Ok(());
         }
         if head.seq > base {
-            for seq in last + 1..head.seq {
-                let id = self.index.last_id();
-                self.index.put(&fold::void(seq, id))?;
-                self.missing.push(seq);
-            }
+            // The index makes void slots of them by itself.
+            self.missing.extend(last + 1..head.seq);
         }
         let mut slot = fold::sent(&head, span, record.adopted.is_some());
+        slot.shown = u64::from(slot.adopted && self.is_old(span));
         self.chain(&mut slot, &head, record)?;
         self.index.put(&slot)?;
         if head.seq > base {
@@ -605,8 +658,9 @@ impl<'m> Held<'m> {
 
     /// The derived files only. Where this fails they stay marked as unfinished, and are made anew.
     pub(super) fn save(&mut self) {
+        // Marked first: keys that know of a message and an index that does not would chain it to itself.
         if let Some(keys) = &mut self.keys
-            && keys.flush().is_err()
+            && (self.index.mark().is_err() || keys.flush().is_err())
         {
             return;
         }

@@ -1,5 +1,7 @@
 //! One generation of `journal.jsonl`, open; and `.durable`, how far it is known to be flushed.
 
+use std::collections::HashSet;
+
 use super::error::Error;
 use super::json;
 use super::record::{Opening, Record, VERSION};
@@ -60,6 +62,17 @@ impl Journal {
         &self,
         start: u64,
         end: u64,
+        see: impl FnMut(&Record<'_>, &[u8], Span) -> Result<(), Error>,
+    ) -> Result<(u64, Tail), Error> {
+        self.scan_without(start, end, &HashSet::new(), see)
+    }
+
+    /// As `scan`, passing over the lines at the offsets of `bad`.
+    pub(super) fn scan_without(
+        &self,
+        start: u64,
+        end: u64,
+        bad: &HashSet<u64>,
         mut see: impl FnMut(&Record<'_>, &[u8], Span) -> Result<(), Error>,
     ) -> Result<(u64, Tail), Error> {
         let mut lines = Lines::new(&self.file, start, end);
@@ -69,6 +82,7 @@ impl Journal {
                 return Ok((reached, Tail::Clean));
             };
             match line {
+                Line::Whole(_) if bad.contains(&offset) => {}
                 Line::Whole(line) => {
                     if !store::verify(line, self.opening.salt) {
                         return Err(self.bad(offset, "its checksum is wrong".into(), 1));
@@ -87,6 +101,15 @@ impl Journal {
         }
     }
 
+    /// The line that begins at `offset`, verified, without newline.
+    pub(super) fn line_at(&self, offset: u64) -> Result<Option<Vec<u8>>, Error> {
+        let mut lines = Lines::new(&self.file, offset, self.file.size()?);
+        let Some((_, _, Line::Whole(line))) = lines.next()? else {
+            return Ok(None);
+        };
+        Ok(store::verify(line, self.opening.salt).then(|| line.to_vec()))
+    }
+
     fn ends_open(&self, end: u64) -> Result<bool, Error> {
         let mut last = [b'\n'];
         self.file.read_at(end - 1, &mut last)?;
@@ -94,7 +117,7 @@ impl Journal {
     }
 
     /// Lines are counted only now that somebody will read the number.
-    fn bad(&self, offset: u64, why: String, column: usize) -> Error {
+    pub(super) fn bad(&self, offset: u64, why: String, column: usize) -> Error {
         let mut before = vec![0; usize::try_from(offset).unwrap_or(0)];
         let n = self.file.read_at(0, &mut before).unwrap_or(0);
         Error::Corrupt {

@@ -1,7 +1,44 @@
-//! (being built)
+//! Mail of one agent in one directory: the journal is the truth, `inbox.json` its face.
+//!
+//! What was accepted is durable before anybody is told; what is reported follows from what is durable; what a
+//! person or a foreign script writes into the face is merged back. The steps of every verb, and what a crash
+//! between two of them leaves, are in `held.rs` (under the journal lock), `render.rs` (under the render lock) and
+//! `prune.rs` (under the prune lock); rules without a world around them in `fold.rs`, `merge.rs`, `face.rs`,
+//! `record.rs`, `stamp.rs` and `view.rs`. Files on disk: `runtime/README.md`.
+//!
+//! Lock order: prune, render, journal; never two mailboxes at once.
+//!
+//! Not here: who may do what, names, logs, notices to other mailboxes (`desk`).
 
+mod archive;
+mod attach;
+mod create;
+mod error;
+mod face;
+mod fold;
+mod held;
 pub mod import;
+mod index;
+mod journal;
 pub mod json;
+mod keys;
+mod merge;
 mod message;
+mod open;
+mod prune;
+mod record;
+mod render;
+mod send;
+mod slot;
+mod stamp;
+mod take;
+mod view;
+mod visit;
 
+pub use attach::Attachment;
+pub use error::Error;
 pub use message::{Address, Counts, Finding, History, Lease, Message, Sent, Status, Step, Taken};
+pub use open::Mailbox;
+pub use prune::Pruned;
+pub use send::{MOST_CONTENT, Said};
+pub use take::{Claim, Done, Outcome};

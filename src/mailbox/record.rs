@@ -69,6 +69,9 @@ pub(super) struct Record<'a> {
     pub(super) base_seq: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last_id: Option<MessageId>,
+    /// How many bytes the generation had when it began.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) born: Option<Cow<'a, str>>,
 
     // send, again, key
     /// The sender's key, if one was given; the message's id serves as well.
@@ -263,6 +266,8 @@ pub(super) struct Opening {
     /// The highest number of the generations before.
     pub(super) base_seq: u64,
     pub(super) last_id: Option<MessageId>,
+    /// How many bytes the generation had when it began.
+    pub(super) born: u64,
     /// Bytes of this line, newline included.
     pub(super) len: u64,
 }
@@ -272,6 +277,7 @@ impl Opening {
     pub(super) fn write(&mut self, out: &mut Vec<u8>, at: Timestamp) {
         let start = out.len();
         let salt = hex(self.salt);
+        let born = hex(self.born);
         let record = Record {
             t: Tag::Open,
             at: Some(at),
@@ -281,6 +287,7 @@ impl Opening {
             mailbox: Some(self.mailbox.as_str().into()),
             base_seq: Some(self.base_seq),
             last_id: self.last_id,
+            born: Some(born.as_str().into()),
             ..Record::default()
         };
         record.write(out, self.salt);
@@ -304,6 +311,7 @@ impl Opening {
             mailbox: AgentId::parse(record.mailbox.as_deref()?).ok()?,
             base_seq: record.base_seq?,
             last_id: record.last_id,
+            born: record.born.as_deref().and_then(parse_hex).unwrap_or(0),
             len: line.len() as u64 + 1,
         })
     }
@@ -354,6 +362,7 @@ mod tests {
             mailbox: AgentId::captain(),
             base_seq: 12,
             last_id: None,
+            born: 0,
             len: 0,
         };
         let mut line = Vec::new();

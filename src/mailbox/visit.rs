@@ -1,5 +1,7 @@
 //! One verb's stay in a mailbox: who, when, until when it may wait, and what it has to say beside its result.
 
+use std::collections::HashSet;
+
 use super::error::Error;
 use super::held::{Held, Written};
 use super::record::{Record, Tag, Who};
@@ -58,7 +60,15 @@ impl<'m> Visit<'m> {
     pub(super) fn hold(&self) -> Result<Held<'m>, Error> {
         let mailbox = self.mailbox;
         let boot = (mailbox.boot, mailbox.boot_text.as_str());
-        Held::take(&mailbox.dir, &mailbox.agent, boot, self.now, self.deadline)
+        let bad = HashSet::new();
+        Held::take(&mailbox.dir, &mailbox.agent, boot, self.now, self.deadline, bad)
+    }
+
+    /// As `hold`, passing over broken lines at these offsets.
+    pub(super) fn hold_through(&self, bad: &HashSet<u64>) -> Result<Held<'m>, Error> {
+        let mailbox = self.mailbox;
+        let boot = (mailbox.boot, mailbox.boot_text.as_str());
+        Held::take(&mailbox.dir, &mailbox.agent, boot, self.now, self.deadline, bad.clone())
     }
 
     /// Makes durable what was written. After a failed flush the descriptor is never asked again: everything goes

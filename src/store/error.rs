@@ -16,6 +16,9 @@ pub enum Error {
     NotPlain { path: PathBuf, what: &'static str },
     #[error("{path} stayed locked{holder}", path = path.display())]
     Busy { path: PathBuf, holder: String },
+    /// A derived file: whoever uses it makes it anew from the journal.
+    #[error("{path} is not as it was written: {what}", path = path.display())]
+    Spoilt { path: PathBuf, what: &'static str },
 }
 
 impl Error {
@@ -42,6 +45,11 @@ impl Error {
         Self::Io { doing: "write", path: path.into(), source: Errno::NOSPC }
     }
 
+    /// A derived file contradicts itself and must be made anew.
+    pub(crate) const fn is_spoilt(&self) -> bool {
+        matches!(self, Self::Spoilt { .. })
+    }
+
     pub(crate) fn is_no_space(&self) -> bool {
         self.is(Errno::NOSPC) || self.is(Errno::DQUOT) || self.is(Errno::FBIG)
     }
@@ -53,6 +61,7 @@ impl Explain for Error {
             Self::Io { .. } => Kind::Io,
             Self::NotPlain { .. } => Kind::Refused,
             Self::Busy { .. } => Kind::Busy,
+            Self::Spoilt { .. } => Kind::Corrupt,
         }
     }
 
@@ -64,14 +73,16 @@ impl Explain for Error {
             Self::Io { .. } => None,
             Self::NotPlain { .. } => Some("nothing was followed or changed; move it away".into()),
             Self::Busy { .. } => Some("nothing happened; try again".into()),
+            Self::Spoilt { .. } => Some("remove it: it is made anew from the journal".into()),
         }
     }
 
     fn path(&self) -> Option<&Path> {
         match self {
-            Self::Io { path, .. } | Self::NotPlain { path, .. } | Self::Busy { path, .. } => {
-                Some(path)
-            }
+            Self::Io { path, .. }
+            | Self::NotPlain { path, .. }
+            | Self::Busy { path, .. }
+            | Self::Spoilt { path, .. } => Some(path),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn sum(bytes: &[u8], salt: u64) -> u64 {
 
 /// Ends the object that `out` holds from `start` on, without its closing brace, with the checksum of its bytes.
 pub(crate) fn seal(out: &mut Vec<u8>, start: usize, salt: u64) {
-    let sum = xxh3_64_with_seed(&out[start..], salt);
+    let sum = sum(&out[start..], salt);
     out.extend_from_slice(b",\"sum\":\"");
     out.extend((0..16).map(|i| b"0123456789abcdef"[((sum >> (60 - 4 * i)) & 15) as usize]));
     out.extend_from_slice(b"\"}\n");
@@ -39,7 +39,7 @@ pub(crate) fn verify(line: &[u8], salt: u64) -> bool {
     if !suffix.starts_with(b",\"sum\":\"") || !suffix.ends_with(b"\"}") {
         return false;
     }
-    let sum = suffix[8..24].iter().try_fold(0u64, |sum, byte| {
+    let expected = suffix[8..24].iter().try_fold(0u64, |sum, byte| {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'f' => byte - b'a' + 10,
@@ -47,7 +47,7 @@ pub(crate) fn verify(line: &[u8], salt: u64) -> bool {
         };
         Some((sum << 4) | u64::from(digit))
     });
-    sum == Some(xxh3_64_with_seed(body, salt))
+    expected == Some(sum(body, salt))
 }
 
 /// The bytes that the checksum of a verified line is about.

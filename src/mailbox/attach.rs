@@ -1,0 +1,91 @@
+//! Attachments: `files/<sha256>`, copied in before the message that names them and removed after it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::error::Error;
+use super::open::Mailbox;
+use crate::store::{Dir, File, Open, Target, random_u64};
+use crate::time::Timestamp;
+
+const FILES: &str = "files";
+pub(super) const MOST_BYTES: u64 = 64 << 20;
+/// A file whose message is still on its way is not removed.
+const GRACE: Duration = Duration::from_secs(3600);
+
+/// A file that lies in a mailbox and waits for the message that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    pub sha256: String,
+    pub name: String,
+    pub bytes: u64,
+    pub path: PathBuf,
+}
+
+pub(super) fn path(sha256: &str) -> String {
+    format!("{FILES}/{sha256}")
+}
+
+impl Mailbox {
+    /// Copies a file in, durable before this returns.
+    pub fn attach(&self, from: &Path) -> Result<Attachment, Error> {
+        let source = File::open_foreign(from)?;
+        let bytes = source.opened().size;
+        if bytes > MOST_BYTES {
+            return Err(Error::FileTooLong { path: from.into(), bytes });
+        }
+        let content = source.read_to_end(MOST_BYTES + 1)?;
+        let sha256 = hash(&content);
+        if self.dir.make_dir(FILES)? {
+            self.dir.sync()?;
+        }
+        let files = self.dir.sub(FILES)?;
+        if !files.exists(&sha256)? {
+            let temporary = format!(".{:016x}", random_u64());
+            let file = files.file(&temporary, Open::New)?;
+            let written = file.write_at(0, &content).and_then(|()| file.sync_data());
+            if let Err(error) = written {
+                files.remove(&temporary)?;
+                return Err(error.into());
+            }
+            files.rename(&temporary, &sha256, Target::Replaced)?;
+        }
+        files.sync()?;
+        let name = from.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(Attachment {
+            path: files.path().join(&sha256),
+            sha256,
+            name: name.unwrap_or_default(),
+            bytes: content.len() as u64,
+        })
+    }
+}
+
+fn hash(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Removes what no kept message names. Called under the journal lock.
+pub(super) fn sweep(
+    dir: &Dir,
+    named: &HashSet<String>,
+    now: Timestamp,
+) -> Result<Vec<PathBuf>, Error> {
+    let files = match dir.sub(FILES) {
+        Err(error) if error.is_absent() => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut removed = Vec::new();
+    for name in files.names()?.into_iter().filter(|name| !named.contains(name)) {
+        let Some(ident) = files.ident(&name)? else { continue };
+        let at = Timestamp::from_unix_ms(i64::try_from(ident.mtime_ns / 1_000_000).unwrap_or(0));
+        if now.since(at) > GRACE {
+            files.remove(&name)?;
+            removed.push(files.path().join(&name));
+        }
+    }
+    Ok(removed)
+}

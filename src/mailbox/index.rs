@@ -1,0 +1,1542 @@
+//! `.index`: where each message lies and how it stands, at a cost that does not grow with the mailbox.
+//!
+//! Derived and unflushed: it names generation, salt and boot, and whoever finds another one, or one that a kill
+//! left half written, makes it anew from the journal. Every access is under the journal lock, and an `Index` is
+//! opened anew for each: pages that it has read are not read again.
+//!
+//! Page 0 is the header. Then follow regions: one page of summary (a bit a chunk, for each kind of bitmap), pages
+//! with the due times of each chunk, and the chunks: one head page (a bit a slot, for each kind, and the due
+//! times of each of its pages) and pages of 32 slots. Slot order is seq order is id order.
+//!
+//! A due time that is noted for many is a lower bound: closing a message does not raise it, `due` does.
+
+use crate::names::Class;
+use crate::store::{self, File, Pages};
+
+use super::slot::{SLOT_LEN, Slot, State};
+
+const MAGIC: u64 = u64::from_le_bytes(*b"dmindex1");
+const PAGE: u64 = 4096;
+const SLOTS_A_PAGE: u64 = PAGE / SLOT_LEN as u64;
+const KINDS: usize = 2 * Class::ALL.len();
+/// Bytes of one kind's bitmap in a summary and in a head; due times stand in the head behind its bitmaps.
+const SUMMARY_LEN: usize = 4096 / KINDS;
+const BITMAP_LEN: usize = 128;
+const DUE_LEN: u64 = 16;
+const DUES_LEN: usize = 16 * 32;
+const DUES_AT: u64 = (BITMAP_LEN * KINDS) as u64;
+/// More slots than any journal has records: what claims more is no header of ours.
+const MOST_SLOTS: u64 = 1 << 40;
+/// A hole in the numbers that is wider was not left by a crash.
+const MOST_MISSING: u64 = 1 << 22;
+
+/// Of which journal it is, and of which boot, for nothing of it was flushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub r#gen: u64,
+    pub salt: u64,
+    pub boot: u128,
+}
+
+/// How the file is divided. Tests use a small one too, where few slots fill several regions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Geometry {
+    /// Pages of slots in a chunk, at most 32.
+    pages: u64,
+    /// Chunks in a region, at most 4096.
+    chunks: u64,
+}
+
+impl Geometry {
+    const SHIPPED: Self = Self {
+        pages: 32,
+        chunks: 4096,
+    };
+
+    const fn chunk_slots(self) -> u64 {
+        self.pages * SLOTS_A_PAGE
+    }
+
+    const fn due_pages(self) -> u64 {
+        (self.chunks * DUE_LEN).div_ceil(PAGE)
+    }
+
+    const fn region_page(self, region: u64) -> u64 {
+        1 + region * (1 + self.due_pages() + self.chunks * (1 + self.pages))
+    }
+
+    /// Offset of the summary of a region.
+    const fn summary(self, region: u64) -> u64 {
+        self.region_page(region) * PAGE
+    }
+
+    /// Offset of the due times of a chunk.
+    const fn chunk_due(self, chunk: u64) -> u64 {
+        (self.region_page(chunk / self.chunks) + 1) * PAGE + chunk % self.chunks * DUE_LEN
+    }
+
+    /// Offset of the head of a chunk.
+    const fn head(self, chunk: u64) -> u64 {
+        let before = chunk % self.chunks * (1 + self.pages);
+        (self.region_page(chunk / self.chunks) + 1 + self.due_pages() + before) * PAGE
+    }
+
+    /// Offset of the due times of a page of slots.
+    const fn page_due(self, chunk: u64, page: u64) -> u64 {
+        self.head(chunk) + DUES_AT + page * DUE_LEN
+    }
+
+    const fn slot(self, place: u64) -> u64 {
+        let (chunk, within) = (place / self.chunk_slots(), place % self.chunk_slots());
+        self.head(chunk) + PAGE + within * SLOT_LEN as u64
+    }
+}
+
+/// When something is to be done, on the boot clock and in Unix ms; 0 = never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Due {
+    boot: u64,
+    wall: i64,
+}
+
+impl Due {
+    fn of(slot: &Slot) -> Self {
+        if !slot.state.is_pending() {
+            return Self::default();
+        }
+        Self {
+            boot: slot.lease_until,
+            wall: earlier(slot.expires, slot.not_before),
+        }
+    }
+
+    fn earlier(self, other: Self) -> Self {
+        Self {
+            boot: earlier(self.boot, other.boot),
+            wall: earlier(self.wall, other.wall),
+        }
+    }
+
+    const fn is_past(self, boot_ms: u64, wall_ms: i64) -> bool {
+        (self.boot != 0 && self.boot <= boot_ms) || (self.wall != 0 && self.wall <= wall_ms)
+    }
+
+    fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.boot) | u128::from(self.wall.cast_unsigned()) << 64).to_le_bytes()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of it")]
+    const fn from_bytes(bytes: [u8; 16]) -> Self {
+        let both = u128::from_le_bytes(bytes);
+        Self {
+            boot: both as u64,
+            wall: ((both >> 64) as u64).cast_signed(),
+        }
+    }
+}
+
+/// The smaller, where zero stands for never.
+fn earlier<T: Ord + Default>(a: T, b: T) -> T {
+    let never = T::default();
+    if a == never || (b != never && b < a) {
+        b
+    } else {
+        a
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Header {
+    identity: Identity,
+    base_seq: u64,
+    /// Slots of seq ≤ `base_seq`; they come first.
+    old: u64,
+    len: u64,
+    applied: u64,
+    last_seq: u64,
+    last_id: u128,
+    linked: bool,
+    reserved: u64,
+    last_dead: u64,
+    /// How many slots each kind has: pending by class, then ready by class.
+    counts: [u64; KINDS],
+    leased: u64,
+    due: Due,
+}
+
+const HEADER_WORDS: usize = 20 + KINDS;
+const HEADER_LEN: usize = HEADER_WORDS * 8;
+const LINKED: u64 = 1;
+/// Its slots are being written: not to be believed.
+const DIRTY: u64 = 2;
+
+impl Header {
+    #[expect(clippy::cast_possible_truncation, reason = "halves of a number")]
+    fn to_bytes(self, geometry: Geometry, flags: u64) -> [u8; HEADER_LEN] {
+        let Identity { r#gen, salt, boot } = self.identity;
+        let first = [
+            MAGIC,
+            geometry.pages << 32 | geometry.chunks,
+            r#gen,
+            salt,
+            boot as u64,
+            (boot >> 64) as u64,
+            self.base_seq,
+            self.old,
+            self.len,
+            self.applied,
+            self.last_seq,
+            self.last_id as u64,
+            (self.last_id >> 64) as u64,
+            flags | if self.linked { LINKED } else { 0 },
+            self.reserved,
+            self.last_dead,
+        ];
+        let last = [self.leased, self.due.boot, self.due.wall.cast_unsigned()];
+        let words = first.into_iter().chain(self.counts).chain(last);
+        let mut out = [0; HEADER_LEN];
+        for (room, word) in out.chunks_exact_mut(8).zip(words) {
+            room.copy_from_slice(&word.to_le_bytes());
+        }
+        let sum = store::sum(&out[..HEADER_LEN - 8], 0);
+        out[HEADER_LEN - 8..].copy_from_slice(&sum.to_le_bytes());
+        out
+    }
+
+    /// `None` where it is not one of ours, or says that its slots are being written.
+    fn from_bytes(bytes: &[u8; HEADER_LEN], geometry: Geometry, pages: u64) -> Option<Self> {
+        let (body, sum) = bytes.split_at(HEADER_LEN - 8);
+        if store::sum(body, 0).to_le_bytes() != sum {
+            return None;
+        }
+        let word = |i: usize| {
+            let word = bytes.as_chunks::<8>().0[i];
+            u64::from_le_bytes(word)
+        };
+        let wide = |i: usize| u128::from(word(i)) | u128::from(word(i + 1)) << 64;
+        let header = Self {
+            identity: Identity {
+                r#gen: word(2),
+                salt: word(3),
+                boot: wide(4),
+            },
+            base_seq: word(6),
+            old: word(7),
+            len: word(8),
+            applied: word(9),
+            last_seq: word(10),
+            last_id: wide(11),
+            linked: word(13) & LINKED != 0,
+            reserved: word(14),
+            last_dead: word(15),
+            counts: std::array::from_fn(|kind| word(16 + kind)),
+            leased: word(16 + KINDS),
+            due: Due {
+                boot: word(17 + KINDS),
+                wall: word(18 + KINDS).cast_signed(),
+            },
+        };
+        let is_ours = word(0) == MAGIC && word(1) == geometry.pages << 32 | geometry.chunks;
+        let is_whole = word(13) & DIRTY == 0 && header.old <= header.len && header.len < MOST_SLOTS;
+        (is_ours && is_whole && header.fits(geometry, pages)).then_some(header)
+    }
+
+    /// Whether the last slot lies within the file, and the counts within the slots.
+    fn fits(&self, geometry: Geometry, pages: u64) -> bool {
+        let last = self.len.checked_sub(1);
+        last.is_none_or(|last| geometry.slot(last) / PAGE < pages)
+            && self.leased <= self.len
+            && self.counts.iter().all(|&count| count <= self.len)
+    }
+}
+
+pub(super) struct Index {
+    pages: Pages,
+    geometry: Geometry,
+    header: Header,
+    /// As the file has it; `None` where that must not be believed.
+    written: Option<Header>,
+    /// It was none of ours, or a change was cut short by an error: `reset` comes first.
+    is_spoilt: bool,
+}
+
+impl Index {
+    /// Reads the header only.
+    pub(super) fn open(file: File) -> Result<Self, store::Error> {
+        Self::divided(file, Geometry::SHIPPED)
+    }
+
+    fn divided(file: File, geometry: Geometry) -> Result<Self, store::Error> {
+        let mut pages = Pages::new(file);
+        let bytes = pages.read(0)?;
+        let written = Header::from_bytes(&bytes, geometry, pages.end());
+        Ok(Self {
+            pages,
+            geometry,
+            header: written.unwrap_or_default(),
+            written,
+            is_spoilt: written.is_none(),
+        })
+    }
+
+    /// Of this generation, boot and salt, whole and clean?
+    pub(super) fn is_of(&self, identity: &Identity) -> bool {
+        !self.is_spoilt && self.header.identity == *identity
+    }
+
+    /// Forgets everything; slots of seq > `base_seq` will be dense.
+    pub(super) fn reset(&mut self, identity: &Identity, base_seq: u64) -> Result<(), store::Error> {
+        self.written = None;
+        self.is_spoilt = true;
+        self.pages.clear()?;
+        self.header = Header {
+            identity: *identity,
+            base_seq,
+            ..Header::default()
+        };
+        self.is_spoilt = false;
+        Ok(())
+    }
+
+    /// Up to where in the journal its records are in here.
+    pub(super) const fn applied(&self) -> u64 {
+        self.header.applied
+    }
+
+    pub(super) const fn set_applied(&mut self, offset: u64) {
+        self.header.applied = offset;
+    }
+
+    pub(super) const fn last_seq(&self) -> u64 {
+        self.header.last_seq
+    }
+
+    pub(super) const fn set_last_seq(&mut self, seq: u64) {
+        self.header.last_seq = seq;
+    }
+
+    pub(super) const fn last_id(&self) -> u128 {
+        self.header.last_id
+    }
+
+    pub(super) const fn set_last_id(&mut self, id: u128) {
+        self.header.last_id = id;
+    }
+
+    /// The newest dead letter; the others hang from it.
+    pub(super) const fn last_dead(&self) -> u64 {
+        self.header.last_dead
+    }
+
+    pub(super) const fn set_last_dead(&mut self, seq: u64) {
+        self.header.last_dead = seq;
+    }
+
+    pub(super) const fn linked(&self) -> bool {
+        self.header.linked
+    }
+
+    pub(super) const fn set_linked(&mut self, linked: bool) {
+        self.header.linked = linked;
+    }
+
+    pub(super) const fn reserved(&self) -> u64 {
+        self.header.reserved
+    }
+
+    pub(super) const fn set_reserved(&mut self, reserved: u64) {
+        self.header.reserved = reserved;
+    }
+
+    pub(super) const fn len(&self) -> u64 {
+        self.header.len
+    }
+
+    pub(super) const fn pending(&self, class: Class) -> u64 {
+        self.header.counts[pending_of(class)]
+    }
+
+    pub(super) const fn leased(&self) -> u64 {
+        self.header.leased
+    }
+
+    /// Adds or replaces. New seqs come in increasing order; those that are left out become void slots. Seqs up to
+    /// `base_seq` are old ones that survived a compaction: they increase too, and come before all others.
+    ///
+    /// The ids of a mailbox must not fall as seqs rise, or `by_id` may miss one. A void slot without an id (0)
+    /// gets that of the slot before it, for the order's sake.
+    pub(super) fn put(&mut self, slot: &Slot) -> Result<(), store::Error> {
+        if self.is_spoilt {
+            return Err(self.spoilt("it must be made anew first"));
+        }
+        let outcome = self.put_in_place(slot);
+        // What an error cut short must not be taken for whole.
+        self.is_spoilt = outcome.is_err();
+        outcome
+    }
+
+    fn put_in_place(&mut self, slot: &Slot) -> Result<(), store::Error> {
+        let place = match self.place(slot.seq)? {
+            Some(place) => place,
+            None => self.make_room(slot.seq)?,
+        };
+        let before = if place < self.header.len {
+            Some(self.nth(place)?)
+        } else {
+            None
+        };
+        let mut slot = *slot;
+        if slot.state == State::Void && slot.id == 0 {
+            slot.id = self.id_before(place)?;
+        }
+        if before != Some(slot) {
+            self.replace(place, before.as_ref(), &slot)?;
+        }
+        Ok(())
+    }
+
+    /// The place of a new slot. All between it and the last one becomes void.
+    fn make_room(&mut self, seq: u64) -> Result<u64, store::Error> {
+        let Header {
+            base_seq, old, len, ..
+        } = self.header;
+        if seq <= base_seq {
+            let is_next = seq > 0 && old == len && (old == 0 || self.nth(old - 1)?.seq < seq);
+            if !is_next {
+                return Err(self.spoilt("an old message came late"));
+            }
+            self.header.old += 1;
+            return Ok(len);
+        }
+        let missing = seq - base_seq - 1 - (len - old);
+        if missing > MOST_MISSING || len + missing >= MOST_SLOTS - 1 {
+            return Err(self.spoilt("the numbers leap"));
+        }
+        let id = self.id_before(len)?;
+        for place in len..len + missing {
+            let seq = base_seq + 1 + (place - old);
+            self.replace(place, None, &Slot::void(seq, id))?;
+        }
+        Ok(len + missing)
+    }
+
+    fn id_before(&mut self, place: u64) -> Result<u128, store::Error> {
+        match place.checked_sub(1) {
+            Some(place) => self.nth(place).map(|slot| slot.id),
+            None => Ok(0),
+        }
+    }
+
+    fn replace(
+        &mut self,
+        place: u64,
+        before: Option<&Slot>,
+        slot: &Slot,
+    ) -> Result<(), store::Error> {
+        if self.pages.is_crowded() {
+            self.mark()?;
+            self.pages.flush()?;
+        }
+        let bytes = slot.to_bytes(self.header.identity.salt);
+        self.pages.write(self.geometry.slot(place), &bytes)?;
+        self.header.len = self.header.len.max(place + 1);
+        let (was, is) = (kinds(before), kinds(Some(slot)));
+        for kind in 0..KINDS {
+            if was[kind] != is[kind] {
+                self.flip(kind, place, is[kind])?;
+            }
+        }
+        let was_leased = before.is_some_and(Slot::is_leased);
+        if was_leased != slot.is_leased() {
+            let leased = step(self.header.leased, slot.is_leased());
+            self.header.leased = leased.ok_or_else(|| self.spoilt("its counts are wrong"))?;
+        }
+        self.note_due(place, Due::of(slot))
+    }
+
+    /// Sets or clears the bit of a slot, and that of its chunk where it was the first or the last.
+    fn flip(&mut self, kind: usize, place: u64, on: bool) -> Result<(), store::Error> {
+        let count = step(self.header.counts[kind], on);
+        self.header.counts[kind] = count.ok_or_else(|| self.spoilt("its counts are wrong"))?;
+        let (chunk, bit) = self.chunk_of(place);
+        let bitmap = self.bitmap(kind, chunk);
+        let was_empty = self.first_bit(bitmap, BITMAP_LEN, 0)?.is_none();
+        self.set_bit(bitmap, bit, on)?;
+        if was_empty || (!on && self.first_bit(bitmap, BITMAP_LEN, 0)?.is_none()) {
+            let chunk = chunk % self.geometry.chunks;
+            let summary = self.summary(kind, place);
+            self.set_bit(summary, chunk, on)?;
+        }
+        Ok(())
+    }
+
+    /// Lowers the noted due times where this one is earlier.
+    fn note_due(&mut self, place: u64, due: Due) -> Result<(), store::Error> {
+        if due == Due::default() {
+            return Ok(());
+        }
+        self.header.due = self.header.due.earlier(due);
+        let (chunk, within) = self.chunk_of(place);
+        let page = within / SLOTS_A_PAGE;
+        let of_pages = self.due_of_pages(chunk)?;
+        self.write_due(self.geometry.page_due(chunk, page), due, Due::earlier)?;
+        if of_pages.earlier(due) != of_pages {
+            self.write_due(self.geometry.chunk_due(chunk), due, Due::earlier)?;
+        }
+        Ok(())
+    }
+
+    fn due_of_pages(&mut self, chunk: u64) -> Result<Due, store::Error> {
+        let dues = self
+            .pages
+            .view(self.geometry.page_due(chunk, 0), DUES_LEN)?;
+        let dues = dues.as_chunks().0.iter().copied().map(Due::from_bytes);
+        Ok(dues.fold(Due::default(), Due::earlier))
+    }
+
+    fn write_due(
+        &mut self,
+        offset: u64,
+        due: Due,
+        merge: impl Fn(Due, Due) -> Due,
+    ) -> Result<(), store::Error> {
+        let noted = Due::from_bytes(self.pages.read(offset)?);
+        let due = merge(noted, due);
+        if due != noted {
+            self.pages.write(offset, &due.to_bytes())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn slot(&mut self, seq: u64) -> Result<Option<Slot>, store::Error> {
+        self.place(seq)?.map(|place| self.nth(place)).transpose()
+    }
+
+    pub(super) fn by_id(&mut self, id: u128) -> Result<Option<Slot>, store::Error> {
+        let place = self.first_not(0..self.header.len, |slot| slot.id < id)?;
+        if place == self.header.len {
+            return Ok(None);
+        }
+        let slot = self.nth(place)?;
+        Ok((slot.id == id).then_some(slot))
+    }
+
+    /// In seq order, for scans. `n` is below `len`.
+    pub(super) fn nth(&mut self, n: u64) -> Result<Slot, store::Error> {
+        if n >= self.header.len {
+            return Err(self.spoilt("it has fewer slots"));
+        }
+        let bytes = self.pages.read(self.geometry.slot(n))?;
+        let slot = Slot::from_bytes(&bytes, self.header.identity.salt)
+            .ok_or_else(|| self.spoilt("a slot is broken"))?;
+        if self.place_if_dense(slot.seq) != (n >= self.header.old).then_some(n) {
+            return Err(self.spoilt("a slot stands in the wrong place"));
+        }
+        Ok(slot)
+    }
+
+    /// Where a number beyond `base_seq` lies, or would.
+    fn place_if_dense(&self, seq: u64) -> Option<u64> {
+        let beyond = seq.checked_sub(self.header.base_seq)?.checked_sub(1)?;
+        Some(self.header.old.saturating_add(beyond))
+    }
+
+    fn place(&mut self, seq: u64) -> Result<Option<u64>, store::Error> {
+        if let Some(place) = self.place_if_dense(seq) {
+            return Ok((place < self.header.len).then_some(place));
+        }
+        let place = self.first_not(0..self.header.old, |slot| slot.seq < seq)?;
+        let is_it = place < self.header.old && self.nth(place)?.seq == seq;
+        Ok(is_it.then_some(place))
+    }
+
+    /// The first place after all slots of seq ≤ `seq`.
+    fn place_after(&mut self, seq: u64) -> Result<u64, store::Error> {
+        match self.place_if_dense(seq) {
+            Some(place) => Ok(place.saturating_add(1).min(self.header.len)),
+            None => self.first_not(0..self.header.old, |slot| slot.seq <= seq),
+        }
+    }
+
+    /// The first place whose slot is not `before`: those that are come first.
+    fn first_not(
+        &mut self,
+        places: std::ops::Range<u64>,
+        before: impl Fn(&Slot) -> bool,
+    ) -> Result<u64, store::Error> {
+        let (mut low, mut high) = (places.start, places.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if before(&self.nth(middle)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    /// Of the highest class, the lowest seq.
+    pub(super) fn first_ready(&mut self) -> Result<Option<Slot>, store::Error> {
+        for class in Class::ALL {
+            let kind = ready_of(class);
+            if self.header.counts[kind] > 0 {
+                let place = self.next_of(kind, 0)?;
+                return self.counted(place, |slot| slot.is_ready() && slot.class == class);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next pending slot in delivery order after `after` (`None`: the first).
+    pub(super) fn next_pending(
+        &mut self,
+        after: Option<(Class, u64)>,
+    ) -> Result<Option<Slot>, store::Error> {
+        for class in Class::ALL {
+            let is_there = |slot: &Slot| slot.state.is_pending() && slot.class == class;
+            let kind = pending_of(class);
+            let place = match after {
+                _ if self.header.counts[kind] == 0 => continue,
+                Some((last, _)) if class < last => continue,
+                Some((last, seq)) if class == last => {
+                    let from = self.place_after(seq)?;
+                    match self.next_of(kind, from)? {
+                        None => continue,
+                        found => found,
+                    }
+                }
+                _ => self.next_of(kind, 0)?,
+            };
+            return self.counted(place, is_there);
+        }
+        Ok(None)
+    }
+
+    /// The slot that a bitmap or a count promised.
+    fn counted(
+        &mut self,
+        place: Option<u64>,
+        is_it: impl Fn(&Slot) -> bool,
+    ) -> Result<Option<Slot>, store::Error> {
+        if let Some(place) = place {
+            let slot = self.nth(place)?;
+            if is_it(&slot) {
+                return Ok(Some(slot));
+            }
+        }
+        Err(self.spoilt("its bitmaps are wrong"))
+    }
+
+    /// The first place from `from` on whose bit is set.
+    fn next_of(&mut self, kind: usize, from: u64) -> Result<Option<u64>, store::Error> {
+        let chunk_slots = self.geometry.chunk_slots();
+        let (mut chunk, bit) = self.chunk_of(from);
+        if bit > 0 {
+            if let Some(bit) = self.first_bit(self.bitmap(kind, chunk), BITMAP_LEN, bit)? {
+                return Ok(Some(chunk * chunk_slots + bit));
+            }
+            chunk += 1;
+        }
+        while chunk * chunk_slots < self.header.len {
+            let (region, within) = (chunk / self.geometry.chunks, chunk % self.geometry.chunks);
+            let summary = self.summary(kind, chunk * chunk_slots);
+            if let Some(within) = self.first_bit(summary, SUMMARY_LEN, within)? {
+                let chunk = region * self.geometry.chunks + within;
+                let bit = self.first_bit(self.bitmap(kind, chunk), BITMAP_LEN, 0)?;
+                let bit = bit.ok_or_else(|| self.spoilt("its summaries are wrong"))?;
+                return Ok(Some(chunk * chunk_slots + bit));
+            }
+            chunk = (region + 1) * self.geometry.chunks;
+        }
+        Ok(None)
+    }
+
+    /// Pending ones whose lease, expiry or `not_before` is not after the given times, at most `most`.
+    pub(super) fn due(
+        &mut self,
+        boot_ms: u64,
+        wall_ms: i64,
+        most: usize,
+    ) -> Result<Vec<Slot>, store::Error> {
+        let mut search = Search {
+            boot_ms,
+            wall_ms,
+            most,
+            found: Vec::new(),
+        };
+        if most == 0 || !search.is_past(self.header.due) {
+            return Ok(search.found);
+        }
+        let mut next = Due::default();
+        for chunk in 0..self.header.len.div_ceil(self.geometry.chunk_slots()) {
+            let mut due = Due::from_bytes(self.pages.read(self.geometry.chunk_due(chunk))?);
+            if search.is_past(due) {
+                due = self.search_chunk(chunk, &mut search)?;
+                if search.is_full() {
+                    // What was not searched may be due as well: the bounds above it stay.
+                    return Ok(search.found);
+                }
+                self.write_due(self.geometry.chunk_due(chunk), due, |_, due| due)?;
+            }
+            next = next.earlier(due);
+        }
+        self.header.due = next;
+        Ok(search.found)
+    }
+
+    fn search_chunk(&mut self, chunk: u64, search: &mut Search) -> Result<Due, store::Error> {
+        for page in 0..self.geometry.pages {
+            let offset = self.geometry.page_due(chunk, page);
+            if !search.is_past(Due::from_bytes(self.pages.read(offset)?)) {
+                continue;
+            }
+            let first = chunk * self.geometry.chunk_slots() + page * SLOTS_A_PAGE;
+            let mut due = Due::default();
+            for place in first..(first + SLOTS_A_PAGE).min(self.header.len) {
+                let slot = self.nth(place)?;
+                due = due.earlier(Due::of(&slot));
+                if search.is_past(Due::of(&slot)) {
+                    search.found.push(slot);
+                    if search.is_full() {
+                        return Ok(Due::default());
+                    }
+                }
+            }
+            self.write_due(offset, due, |_, due| due)?;
+        }
+        self.due_of_pages(chunk)
+    }
+
+    /// When `due` may have something, in ms of the boot clock and Unix ms: never later than the truth, and after
+    /// `due` found nothing later than the times that it was asked for.
+    pub(super) fn next_due(&self) -> (Option<u64>, Option<i64>) {
+        let Due { boot, wall } = self.header.due;
+        ((boot != 0).then_some(boot), (wall != 0).then_some(wall))
+    }
+
+    /// Says in the file that it is being changed, until `flush`: a kill in between means that the next one
+    /// makes it anew. `flush` does it by itself; who changes another derived file in step calls it before.
+    pub(super) fn mark(&mut self) -> Result<(), store::Error> {
+        if let Some(header) = self.written {
+            self.pages
+                .write_now(0, &header.to_bytes(self.geometry, DIRTY))?;
+            self.written = None;
+        }
+        Ok(())
+    }
+
+    /// Writes what changed.
+    pub(super) fn flush(&mut self) -> Result<(), store::Error> {
+        if self.is_spoilt {
+            self.mark()?;
+            return Err(self.spoilt("it must be made anew first"));
+        }
+        if self.pages.unwritten() > 0 {
+            self.mark()?;
+            self.pages.flush()?;
+        }
+        if self.written != Some(self.header) {
+            // A header that is cut short has a wrong sum.
+            self.written = None;
+            self.pages
+                .write_now(0, &self.header.to_bytes(self.geometry, 0))?;
+            self.written = Some(self.header);
+        }
+        Ok(())
+    }
+
+    const fn chunk_of(&self, place: u64) -> (u64, u64) {
+        let slots = self.geometry.chunk_slots();
+        (place / slots, place % slots)
+    }
+
+    const fn bitmap(&self, kind: usize, chunk: u64) -> u64 {
+        self.geometry.head(chunk) + (kind * BITMAP_LEN) as u64
+    }
+
+    /// The summary of the region that a slot lies in.
+    const fn summary(&self, kind: usize, place: u64) -> u64 {
+        let region = place / self.geometry.chunk_slots() / self.geometry.chunks;
+        self.geometry.summary(region) + (kind * SUMMARY_LEN) as u64
+    }
+
+    fn first_bit(
+        &mut self,
+        bitmap: u64,
+        len: usize,
+        from: u64,
+    ) -> Result<Option<u64>, store::Error> {
+        let words = self.pages.view(bitmap, len)?.as_chunks().0;
+        let mut mask = u64::MAX << (from % 64);
+        for (at, &word) in (0u64..).zip(words).skip((from / 64) as usize) {
+            let word = u64::from_le_bytes(word) & mask;
+            if word != 0 {
+                return Ok(Some(at * 64 + u64::from(word.trailing_zeros())));
+            }
+            mask = u64::MAX;
+        }
+        Ok(None)
+    }
+
+    fn set_bit(&mut self, bitmap: u64, bit: u64, on: bool) -> Result<(), store::Error> {
+        let (offset, bit) = (bitmap + bit / 8, 1 << (bit % 8));
+        let [byte] = self.pages.read(offset)?;
+        let changed = if on { byte | bit } else { byte & !bit };
+        if changed != byte {
+            self.pages.write(offset, &[changed])?;
+        }
+        Ok(())
+    }
+
+    fn spoilt(&self, what: &'static str) -> store::Error {
+        store::Error::Spoilt {
+            path: self.pages.file().path().into(),
+            what,
+        }
+    }
+}
+
+struct Search {
+    boot_ms: u64,
+    wall_ms: i64,
+    most: usize,
+    found: Vec<Slot>,
+}
+
+impl Search {
+    const fn is_past(&self, due: Due) -> bool {
+        due.is_past(self.boot_ms, self.wall_ms)
+    }
+
+    const fn is_full(&self) -> bool {
+        self.found.len() >= self.most
+    }
+}
+
+const fn pending_of(class: Class) -> usize {
+    class as usize
+}
+
+const fn ready_of(class: Class) -> usize {
+    Class::ALL.len() + class as usize
+}
+
+/// Which bits a slot has.
+fn kinds(slot: Option<&Slot>) -> [bool; KINDS] {
+    let mut kinds = [false; KINDS];
+    if let Some(slot) = slot {
+        kinds[pending_of(slot.class)] = slot.state.is_pending();
+        kinds[ready_of(slot.class)] = slot.is_ready();
+    }
+    kinds
+}
+
+const fn step(count: u64, up: bool) -> Option<u64> {
+    if up {
+        count.checked_add(1)
+    } else {
+        count.checked_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::FileExt;
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::{Dir, Open};
+
+    const SMALL: Geometry = Geometry {
+        pages: 2,
+        chunks: 3,
+    };
+    const IDENTITY: Identity = Identity {
+        r#gen: 7,
+        salt: 0x5a17,
+        boot: 1 << 100,
+    };
+
+    struct Home {
+        dir: tempfile::TempDir,
+        geometry: Geometry,
+    }
+
+    impl Home {
+        fn new(geometry: Geometry) -> Self {
+            Self {
+                dir: tempfile::tempdir().unwrap(),
+                geometry,
+            }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.dir.path().join("index")
+        }
+
+        fn file(&self, how: Open) -> File {
+            let dir = Dir::open(self.dir.path()).unwrap();
+            dir.file("index", how).unwrap()
+        }
+
+        fn open(&self) -> Index {
+            let file = self.file(Open::Create);
+            if self.geometry == Geometry::SHIPPED {
+                return Index::open(file).unwrap();
+            }
+            Index::divided(file, self.geometry).unwrap()
+        }
+
+        fn made(&self, base_seq: u64) -> Index {
+            let mut index = self.open();
+            index.reset(&IDENTITY, base_seq).unwrap();
+            index
+        }
+    }
+
+    fn queued(seq: u64) -> Slot {
+        Slot {
+            state: State::Queued,
+            ..Slot::void(seq, u128::from(seq) << 80)
+        }
+    }
+
+    fn filled(home: &Home, count: u64) -> Index {
+        let mut index = home.made(0);
+        for seq in 1..=count {
+            index.put(&queued(seq)).unwrap();
+        }
+        index.flush().unwrap();
+        index
+    }
+
+    /// The same promises, by looking at everything.
+    #[derive(Clone, Default)]
+    struct Oracle(BTreeMap<u64, Slot>);
+
+    impl Oracle {
+        fn put(&mut self, slot: Slot, base_seq: u64) {
+            let last = self.0.keys().next_back().map_or(0, |&last| last);
+            let id = self.0.values().next_back().map_or(0, |slot| slot.id);
+            for seq in last.max(base_seq) + 1..slot.seq {
+                self.0.insert(seq, Slot::void(seq, id));
+            }
+            self.0.insert(slot.seq, slot);
+        }
+
+        fn pending(&self) -> Vec<Slot> {
+            let mut pending: Vec<_> = self.0.values().copied().collect();
+            pending.retain(|slot| slot.state.is_pending());
+            pending.sort_by_key(|slot| (slot.class, slot.seq));
+            pending
+        }
+
+        fn first_ready(&self) -> Option<Slot> {
+            self.pending().into_iter().find(Slot::is_ready)
+        }
+
+        fn due(&self, boot_ms: u64, wall_ms: i64) -> Vec<Slot> {
+            let is_past = |at: i64| at != 0 && at <= wall_ms;
+            let mut due = self.pending();
+            due.retain(|slot| {
+                (slot.lease_until != 0 && slot.lease_until <= boot_ms)
+                    || is_past(slot.expires)
+                    || is_past(slot.not_before)
+            });
+            due.sort_by_key(|slot| slot.seq);
+            due
+        }
+
+        fn next_due(&self) -> (Option<u64>, Option<i64>) {
+            let pending = self.pending();
+            let boots = pending.iter().map(|slot| slot.lease_until);
+            let walls = pending
+                .iter()
+                .flat_map(|slot| [slot.expires, slot.not_before]);
+            (
+                boots.filter(|&at| at != 0).min(),
+                walls.filter(|&at| at != 0).min(),
+            )
+        }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Append {
+            count: u64,
+            slot: Slot,
+        },
+        Leave {
+            numbers: u64,
+        },
+        Lose,
+        Close {
+            nth: usize,
+            state: State,
+        },
+        Lease {
+            nth: usize,
+            until: u64,
+        },
+        Move {
+            nth: usize,
+            class: Class,
+        },
+        Show {
+            nth: usize,
+            rev: u64,
+        },
+        Pass {
+            boot_ms: u64,
+            wall_ms: i64,
+            most: usize,
+        },
+        Reopen,
+        Kill,
+    }
+
+    fn slots() -> impl Strategy<Value = Slot> {
+        let class = prop::sample::select(&Class::ALL[..]);
+        let states = [State::Queued, State::Announced, State::Read, State::Acked];
+        let wall = || prop_oneof![3 => Just(0), 1 => 1i64..500];
+        (class, prop::sample::select(states.to_vec()), wall(), wall()).prop_map(
+            |(class, state, expires, not_before)| Slot {
+                class,
+                state,
+                expires,
+                not_before,
+                ..queued(0)
+            },
+        )
+    }
+
+    fn steps() -> impl Strategy<Value = Step> {
+        let closed = [State::Acked, State::Discarded, State::Expired, State::Dead];
+        let state = prop::sample::select(closed.to_vec());
+        let class = prop::sample::select(&Class::ALL[..]);
+        let any = any::<usize>;
+        prop_oneof![
+            4 => (1u64..60, slots()).prop_map(|(count, slot)| Step::Append { count, slot }),
+            1 => (1u64..90).prop_map(|numbers| Step::Leave { numbers }),
+            1 => Just(Step::Lose),
+            8 => (any(), state).prop_map(|(nth, state)| Step::Close { nth, state }),
+            8 => (any(), 1u64..500).prop_map(|(nth, until)| Step::Lease { nth, until }),
+            2 => (any(), class).prop_map(|(nth, class)| Step::Move { nth, class }),
+            2 => (any(), 1u64..9).prop_map(|(nth, rev)| Step::Show { nth, rev }),
+            4 => (0u64..520, 0i64..520, 1usize..40).prop_map(
+                |(boot_ms, wall_ms, most)| Step::Pass { boot_ms, wall_ms, most }
+            ),
+            2 => Just(Step::Reopen),
+            1 => Just(Step::Kill),
+        ]
+    }
+
+    struct Run<'a> {
+        home: &'a Home,
+        base_seq: u64,
+        index: Index,
+        oracle: Oracle,
+        /// As it was at the last flush.
+        flushed: Oracle,
+        next_seq: u64,
+    }
+
+    impl<'a> Run<'a> {
+        fn new(home: &'a Home, base_seq: u64, old: &[u64]) -> Self {
+            let mut run = Self {
+                home,
+                base_seq,
+                index: home.made(base_seq),
+                oracle: Oracle::default(),
+                flushed: Oracle::default(),
+                next_seq: base_seq + 1,
+            };
+            for &seq in old {
+                let slot = queued(seq);
+                run.index.put(&slot).unwrap();
+                run.oracle.0.insert(seq, slot);
+            }
+            run.flush();
+            run
+        }
+
+        fn flush(&mut self) {
+            self.index.flush().unwrap();
+            self.flushed = self.oracle.clone();
+        }
+
+        fn put(&mut self, slot: Slot) {
+            self.index.put(&slot).unwrap();
+            self.oracle.put(slot, self.base_seq);
+        }
+
+        fn change(&mut self, nth: usize, change: impl FnOnce(&mut Slot)) {
+            let pending = self.oracle.pending();
+            if let Some(slot) = pending.get(nth % pending.len().max(1)) {
+                let mut slot = *slot;
+                change(&mut slot);
+                self.put(slot);
+            }
+        }
+
+        fn step(&mut self, step: Step) {
+            match step {
+                Step::Append { count, slot } => {
+                    for seq in self.next_seq..self.next_seq + count {
+                        let id = queued(seq).id;
+                        self.put(Slot { seq, id, ..slot });
+                    }
+                    self.next_seq += count;
+                }
+                Step::Leave { numbers } => self.next_seq += numbers,
+                Step::Lose => {
+                    let seq = self.next_seq;
+                    let id = self.oracle.0.values().next_back().map_or(0, |slot| slot.id);
+                    self.index.put(&Slot::void(seq, 0)).unwrap();
+                    self.oracle.put(Slot::void(seq, id), self.base_seq);
+                    self.next_seq += 1;
+                }
+                Step::Close { nth, state } => self.change(nth, |slot| slot.state = state),
+                Step::Lease { nth, until } => self.change(nth, |slot| slot.lease_until = until),
+                Step::Move { nth, class } => self.change(nth, |slot| slot.class = class),
+                Step::Show { nth, rev } => self.change(nth, |slot| slot.shown = rev),
+                Step::Pass {
+                    boot_ms,
+                    wall_ms,
+                    most,
+                } => self.pass(boot_ms, wall_ms, most),
+                Step::Reopen => {
+                    self.flush();
+                    self.index = self.home.open();
+                    assert!(self.index.is_of(&IDENTITY));
+                }
+                Step::Kill => {
+                    self.oracle = self.flushed.clone();
+                    let last = self.oracle.0.keys().next_back().map_or(0, |&seq| seq);
+                    self.next_seq = last.max(self.base_seq) + 1;
+                    self.index = self.home.open();
+                    assert!(self.index.is_of(&IDENTITY));
+                }
+            }
+        }
+
+        /// What is due is found to the last one, and handled as the mailbox would.
+        fn pass(&mut self, boot_ms: u64, wall_ms: i64, most: usize) {
+            loop {
+                let due = self.oracle.due(boot_ms, wall_ms);
+                let found = self.index.due(boot_ms, wall_ms, most).unwrap();
+                assert_eq!(found.len(), due.len().min(most));
+                assert!(found.iter().all(|slot| due.contains(slot)));
+                self.check_next_due();
+                if found.is_empty() {
+                    break;
+                }
+                for mut slot in found {
+                    if slot.expires != 0 && slot.expires <= wall_ms {
+                        slot.state = State::Expired;
+                    }
+                    if slot.lease_until <= boot_ms {
+                        slot.lease_until = 0;
+                    }
+                    if slot.not_before <= wall_ms {
+                        slot.not_before = 0;
+                    }
+                    self.put(slot);
+                }
+            }
+            let (boot, wall) = self.index.next_due();
+            assert!(boot.is_none_or(|at| at > boot_ms));
+            assert!(wall.is_none_or(|at| at > wall_ms));
+        }
+
+        fn check_next_due(&self) {
+            let (truth, said) = (self.oracle.next_due(), self.index.next_due());
+            let is_early = |truth: Option<i128>, said: Option<i128>| {
+                truth.is_none_or(|truth| said.is_some_and(|said| said <= truth))
+            };
+            assert!(is_early(truth.0.map(i128::from), said.0.map(i128::from)));
+            assert!(is_early(truth.1.map(i128::from), said.1.map(i128::from)));
+        }
+
+        fn check(&mut self) {
+            let pending = self.oracle.pending();
+            for class in Class::ALL {
+                let count = pending.iter().filter(|slot| slot.class == class).count();
+                assert_eq!(self.index.pending(class), count as u64);
+            }
+            let leased = pending.iter().filter(|slot| slot.lease_until != 0).count();
+            assert_eq!(self.index.leased(), leased as u64);
+            assert_eq!(self.index.len(), self.oracle.0.len() as u64);
+            assert_eq!(self.index.first_ready().unwrap(), self.oracle.first_ready());
+            self.check_next_due();
+        }
+
+        fn check_all(&mut self) {
+            let slots: Vec<_> = self.oracle.0.values().copied().collect();
+            let all = (0..self.index.len()).map(|n| self.index.nth(n).unwrap());
+            assert_eq!(all.collect::<Vec<_>>(), slots);
+            let mut walk = Vec::new();
+            let mut after = None;
+            while let Some(slot) = self.index.next_pending(after).unwrap() {
+                after = Some((slot.class, slot.seq));
+                walk.push(slot);
+            }
+            assert_eq!(walk, self.oracle.pending());
+            for seq in 0..self.next_seq + 3 {
+                let slot = self.oracle.0.get(&seq).copied();
+                assert_eq!(self.index.slot(seq).unwrap(), slot, "seq {seq}");
+                let id = queued(seq).id;
+                let first = slots.iter().copied().find(|slot| slot.id == id);
+                assert_eq!(self.index.by_id(id).unwrap(), first);
+                assert_eq!(self.index.by_id(id + 1).unwrap(), None);
+                // Also after one that is not pending, or not there.
+                let place = (Class::Normal, seq);
+                let pending = self.oracle.pending();
+                let next = pending.into_iter().find(|s| (s.class, s.seq) > place);
+                if seq % 7 == 0 {
+                    assert_eq!(self.index.next_pending(Some(place)).unwrap(), next);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_history_is_answered_as_by_looking_at_everything(
+            old in prop::collection::btree_set(1u64..300, 0..80),
+            fresh in any::<bool>(),
+            steps in prop::collection::vec(steps(), 1..50),
+        ) {
+            let home = Home::new(SMALL);
+            let old: Vec<_> = old.into_iter().filter(|_| !fresh).collect();
+            let base_seq = if fresh { 0 } else { 300 };
+            let mut run = Run::new(&home, base_seq, &old);
+            for step in steps {
+                run.step(step);
+                run.check();
+            }
+            run.check_all();
+            run.step(Step::Reopen);
+            run.check();
+            run.check_all();
+        }
+
+        #[test]
+        fn a_file_of_any_content_is_refused_or_read_without_a_crash(
+            header in prop::collection::vec((0usize..HEADER_WORDS - 1, hostile()), 0..4),
+            spots in prop::collection::vec((0u64..20 * PAGE, any::<[u8; 8]>()), 0..40),
+            cut in prop::option::weighted(0.3, 0u64..20 * PAGE),
+        ) {
+            let home = Home::new(SMALL);
+            let mut index = filled(&home, 300);
+            index.put(&Slot { lease_until: 9, ..queued(7) }).unwrap();
+            index.flush().unwrap();
+            let file = std::fs::File::options().read(true).write(true).open(home.path()).unwrap();
+            for (at, bytes) in spots {
+                file.write_all_at(&bytes, at).unwrap();
+            }
+            let mut bytes = [0; HEADER_LEN];
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            for (word, value) in header {
+                bytes[word * 8..word * 8 + 8].copy_from_slice(&value.to_le_bytes());
+            }
+            // One who knows how we sum.
+            let sum = store::sum(&bytes[..HEADER_LEN - 8], 0);
+            bytes[HEADER_LEN - 8..].copy_from_slice(&sum.to_le_bytes());
+            file.write_all_at(&bytes, 0).unwrap();
+            if let Some(cut) = cut {
+                file.set_len(cut).unwrap();
+            }
+            let mut index = home.open();
+            let identity = index.header.identity;
+            if index.is_of(&identity) {
+                let only_spoilt = |outcome: Result<(), store::Error>| match outcome {
+                    Ok(()) => true,
+                    Err(e) => e.is_spoilt(),
+                };
+                let last = index.header.base_seq.saturating_add(index.len() - index.header.old);
+                prop_assert!(only_spoilt(index.first_ready().map(drop)));
+                prop_assert!(only_spoilt(index.next_pending(None).map(drop)));
+                prop_assert!(only_spoilt(index.next_pending(Some((Class::Normal, 99))).map(drop)));
+                prop_assert!(only_spoilt(index.due(u64::MAX, i64::MAX, 1000).map(drop)));
+                prop_assert!(only_spoilt(index.by_id(queued(70).id).map(drop)));
+                for seq in [0, 1, 63, 64, 299, 300, 301, u64::MAX] {
+                    prop_assert!(only_spoilt(index.slot(seq).map(drop)));
+                    prop_assert!(only_spoilt(index.nth(seq).map(drop)));
+                }
+                for seq in [7, 64, 300, last.saturating_add(1), u64::MAX] {
+                    prop_assert!(only_spoilt(index.put(&queued(seq))));
+                }
+                prop_assert!(only_spoilt(index.flush()));
+            } else {
+                prop_assert!(index.put(&queued(1)).unwrap_err().is_spoilt());
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_index_are_refused_and_made_anew(bytes in prop::collection::vec(any::<u8>(), 0..9000)) {
+            let home = Home::new(SMALL);
+            std::fs::write(home.path(), &bytes).unwrap();
+            let mut index = home.open();
+            prop_assert!(!index.is_of(&IDENTITY) && !index.is_of(&Identity::default()));
+            index.reset(&IDENTITY, 0).unwrap();
+            index.put(&queued(1)).unwrap();
+            index.flush().unwrap();
+            let mut again = home.open();
+            prop_assert!(again.is_of(&IDENTITY));
+            prop_assert_eq!(again.first_ready().unwrap(), Some(queued(1)));
+        }
+    }
+
+    /// Numbers at which arithmetic breaks.
+    fn hostile() -> impl Strategy<Value = u64> {
+        let edges = [
+            0,
+            1,
+            2,
+            63,
+            299,
+            300,
+            301,
+            1 << 39,
+            1 << 41,
+            u64::MAX >> 1,
+            u64::MAX,
+        ];
+        prop_oneof![prop::sample::select(edges.to_vec()), any::<u64>()]
+    }
+
+    #[test]
+    fn nothing_overlaps_in_the_file() {
+        for geometry in [Geometry::SHIPPED, SMALL] {
+            let Geometry { pages, chunks } = geometry;
+            assert!(pages * DUE_LEN <= DUES_LEN as u64 && chunks <= SUMMARY_LEN as u64 * 8);
+            assert!(geometry.chunk_slots() <= BITMAP_LEN as u64 * 8);
+            assert!(DUES_AT + DUES_LEN as u64 <= PAGE);
+            let slots = geometry.chunk_slots();
+            for region in [0, 1, 5] {
+                let first = region * chunks;
+                assert!(HEADER_LEN as u64 <= geometry.summary(region));
+                assert_eq!(geometry.summary(region) + PAGE, geometry.chunk_due(first));
+                let last = first + chunks - 1;
+                assert!(geometry.chunk_due(last) + DUE_LEN <= geometry.head(first));
+                for chunk in [first, first + 1, last] {
+                    assert_eq!(geometry.head(chunk) + PAGE, geometry.slot(chunk * slots));
+                    let end = geometry.slot(chunk * slots + slots - 1) + SLOT_LEN as u64;
+                    let next = if chunk == last {
+                        geometry.summary(region + 1)
+                    } else {
+                        geometry.head(chunk + 1)
+                    };
+                    assert_eq!(end, next);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_header_says_lasts() {
+        let home = Home::new(Geometry::SHIPPED);
+        let mut index = home.made(0);
+        index.set_applied(123);
+        index.set_last_seq(17);
+        index.set_last_id(u128::MAX - 5);
+        index.set_linked(true);
+        index.set_reserved(1 << 50);
+        index.flush().unwrap();
+        let index = home.open();
+        assert!(index.is_of(&IDENTITY));
+        assert_eq!((index.applied(), index.last_seq()), (123, 17));
+        assert_eq!(index.last_id(), u128::MAX - 5);
+        assert_eq!((index.linked(), index.reserved()), (true, 1 << 50));
+        for other in [
+            Identity {
+                r#gen: 8,
+                ..IDENTITY
+            },
+            Identity {
+                salt: 8,
+                ..IDENTITY
+            },
+            Identity {
+                boot: 8,
+                ..IDENTITY
+            },
+        ] {
+            assert!(!index.is_of(&other));
+        }
+    }
+
+    #[test]
+    fn an_index_that_is_not_flushed_is_not_believed_after_a_reset() {
+        let home = Home::new(SMALL);
+        drop(filled(&home, 100));
+        let mut index = home.open();
+        index.reset(&IDENTITY, 0).unwrap();
+        index.put(&queued(1)).unwrap();
+        drop(index);
+        assert!(!home.open().is_of(&IDENTITY));
+    }
+
+    #[test]
+    fn a_kill_anywhere_in_a_flush_is_seen() {
+        let home = Home::new(SMALL);
+        drop(filled(&home, 400));
+        let before = std::fs::read(home.path()).unwrap();
+        let mut index = home.open();
+        for seq in [3, 80, 200, 390] {
+            let slot = Slot {
+                state: State::Acked,
+                ..queued(seq)
+            };
+            index.put(&slot).unwrap();
+        }
+        index.put(&queued(401)).unwrap();
+        index.mark().unwrap();
+        let marked = std::fs::read(home.path()).unwrap();
+        index.flush().unwrap();
+        let after = std::fs::read(home.path()).unwrap();
+
+        assert!(home.open().is_of(&IDENTITY));
+        let pages = 1..after.len() / 4096;
+        let changed: Vec<_> = pages
+            .map(|page| page * 4096..(page + 1) * 4096)
+            .filter(|page| before.get(page.clone()) != Some(&after[page.clone()]))
+            .collect();
+        assert!(changed.len() > 6);
+        let mut torn = marked;
+        assert_eq!(torn[4096..], before[4096..], "slots come after the mark");
+        torn.resize(after.len(), 0);
+        for page in changed {
+            std::fs::write(home.path(), &torn).unwrap();
+            assert!(!home.open().is_of(&IDENTITY));
+            torn[page.clone()].copy_from_slice(&after[page]);
+        }
+        assert_eq!(torn[4096..], after[4096..]);
+        for cut in 0..HEADER_LEN {
+            torn[..cut].copy_from_slice(&after[..cut]);
+            std::fs::write(home.path(), &torn).unwrap();
+            let whole = torn[..HEADER_LEN] == after[..HEADER_LEN];
+            assert_eq!(home.open().is_of(&IDENTITY), whole, "header cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_kill_amid_a_change_that_does_not_fit_into_memory_is_seen() {
+        let home = Home::new(Geometry::SHIPPED);
+        let mut index = filled(&home, 10);
+        let size = std::fs::metadata(home.path()).unwrap().len();
+        for seq in 11..300_000 {
+            index.put(&queued(seq)).unwrap();
+        }
+        drop(index);
+        assert!(std::fs::metadata(home.path()).unwrap().len() > size);
+        assert!(!home.open().is_of(&IDENTITY));
+    }
+
+    #[test]
+    fn a_flush_that_fails_leaves_the_file_as_it_was() {
+        let home = Home::new(SMALL);
+        drop(filled(&home, 100));
+        let before = std::fs::read(home.path()).unwrap();
+        let mut index = Index::divided(home.file(Open::Read), SMALL).unwrap();
+        index.put(&queued(101)).unwrap();
+        assert!(!index.flush().unwrap_err().is_spoilt());
+        assert_eq!(std::fs::read(home.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_header_is_seen() {
+        let home = Home::new(SMALL);
+        drop(filled(&home, 100));
+        let whole = std::fs::read(home.path()).unwrap();
+        for at in 0..HEADER_LEN {
+            for bit in [1, 0x80] {
+                let mut broken = whole.clone();
+                broken[at] ^= bit;
+                std::fs::write(home.path(), broken).unwrap();
+                assert!(!home.open().is_of(&IDENTITY), "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_that_an_error_cut_short_is_never_flushed_as_whole() {
+        let home = Home::new(SMALL);
+        let mut index = filled(&home, 100);
+        assert!(index.put(&queued(1 << 60)).unwrap_err().is_spoilt());
+        assert!(index.flush().unwrap_err().is_spoilt());
+        assert!(!index.is_of(&IDENTITY));
+        assert!(!home.open().is_of(&IDENTITY));
+    }
+
+    #[test]
+    fn old_messages_come_in_order_and_first() {
+        let home = Home::new(SMALL);
+        for (first, second) in [(5, 5), (5, 4), (11, 4), (0, 0)] {
+            let mut index = home.made(10);
+            if first > 0 {
+                index.put(&queued(first)).unwrap();
+            }
+            let outcome = index.put(&queued(second));
+            assert_eq!(outcome.is_ok(), first == second && first > 0);
+        }
+    }
+
+    #[test]
+    fn one_verb_touches_a_handful_of_pages_whatever_waits() {
+        let home = Home::new(Geometry::SHIPPED);
+        drop(filled(&home, 50_000));
+
+        let mut index = home.open();
+        assert_eq!(index.pages.held(), 1, "opening reads the header");
+        index.put(&queued(50_001)).unwrap();
+        assert!(index.pages.held() <= 4, "send");
+        assert!(index.pages.unwritten() <= 2);
+        index.flush().unwrap();
+
+        let mut index = home.open();
+        let slot = index.first_ready().unwrap().unwrap();
+        assert_eq!(slot.seq, 1);
+        index
+            .put(&Slot {
+                lease_until: 5,
+                ..slot
+            })
+            .unwrap();
+        assert!(index.pages.held() <= 5, "next");
+        index.flush().unwrap();
+        index
+            .put(&Slot {
+                state: State::Acked,
+                ..slot
+            })
+            .unwrap();
+        assert!(index.pages.unwritten() <= 2);
+        index.flush().unwrap();
+
+        index
+            .put(&Slot {
+                state: State::Acked,
+                shown: 9,
+                ..slot
+            })
+            .unwrap();
+        assert_eq!(index.pages.unwritten(), 1, "no bit changed, so no head");
+        index.flush().unwrap();
+        index
+            .put(&Slot {
+                state: State::Acked,
+                shown: 9,
+                ..slot
+            })
+            .unwrap();
+        assert_eq!(index.pages.unwritten(), 0, "nothing changed");
+    }
+}

@@ -1,0 +1,450 @@
+//! A new generation of the journal, without what is over. The old one is sealed into the archive.
+//!
+//! The bulk is copied without the journal lock; what was appended meanwhile is copied under it, flushed or not.
+//! A crash at any step leaves either generation whole; left-overs are told apart by what their first line says.
+
+use std::collections::{HashMap, HashSet};
+
+use super::error::Error;
+use super::fold::{self, Head};
+use super::held::{BALLAST, Held};
+use super::journal::{JOURNAL, Journal};
+use super::open::Mailbox;
+use super::record::{self, Opening, Record, Tag, VERSION};
+use super::slot::{Slot, Span, State};
+use super::take::Outcome;
+use super::visit::Visit;
+use super::{archive, attach, create, send, view};
+use crate::names::{Level, MessageId, Permit};
+use crate::store::{Dir, File, Lock, Open, Target, random_u64};
+use crate::time::{Now, Timestamp};
+
+const LOCK: &str = ".prune.lock";
+const TEMPORARY: &str = ".journal.";
+/// A key outlives its message by this; what was imported or adopted, as long as the mailbox.
+const KEYS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+/// Below this nothing is gained.
+const WORTH_IT: u64 = 1 << 20;
+/// Keys of imports are kept for ever.
+pub(super) const IMPORT_KEY: &str = "import:";
+const WRITE_SIZE: usize = 1 << 20;
+
+#[derive(Clone, Debug, Default)]
+pub struct Pruned {
+    /// Messages that are over and went.
+    pub removed: u64,
+    /// Messages that stay.
+    pub kept: u64,
+    pub bytes_freed: u64,
+    pub files_removed: Vec<std::path::PathBuf>,
+}
+
+impl Mailbox {
+    /// Compacts the journal now, whatever there is to gain.
+    pub fn prune(&self, permit: &Permit, now: Now) -> Result<Outcome<Pruned>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let _lock = Lock::acquire(&self.dir, LOCK, visit.deadline)?;
+        let pruned = compact(&mut visit, &HashSet::new())?;
+        let msg = format!("{}: {} messages went", self.agent, pruned.removed);
+        let fields = [
+            ("removed", pruned.removed.into()),
+            ("kept", pruned.kept.into()),
+            ("bytes_freed", pruned.bytes_freed.into()),
+        ];
+        visit.event(Level::Info, "mail.pruned", msg, None, &fields);
+        Ok(Outcome::of(pruned, visit))
+    }
+}
+
+/// Whether a generation has become mostly waste, so that copying it is paid for by what wrote it.
+pub(super) fn is_due(opening: &Opening, end: u64, slots: u64, pending: u64) -> bool {
+    let grown = end.saturating_sub(opening.born);
+    grown >= WORTH_IT && grown >= end / 4 * 3 && slots >= pending * 4
+}
+
+/// After a verb whose exit code is settled. That somebody else is at it, or that it fails, concerns nobody now.
+pub(super) fn if_due(visit: &mut Visit<'_>, is_due: bool) {
+    if !is_due {
+        return;
+    }
+    let outcome = Lock::try_acquire(visit.dir(), LOCK).map_err(Error::from);
+    let outcome = outcome.and_then(|lock| match lock {
+        Some(_lock) => compact(visit, &HashSet::new()).map(drop),
+        None => Ok(()),
+    });
+    if let Err(error) = outcome {
+        visit.warn(&format!("the journal was not compacted: {error}"));
+    }
+}
+
+/// After a failed flush: everything, unflushed or not, goes into a new file, for the old one cannot be trusted.
+pub(super) fn rescue(visit: &mut Visit<'_>) -> Result<(), Error> {
+    let _lock = Lock::acquire(visit.dir(), LOCK, visit.deadline)?;
+    compact(visit, &HashSet::new()).map(drop)
+}
+
+/// As `rescue`, leaving out the lines at these offsets, which somebody has copied aside.
+pub(super) fn without(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<(), Error> {
+    let _lock = Lock::acquire(visit.dir(), LOCK, visit.deadline)?;
+    compact(visit, bad).map(drop)
+}
+
+/// What becomes of one message.
+struct Fate {
+    slot: Slot,
+    closed_at: Option<Timestamp>,
+}
+
+/// The messages of a journal as they stand at its end.
+#[derive(Default)]
+struct Fates {
+    by_seq: HashMap<u64, Fate>,
+    last_seq: u64,
+    last_id: Option<MessageId>,
+}
+
+impl Fates {
+    fn see(&mut self, record: &Record<'_>, boot: &str) {
+        match record.t {
+            Tag::Send | Tag::Again => {
+                let Some(head) = head(record) else { return };
+                self.last_seq = self.last_seq.max(head.seq);
+                self.last_id = self.last_id.max(Some(head.id));
+                self.by_seq.entry(head.seq).or_insert_with(|| Fate {
+                    slot: fold::sent(&head, Span { offset: 0, len: 1 }, record.adopted.is_some()),
+                    closed_at: None,
+                });
+            }
+            _ => {
+                let Some(fate) = self.by_seq.get_mut(&record.seq) else { return };
+                if let Some(new) = fold::apply(&fate.slot, record, Span::NONE, boot) {
+                    if fate.slot.state.is_pending() && !new.state.is_pending() {
+                        fate.closed_at = record.at;
+                    }
+                    fate.slot = new;
+                }
+            }
+        }
+    }
+
+    fn keeps(&self, seq: u64, now: Timestamp) -> bool {
+        self.by_seq.get(&seq).is_some_and(|fate| {
+            let untold = matches!(fate.slot.state, State::Expired | State::Dead)
+                && !fate.slot.noticed
+                && fate.closed_at.is_some_and(|at| now.since(at) < KEYS_KEPT);
+            fate.slot.state.is_pending() || untold
+        })
+    }
+}
+
+fn head(record: &Record<'_>) -> Option<Head> {
+    serde_json::from_str(record.msg?.get()).ok()
+}
+
+/// The next generation while it is written.
+struct Next<'d> {
+    dir: &'d Dir,
+    name: String,
+    file: File,
+    opening: Opening,
+    buffer: Vec<u8>,
+    end: u64,
+}
+
+impl<'d> Next<'d> {
+    fn begin(dir: &'d Dir, old: &Opening, fates: &Fates, now: Timestamp) -> Result<Self, Error> {
+        let generation = old.generation + 1;
+        let name = format!("{TEMPORARY}{generation}.{:016x}", random_u64());
+        let mut it = Self {
+            dir,
+            file: dir.file(&name, Open::New)?,
+            name,
+            opening: Opening {
+                version: VERSION,
+                generation,
+                salt: random_u64(),
+                mailbox: old.mailbox.clone(),
+                base_seq: fates.last_seq.max(old.base_seq),
+                last_id: fates.last_id.max(old.last_id),
+                born: 0,
+                len: 0,
+            },
+            buffer: Vec::new(),
+            end: 0,
+        };
+        it.opening.write(&mut it.buffer, now);
+        Ok(it)
+    }
+
+    fn copy(&mut self, line: &[u8]) -> Result<(), Error> {
+        record::copy(&mut self.buffer, line, self.opening.salt);
+        self.spill(WRITE_SIZE)
+    }
+
+    fn push(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        record.write(&mut self.buffer, self.opening.salt);
+        self.spill(WRITE_SIZE)
+    }
+
+    fn spill(&mut self, at_least: usize) -> Result<(), Error> {
+        if self.buffer.len() >= at_least {
+            self.file.write_at(self.end, &self.buffer)?;
+            self.end += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.spill(1)?;
+        Ok(self.file.sync_data()?)
+    }
+
+    /// Writes the first line anew, now that it is known how large the generation is at its birth.
+    fn christen(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.spill(1)?;
+        self.opening.born = self.end;
+        let mut line = Vec::new();
+        let before = self.opening.len;
+        self.opening.write(&mut line, now);
+        debug_assert_eq!(before, self.opening.len, "its fields have fixed widths");
+        Ok(self.file.write_at(0, &line)?)
+    }
+
+    fn abandon(self) {
+        // A left-over of the next generation is removed by the next prune.
+        let _ = self.dir.remove(&self.name);
+    }
+}
+
+/// Under the prune lock. `bad`: offsets of lines that are left out.
+fn compact(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Error> {
+    let dir = visit.dir();
+    left_overs(visit)?;
+    match compact_once(visit, bad) {
+        Err(Error::Store(error)) if error.is_no_space() => {
+            let sealed = archive::list(dir)?;
+            archive::remove(dir, &archive::retired(&sealed, visit.now.wall, true))?;
+            if dir.exists(BALLAST)? {
+                dir.remove(BALLAST)?;
+            }
+            compact_once(visit, bad)
+        }
+        other => other,
+    }
+}
+
+fn compact_once(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Error> {
+    let dir = visit.dir();
+    let now = visit.now.wall;
+    let Some(old) = Journal::open(dir, JOURNAL, Open::Append)? else {
+        return Err(Error::JournalGone { path: dir.path().join(JOURNAL) });
+    };
+    old.must_know_format()?;
+    let boot = visit.mailbox.boot_text.as_str();
+    let mut fates = Fates::default();
+    let (x, _) = old.scan_without(old.opening.len, old.file.size()?, bad, |record, _, _| {
+        fates.see(record, boot);
+        Ok(())
+    })?;
+    let mut next = Next::begin(dir, &old.opening, &fates, now)?;
+    let outcome = fill(&mut next, &old, x, &fates, bad, now);
+    let outcome = outcome.and_then(|named| {
+        next.flush()?;
+        let held = visit.hold_through(bad)?;
+        exchange(visit, held, &old, &mut next, x, bad)?;
+        Ok(named)
+    });
+    let mut named = match outcome {
+        Ok(named) => named,
+        Err(error) => {
+            next.abandon();
+            return Err(error);
+        }
+    };
+    let old_size = old.file.size()?;
+    // The new one's index is made now, not by whoever comes next; attachments go under the same lock.
+    let mut held = visit.hold()?;
+    let mut n = 0;
+    while n < held.index.len() {
+        let slot = held.index.nth(n)?;
+        n += 1;
+        if slot.send.len > 0 && slot.seq > next.opening.base_seq {
+            named.extend(files_of(&held.view(&slot)?));
+        }
+    }
+    let files_removed = attach::sweep(dir, &named, now)?;
+    let written = held.commit()?;
+    visit.flush(&written, None)?;
+
+    seal(visit, &next.name, old.opening.generation)?;
+    let sealed = archive::list(dir)?;
+    archive::remove(dir, &archive::retired(&sealed, now, false))?;
+    if !dir.exists(BALLAST)? {
+        // On a disk that is still full the next prune tries again.
+        let _ = create::write_ballast(dir);
+    }
+    let kept = fates.by_seq.keys().filter(|seq| fates.keeps(**seq, now)).count() as u64;
+    Ok(Pruned {
+        removed: fates.by_seq.len() as u64 - kept,
+        kept,
+        bytes_freed: old_size.saturating_sub(next.opening.born),
+        files_removed,
+    })
+}
+
+fn files_of(view: &view::View) -> Vec<String> {
+    send::named_files(view.message().metadata.get("attachments"))
+}
+
+/// Copies what stays of the journal before `x`. Returns the attachments that it names.
+fn fill(
+    next: &mut Next<'_>,
+    old: &Journal,
+    x: u64,
+    fates: &Fates,
+    bad: &HashSet<u64>,
+    now: Timestamp,
+) -> Result<HashSet<String>, Error> {
+    let mut named = HashSet::new();
+    let mut copied = HashSet::new();
+    old.scan_without(old.opening.len, x, bad, |record, line, _| match record.t {
+        Tag::Send | Tag::Again => {
+            let Some(head) = head(record).filter(|head| copied.insert(head.seq)) else {
+                return Ok(());
+            };
+            if fates.keeps(head.seq, now) {
+                let view = view::View::new(fates.by_seq[&head.seq].slot, line.to_vec(), None);
+                named.extend(files_of(&view));
+                return next.copy(line);
+            }
+            let fate = &fates.by_seq[&head.seq];
+            match last_words(record, &head, fate, now) {
+                Some(key) => next.push(&key),
+                None => Ok(()),
+            }
+        }
+        Tag::Key => {
+            let lasting = record.adopted.is_some()
+                || record.key.as_deref().is_some_and(|key| key.starts_with(IMPORT_KEY));
+            if lasting || record.at.is_some_and(|at| now.since(at) < KEYS_KEPT) {
+                return next.copy(line);
+            }
+            Ok(())
+        }
+        Tag::Open | Tag::Linked | Tag::Void => Ok(()),
+        Tag::Unknown if record.seq == 0 => next.copy(line),
+        Tag::Lease
+        | Tag::Nack
+        | Tag::Ack
+        | Tag::Discard
+        | Tag::Dead
+        | Tag::Edit
+        | Tag::Announced
+        | Tag::Read
+        | Tag::Replied
+        | Tag::Noticed
+        | Tag::Unknown => {
+            if fates.keeps(record.seq, now) {
+                return next.copy(line);
+            }
+            Ok(())
+        }
+    })?;
+    Ok(named)
+}
+
+/// The key that a message leaves behind: a retry within the retention still finds it.
+fn last_words<'r>(
+    record: &Record<'r>,
+    head: &Head,
+    fate: &Fate,
+    now: Timestamp,
+) -> Option<Record<'r>> {
+    let at = fate.closed_at.unwrap_or(now);
+    let lasting = record.adopted.is_some()
+        || record.key.as_deref().is_some_and(|key| key.starts_with(IMPORT_KEY));
+    if !lasting && now.since(at) >= KEYS_KEPT {
+        return None;
+    }
+    Some(Record {
+        from: Some(head.from.as_str().to_owned().into()),
+        key: record.key.clone(),
+        adopted: record.adopted.clone(),
+        id: Some(head.id),
+        state: Some(view::status(&fate.slot).as_str().into()),
+        ..Record::new(Tag::Key, head.seq, at)
+    })
+}
+
+/// Steps 3 to 5: what came meanwhile, flushed; then the names change places.
+fn exchange(
+    visit: &Visit<'_>,
+    mut held: Held<'_>,
+    old: &Journal,
+    next: &mut Next<'_>,
+    x: u64,
+    bad: &HashSet<u64>,
+) -> Result<(), Error> {
+    let dir = visit.dir();
+    if held.has_writes() {
+        held.write()?;
+    }
+    let end = old.file.size()?;
+    next.christen(visit.now.wall)?;
+    old.scan_without(x, end, bad, |record, line, _| match record.t {
+        Tag::Open | Tag::Linked => Ok(()),
+        _ => next.copy(line),
+    })?;
+    next.flush()?;
+    match dir.rename(&next.name, JOURNAL, Target::Exchanged) {
+        Err(error) if error.is_unsupported() => {
+            // Without an exchange the old one is sealed first: a plain rename would drop it.
+            archive::copy(dir, old)?;
+            dir.rename(&next.name, JOURNAL, Target::Replaced)?;
+        }
+        other => other?,
+    }
+    dir.sync()?;
+    let mut linked = Vec::new();
+    let record = Record { t: Tag::Linked, at: Some(visit.now.wall), ..Record::default() };
+    record.write(&mut linked, next.opening.salt);
+    next.file.write_at(next.end, &linked)?;
+    drop(held);
+    Ok(())
+}
+
+/// Step 6, also for what an earlier prune left.
+fn seal(visit: &Visit<'_>, name: &str, generation: u64) -> Result<(), Error> {
+    let dir = visit.dir();
+    if !dir.exists(name)? {
+        return Ok(());
+    }
+    match archive::seal(dir, name, generation) {
+        // It lies there uncompressed; a later prune packs it.
+        Err(Error::Store(error)) if error.is_no_space() => Ok(()),
+        other => other,
+    }
+}
+
+/// What killed prunes left: the next generation unfinished, or the old one not yet in the archive.
+fn left_overs(visit: &Visit<'_>) -> Result<(), Error> {
+    let dir = visit.dir();
+    let names: Vec<String> =
+        dir.names()?.into_iter().filter(|name| name.starts_with(TEMPORARY)).collect();
+    if !names.is_empty() {
+        let current = Journal::open(dir, JOURNAL, Open::Read)?.map(|it| it.opening.generation);
+        for name in names {
+            let its = Journal::open(dir, &name, Open::Read).ok().flatten();
+            match (its.map(|it| it.opening.generation), current) {
+                (Some(its), Some(current)) if its < current => seal(visit, &name, its)?,
+                _ => dir.remove(&name)?,
+            }
+        }
+    }
+    match archive::pack(dir) {
+        Err(Error::Store(error)) if error.is_no_space() => Ok(()),
+        other => other,
+    }
+}
