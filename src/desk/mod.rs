@@ -1,5 +1,10 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
+mod policy;
+
+pub use policy::Refusal;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
