@@ -1,8 +1,11 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 
 #[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
+mod breaker;
+#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
 mod policy;
 
+pub use breaker::Loop;
 pub use policy::Refusal;
 
 use std::path::{Path, PathBuf};
