@@ -85,6 +85,14 @@ impl Home {
         &self.dir
     }
 
+    /// A path of this home, as seen from the home.
+    pub(crate) fn inside<'p>(&self, path: &'p Path) -> &'p str {
+        path.strip_prefix(&self.dir)
+            .ok()
+            .and_then(Path::to_str)
+            .expect("spelled here, below the home, in ASCII")
+    }
+
     pub fn config(&self) -> PathBuf {
         self.dir.join("config")
     }

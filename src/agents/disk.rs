@@ -1,7 +1,7 @@
 //! The one file of this room that touches the world.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Error;
 use super::parse::{self, Dialect};
@@ -83,7 +83,7 @@ pub fn read(home: &Home) -> Result<Roster, Error> {
 /// The compiled copy, if there is one of this version. One that cannot be read is as good as none.
 fn compiled(dir: &Dir, home: &Home, source: &Source) -> Option<Roster> {
     let copy = dir
-        .file_below(below(home, &home.roster_cache()), Open::Read)
+        .file_below(home.inside(&home.roster_cache()), Open::Read)
         .ok()?;
     let Ok(size) = usize::try_from(copy.opened().size.min(LARGEST_COPY)) else {
         return None;
@@ -99,7 +99,7 @@ fn compiled(dir: &Dir, home: &Home, source: &Source) -> Option<Roster> {
 }
 
 fn compile(dir: &Dir, home: &Home, source: &Source) -> Result<Roster, Error> {
-    let file = dir.file_below(below(home, &source.path), Open::Read)?;
+    let file = dir.file_below(home.inside(&source.path), Open::Read)?;
     if file.opened().size > LARGEST_SOURCE {
         return Err(Error::Huge {
             path: source.path.clone(),
@@ -118,7 +118,7 @@ fn compile(dir: &Dir, home: &Home, source: &Source) -> Result<Roster, Error> {
 fn keep(home: &Home, source: &Source, roster: &Roster) -> Result<(), store::Error> {
     let mut copy = source.heading().into_bytes();
     serde_json::to_writer(&mut copy, roster).expect("a roster has only text keys");
-    let cache = Dir::make_path(home.dir(), below(home, &home.cache()))?;
+    let cache = Dir::make_path(home.dir(), home.inside(&home.cache()))?;
     // What a killed program left. Of two that compile at once one may lose its copy here; the other's stands.
     for left in cache.names()?.iter().filter(|name| name.starts_with(ASIDE)) {
         cache.remove(left)?;
@@ -132,14 +132,6 @@ fn keep(home: &Home, source: &Source, roster: &Roster) -> Result<(), store::Erro
         cache.remove(&aside)?;
     }
     kept
-}
-
-/// A path of the home, as seen from the home.
-fn below<'p>(home: &Home, path: &'p Path) -> &'p str {
-    path.strip_prefix(home.dir())
-        .ok()
-        .and_then(Path::to_str)
-        .expect("root.rs spells it below the home, in ASCII")
 }
 
 /// Everybody who is registered or has a mailbox, sorted. `user` and `system` are here once they have one.
@@ -158,6 +150,7 @@ pub fn everybody(home: &Home, roster: &Roster) -> Result<Vec<AgentId>, Error> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
     use std::time::{Duration, SystemTime};
 
     use super::*;

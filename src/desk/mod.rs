@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
 mod breaker;
+#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not write yet"))]
+mod log;
 #[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
 mod policy;
 
