@@ -1,5 +1,15 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
+mod breaker;
+#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not write yet"))]
+mod log;
+#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
+mod policy;
+
+pub use breaker::Loop;
+pub use policy::Refusal;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

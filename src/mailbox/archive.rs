@@ -128,7 +128,7 @@ fn pack_one(archive: &Dir, generation: u64) -> Result<(), Error> {
 }
 
 fn compress(from: &File, to: &File) -> Result<(), store::Error> {
-    let system = |error: std::io::Error| store::Error::system(&error);
+    let system = |error: std::io::Error| store::Error::system(to.path(), "write", &error);
     let mut encoder = zstd::stream::Encoder::new(to.writer(), LEVEL).map_err(system)?;
     std::io::copy(&mut from.reader(), &mut encoder).map_err(system)?;
     encoder.finish().map_err(system)?;
@@ -156,7 +156,7 @@ pub(super) fn scan(
     let Some(file) = archive.file_if_any(&sealed.name, Open::Read)? else {
         return Ok(());
     };
-    let system = |error: std::io::Error| store::Error::system(&error);
+    let system = |error: std::io::Error| store::Error::system(file.path(), "read", &error);
     let reader: Box<dyn std::io::Read + '_> = if sealed.name.ends_with(PACKED) {
         Box::new(zstd::stream::Decoder::new(file.reader()).map_err(system)?)
     } else {

@@ -28,7 +28,9 @@ impl Mailbox {
                 error.into()
             }
         })?;
-        let boot = boot_id().map_err(|error| store::Error::system(&error))?;
+        let boot = boot_id().map_err(|error| {
+            store::Error::system(Path::new("/proc/sys/kernel/random/boot_id"), "read", &error)
+        })?;
         Ok(Self {
             dir,
             agent: agent.clone(),

@@ -65,7 +65,6 @@ pub struct Permit {
 }
 
 impl Permit {
-    #[expect(dead_code, reason = "desk/policy.rs comes with the mailbox core")]
     pub(crate) const fn grant(act: Act) -> Self {
         Self { act }
     }

@@ -95,7 +95,7 @@ fn list(ids: &[AgentId], between: &str) -> String {
 /// Why an id cannot be registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotFree {
-    #[error("{0:?} is a reserved name")]
+    #[error("{0} is a reserved name")]
     Reserved(AgentId),
     #[error("{id} is too like {by}: they would answer to the same name")]
     Taken { id: AgentId, by: AgentId },

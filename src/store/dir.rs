@@ -47,6 +47,8 @@ pub(crate) enum Open {
     Write,
     /// Every write goes to the end.
     Append,
+    /// As `Append`, made if absent.
+    AppendCreate,
     /// As `Write`, made if absent.
     Create,
     /// As `Write`; it must not exist yet.
@@ -59,6 +61,21 @@ pub(crate) enum Target {
     Replaced,
     Kept,
     Exchanged,
+}
+
+impl Open {
+    fn flags(self) -> OFlags {
+        let how = match self {
+            Self::Read => OFlags::RDONLY,
+            Self::Write => OFlags::RDWR,
+            Self::Append => OFlags::RDWR | OFlags::APPEND,
+            Self::AppendCreate => OFlags::RDWR | OFlags::APPEND | OFlags::CREATE,
+            Self::Create => OFlags::RDWR | OFlags::CREATE,
+            Self::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        };
+        // Non-blocking: a FIFO must not hang us before we have seen that it is one.
+        how | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
+    }
 }
 
 pub(crate) fn random_u64() -> u64 {
@@ -148,37 +165,46 @@ impl Dir {
     }
 
     pub(crate) fn file(&self, name: &str, how: Open) -> Result<File, Error> {
-        let flags = match how {
-            Open::Read => OFlags::RDONLY,
-            Open::Write => OFlags::RDWR,
-            Open::Append => OFlags::RDWR | OFlags::APPEND,
-            Open::Create => OFlags::RDWR | OFlags::CREATE,
-            Open::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        let fd = rustix::fs::openat(&self.fd, name, how.flags(), FILE_MODE);
+        self.plain(name, fd)
+    }
+
+    /// Opens a file any number of levels below: one call, no link is followed, nothing outside is reached.
+    pub(crate) fn file_below(&self, path: &str, how: Open) -> Result<File, Error> {
+        let flags = how.flags();
+        // The kernel refuses a mode where nothing can be made.
+        let mode = if flags.contains(OFlags::CREATE) {
+            FILE_MODE
+        } else {
+            Mode::empty()
         };
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let fd = rustix::fs::openat2(&self.fd, path, flags, mode, beneath);
+        self.plain(path, fd)
+    }
+
+    /// What was opened, if it is a plain file of our own.
+    fn plain(&self, name: &str, fd: Result<OwnedFd, Errno>) -> Result<File, Error> {
         let path = self.path.join(name);
-        // Non-blocking: a FIFO must not hang us before we have seen that it is one.
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let fd = rustix::fs::openat(&self.fd, name, flags, FILE_MODE).map_err(
-            |source| match source {
-                Errno::LOOP => Error::NotPlain {
-                    path: path.clone(),
-                    what: "a link",
-                },
-                Errno::ISDIR => Error::NotPlain {
-                    path: path.clone(),
-                    what: "a directory",
-                },
-                Errno::NXIO => Error::NotPlain {
-                    path: path.clone(),
-                    what: "a pipe or device",
-                },
-                source => Error::Io {
-                    doing: "open",
-                    path: path.clone(),
-                    source,
-                },
+        let fd = fd.map_err(|source| match source {
+            Errno::LOOP | Errno::XDEV => Error::NotPlain {
+                path: path.clone(),
+                what: "a link",
             },
-        )?;
+            Errno::ISDIR => Error::NotPlain {
+                path: path.clone(),
+                what: "a directory",
+            },
+            Errno::NXIO => Error::NotPlain {
+                path: path.clone(),
+                what: "a pipe or device",
+            },
+            source => Error::Io {
+                doing: "open",
+                path: path.clone(),
+                source,
+            },
+        })?;
         let stat = rustix::fs::fstat(&fd).map_err(|source| Error::Io {
             doing: "look at",
             path: path.clone(),
@@ -278,6 +304,29 @@ impl Dir {
                 && name != "."
                 && name != ".."
             {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The names of the directories below, sorted; links to directories are none.
+    pub(crate) fn dir_names(&self) -> Result<Vec<String>, Error> {
+        let listing = rustix::fs::Dir::read_from(&self.fd).map_err(self.fail("list", "."))?;
+        let mut names = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(self.fail("list", "."))?;
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            let is_dir = match entry.file_type() {
+                FileType::Directory => true,
+                // Some file systems do not tell in the listing.
+                FileType::Unknown => Self::is_dir(&self.path.join(name)),
+                _ => false,
+            };
+            if is_dir && name != "." && name != ".." {
                 names.push(name.to_owned());
             }
         }
@@ -424,9 +473,72 @@ impl File {
         rustix::fs::futimens(&self.fd, &times).map_err(self.fail("mark"))
     }
 
+    /// Opens what a user names, wherever it lies; only the file that is meant must be a plain one.
+    pub(crate) fn open_foreign(path: &Path) -> Result<Self, Error> {
+        let fail = |source| Error::Io {
+            doing: "open",
+            path: path.into(),
+            source,
+        };
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(fail)?;
+        let stat = rustix::fs::fstat(&fd).map_err(fail)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::NotPlain {
+                path: path.into(),
+                what: "a directory, pipe, socket or device",
+            });
+        }
+        Ok(Self {
+            fd,
+            path: path.into(),
+            opened: ident(&stat),
+        })
+    }
+
+    /// Reads from the beginning, without moving anybody's position.
+    pub(crate) fn reader(&self) -> impl std::io::Read + '_ {
+        Reading { file: self, at: 0 }
+    }
+
+    /// Writes from the beginning.
+    pub(crate) fn writer(&self) -> impl std::io::Write + '_ {
+        Writing { file: self, at: 0 }
+    }
+
     /// Whether somebody has the file open for writing. Where the file system cannot tell, nobody has.
     pub(crate) fn has_writer(&self) -> bool {
         super::sys::has_writer(&self.fd)
+    }
+}
+
+struct Reading<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl std::io::Read for Reading<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = rustix::io::pread(&self.file.fd, buffer, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+struct Writing<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl std::io::Write for Writing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let n = rustix::io::pwrite(&self.file.fd, bytes, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

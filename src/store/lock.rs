@@ -22,6 +22,39 @@ impl Deadline {
     }
 }
 
+/// How a file's own lock is held: by many at once, or by one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Shared,
+    Alone,
+}
+
+/// Locks an open file itself, without waiting, until it is closed; `false` where others forbid it. Held
+/// already, it is converted.
+pub(crate) fn try_hold(file: &File, how: Hold) -> Result<bool, Error> {
+    let how = match how {
+        Hold::Shared => FlockOperation::NonBlockingLockShared,
+        Hold::Alone => FlockOperation::NonBlockingLockExclusive,
+    };
+    match flock(file.as_fd(), how) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+        Err(source) => Err(Error::Io {
+            doing: "lock",
+            path: file.path().into(),
+            source,
+        }),
+    }
+}
+
+/// That somebody else holds the lock on `file`, and who.
+pub(crate) fn busy(file: &File) -> Error {
+    Error::Busy {
+        path: file.path().into(),
+        holder: holder(file).map(|h| format!(" by {h}")).unwrap_or_default(),
+    }
+}
+
 /// An exclusive lock on a file that exists for nothing else. Dropping it unlocks.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -35,15 +68,7 @@ impl Lock {
         loop {
             match Self::attempt(dir, name)? {
                 Ok(lock) => return Ok(lock),
-                Err(file) if deadline.is_over() => {
-                    let holder = holder(&file)
-                        .map(|h| format!(" by {h}"))
-                        .unwrap_or_default();
-                    return Err(Error::Busy {
-                        path: file.path().into(),
-                        holder,
-                    });
-                }
+                Err(file) if deadline.is_over() => return Err(busy(&file)),
                 Err(_) => {}
             }
             // A sleep, not a wait in the kernel: `flock` has no deadline, and signals belong to the program.
@@ -64,16 +89,8 @@ impl Lock {
                 Err(e) if e.is(Errno::NOENT) => dir.file(name, Open::Create)?,
                 other => other?,
             };
-            match flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(Err(file)),
-                Err(source) => {
-                    return Err(Error::Io {
-                        doing: "lock",
-                        path: file.path().into(),
-                        source,
-                    });
-                }
+            if !try_hold(&file, Hold::Alone)? {
+                return Ok(Err(file));
             }
             if dir
                 .ident(name)?

@@ -17,7 +17,7 @@ mod watch;
 pub(crate) use dir::{Dir, File, Ident, Open, Target, random_u64, random_u128};
 pub use error::Error;
 pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
-pub(crate) use lock::{Deadline, Lock};
+pub(crate) use lock::{Deadline, Hold, Lock, busy, try_hold};
 pub(crate) use pages::Pages;
 pub use sys::ignore_file_size_signal;
 pub(crate) use watch::DirWatch;

@@ -1,0 +1,101 @@
+use std::path::{Path, PathBuf};
+
+use crate::names::{AgentId, Explain, Kind, NotFree};
+use crate::store;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{path}{place}: {why}", path = path.display())]
+    Malformed {
+        path: PathBuf,
+        place: Place,
+        why: String,
+    },
+    #[error("{path} is of format {version}, newer than this program", path = path.display())]
+    Newer { path: PathBuf, version: u64 },
+    #[error("{path}: {id} stands there twice", path = path.display())]
+    Twice { path: PathBuf, id: AgentId },
+    #[error("{path}: {source}", path = path.display())]
+    NotFree { path: PathBuf, source: NotFree },
+    #[error("{path}: the alias {alias:?} of {agent} can be nobody's name", path = path.display())]
+    BadAlias {
+        path: PathBuf,
+        alias: String,
+        agent: AgentId,
+    },
+    #[error("{path}: {by} already answers to {alias:?}, an alias of {agent}", path = path.display())]
+    AliasTaken {
+        path: PathBuf,
+        alias: String,
+        agent: AgentId,
+        by: AgentId,
+    },
+    #[error("{path} is larger than {} MiB", limit >> 20, path = path.display())]
+    Huge { path: PathBuf, limit: u64 },
+    #[error("can't look at {path}: {source}", path = path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Where in a file, counted from 1, if the reader knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place(pub Option<(usize, usize)>);
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0
+            .map_or(Ok(()), |(line, column)| write!(f, ":{line}:{column}"))
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Malformed { .. }
+            | Self::Newer { .. }
+            | Self::Twice { .. }
+            | Self::NotFree { .. }
+            | Self::BadAlias { .. }
+            | Self::AliasTaken { .. }
+            | Self::Huge { .. } => Kind::Config,
+            Self::Unreadable { .. } => Kind::Io,
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Malformed { .. } => Some("config/README.md says what each key means".into()),
+            Self::Newer { .. } => Some("use a newer dreamos; the file was left as it is".into()),
+            Self::Twice { .. } => Some("make one of the two".into()),
+            Self::NotFree { source, .. } => source.hint(),
+            Self::BadAlias { .. } => Some(
+                "an alias follows the rules of a name; capitals are fine, reserved names are not"
+                    .into(),
+            ),
+            Self::AliasTaken { .. } => {
+                Some("choose another alias; case, '_' and '-' make no difference".into())
+            }
+            Self::Huge { .. } | Self::Unreadable { .. } => None,
+            Self::Store(error) => error.hint(),
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Malformed { path, .. }
+            | Self::Newer { path, .. }
+            | Self::Twice { path, .. }
+            | Self::NotFree { path, .. }
+            | Self::BadAlias { path, .. }
+            | Self::AliasTaken { path, .. }
+            | Self::Huge { path, .. }
+            | Self::Unreadable { path, .. } => Some(path),
+            Self::Store(error) => error.path(),
+        }
+    }
+}

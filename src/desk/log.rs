@@ -1,0 +1,494 @@
+//! Writes down what happened: one JSON line an event in `runtime/logs/<channel>.log`. The one file of this room
+//! that touches the world.
+//!
+//! A writer holds the log's lock shared from before its one `write` until it closes the file. A rotator holds it
+//! alone while it renames the file. So a writer never writes into a renamed log, and it never waits: a log that
+//! stays locked is an error, which must not fail what it tells of.
+
+use rustix::io::Errno;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use crate::names::{Caller, Channel, Event};
+use crate::root::Home;
+use crate::store::{Dir, Error, File, Hold, Open, busy, try_hold};
+use crate::time::Timestamp;
+
+/// Format of a line.
+const VERSION: u32 = 1;
+
+/// Of a line that was not taken whole nothing is left, unless another writer was quicker.
+pub(super) fn append(
+    home: &Home,
+    caller: &Caller,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(), Error> {
+    append_many(home, caller, std::slice::from_ref(event), now)
+}
+
+/// As `append`, with one write for all events of a channel. Where one log fails, the others are written all the
+/// same; the first error is told.
+pub(super) fn append_many(
+    home: &Home,
+    caller: &Caller,
+    events: &[Event],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let pid = std::process::id();
+    let mut logs: Vec<(Channel, Vec<u8>)> = Vec::new();
+    for event in events {
+        let at = logs
+            .iter()
+            .position(|(channel, _)| *channel == event.channel)
+            .unwrap_or_else(|| {
+                logs.push((event.channel, Vec::new()));
+                logs.len() - 1
+            });
+        let line = Line {
+            event,
+            caller,
+            now,
+            pid,
+        };
+        let lines = &mut logs[at].1;
+        serde_json::to_writer(&mut *lines, &line).expect("every key of a line is text");
+        lines.push(b'\n');
+    }
+    if logs.is_empty() {
+        return Ok(());
+    }
+    let dir = Dir::open(home.dir())?;
+    let mut outcome = Ok(());
+    for (channel, lines) in &logs {
+        outcome = outcome.and(write(home, &dir, *channel, lines));
+    }
+    outcome
+}
+
+fn write(home: &Home, dir: &Dir, channel: Channel, lines: &[u8]) -> Result<(), Error> {
+    let path = home.log(channel);
+    let file = open_shared(home, dir, home.inside(&path))?;
+    let taken = file.append_once(lines)?;
+    if taken == lines.len() {
+        return Ok(());
+    }
+    take_back(&file, &lines[..taken])?;
+    Err(Error::Io {
+        doing: "write",
+        path,
+        // The usual reason why a plain file takes only a part.
+        source: Errno::NOSPC,
+    })
+}
+
+/// The log under its own name, held shared. Once more where a rotator was just at it.
+fn open_shared(home: &Home, dir: &Dir, path: &str) -> Result<File, Error> {
+    let attempt = || -> Result<Result<File, File>, Error> {
+        let file = open(home, dir, path)?;
+        let is_held = try_hold(&file, Hold::Shared)?;
+        // Renamed between our opening and our locking: what we wrote would be in a log that is closed.
+        let is_named = is_held
+            && dir
+                .ident(path)?
+                .is_some_and(|now| now.ino == file.opened().ino);
+        Ok(if is_named { Ok(file) } else { Err(file) })
+    };
+    match attempt()? {
+        Ok(file) => Ok(file),
+        Err(_) => attempt()?.map_err(|file| busy(&file)),
+    }
+}
+
+fn open(home: &Home, dir: &Dir, path: &str) -> Result<File, Error> {
+    match dir.file_below(path, Open::AppendCreate) {
+        Err(e) if e.is(Errno::NOENT) => {
+            Dir::make_path(home.dir(), home.inside(&home.logs()))?;
+            dir.file_below(path, Open::AppendCreate)
+        }
+        other => other,
+    }
+}
+
+/// Removes the beginning of a line that found no room, if nothing came after it; else ends it, so that the
+/// next line begins on its own.
+fn take_back(file: &File, fragment: &[u8]) -> Result<(), Error> {
+    if try_hold(file, Hold::Alone)? {
+        let size = file.size()?;
+        let start = size.saturating_sub(fragment.len() as u64);
+        let mut end = vec![0; fragment.len()];
+        let read = file.read_at(start, &mut end)?;
+        if end[..read] == *fragment {
+            return file.truncate(start);
+        }
+    }
+    file.append_once(b"\n").map(drop)
+}
+
+struct Line<'e> {
+    event: &'e Event,
+    caller: &'e Caller,
+    now: Timestamp,
+    pid: u32,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        /// What every line has; a field of the event cannot speak for it.
+        const OURS: [&str; 11] = [
+            "v", "ts", "level", "channel", "event", "msg", "who", "agent", "id", "run", "pid",
+        ];
+        let Self {
+            event,
+            caller,
+            now,
+            pid,
+        } = self;
+        let mut line = to.serialize_map(None)?;
+        line.serialize_entry("v", &VERSION)?;
+        line.serialize_entry("ts", now)?;
+        line.serialize_entry("level", &event.level)?;
+        line.serialize_entry("channel", &event.channel)?;
+        line.serialize_entry("event", event.event)?;
+        line.serialize_entry("msg", &event.msg)?;
+        line.serialize_entry("who", &caller.agent)?;
+        line.serialize_entry("agent", &event.agent)?;
+        line.serialize_entry("id", &event.id)?;
+        if let Some(run) = &caller.incarnation {
+            line.serialize_entry("run", run)?;
+        }
+        line.serialize_entry("pid", pid)?;
+        for (key, value) in &event.fields {
+            if !OURS.contains(&key.as_str()) {
+                line.serialize_entry(key, value)?;
+            }
+        }
+        line.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::{Child, Command, Stdio};
+
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::names::{AgentId, Explain as _, Kind, Level, MessageId};
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+
+    fn caller() -> Caller {
+        Caller {
+            agent: AgentId::captain(),
+            incarnation: None,
+            uid: 1000,
+            login: None,
+        }
+    }
+
+    fn event(channel: Channel, fields: &Value) -> Event {
+        Event {
+            channel,
+            level: Level::Info,
+            event: "mail.sent",
+            msg: "queued".into(),
+            agent: None,
+            id: None,
+            fields: fields.as_object().unwrap().clone(),
+        }
+    }
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        fs::create_dir_all(home.mailboxes()).unwrap();
+        (dir, home)
+    }
+
+    fn log(home: &Home) -> PathBuf {
+        home.log(Channel::Messages)
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_line_says_what_the_contract_says() {
+        let (_dir, home) = home();
+        let event = Event {
+            agent: Some(AgentId::parse("agent-1").unwrap()),
+            id: Some(MessageId::from_bits(7)),
+            msg: "two\nlines".into(),
+            ..event(
+                Channel::Messages,
+                &json!({"seq": 1, "msg": "forged", "task": "t1"}),
+            )
+        };
+        append(&home, &caller(), &event, NOW).unwrap();
+        let run = Caller {
+            incarnation: Some("01h".into()),
+            ..caller()
+        };
+        append(
+            &home,
+            &run,
+            &self::event(Channel::Messages, &json!({})),
+            NOW,
+        )
+        .unwrap();
+        let pid = std::process::id();
+        let head = r#"{"v":1,"ts":"2027-01-15T08:00:00.000Z","level":"info","channel":"messages","event":"mail.sent""#;
+        assert_eq!(
+            fs::read_to_string(log(&home)).unwrap(),
+            format!(
+                "{head},\"msg\":\"two\\nlines\",\"who\":\"captain\",\"agent\":\"agent-1\",\
+                 \"id\":\"00000000000000000000000007\",\"pid\":{pid},\"seq\":1,\"task\":\"t1\"}}\n\
+                 {head},\"msg\":\"queued\",\"who\":\"captain\",\"agent\":null,\"id\":null,\"run\":\"01h\",\
+                 \"pid\":{pid}}}\n"
+            )
+        );
+        assert_eq!((mode(&home.logs()), mode(&log(&home))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn many_events_go_to_their_channels_in_order() {
+        let (_dir, home) = home();
+        let events = [
+            event(Channel::Messages, &json!({"n": 1})),
+            event(Channel::Captain, &json!({"n": 2})),
+            event(Channel::Messages, &json!({"n": 3})),
+        ];
+        append_many(&home, &caller(), &events, NOW).unwrap();
+        assert_eq!(numbers(&log(&home)), [1, 3]);
+        assert_eq!(numbers(&home.log(Channel::Captain)), [2]);
+        append_many(&home, &caller(), &[], NOW).unwrap();
+    }
+
+    fn records(log: &Path) -> Vec<Map<String, Value>> {
+        let text = fs::read_to_string(log).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'));
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a whole line"))
+            .collect()
+    }
+
+    fn numbers(log: &Path) -> Vec<u64> {
+        records(log)
+            .iter()
+            .map(|r| r["n"].as_u64().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_rotator_at_work_is_an_error_at_once_and_no_line() {
+        let (_dir, home) = home();
+        append(
+            &home,
+            &caller(),
+            &event(Channel::Messages, &json!({"n": 1})),
+            NOW,
+        )
+        .unwrap();
+        let rotator = rotator(&home).unwrap();
+        let error = append(
+            &home,
+            &caller(),
+            &event(Channel::Messages, &json!({"n": 2})),
+            NOW,
+        )
+        .unwrap_err();
+        assert_eq!(error.kind(), Kind::Busy);
+        let both = [
+            event(Channel::Messages, &json!({"n": 3})),
+            event(Channel::System, &json!({"n": 4})),
+        ];
+        assert!(append_many(&home, &caller(), &both, NOW).is_err());
+        drop(rotator);
+        // A child of another test holds a copy of our descriptors until it runs its own program.
+        append_when_free(&home, &event(Channel::Messages, &json!({"n": 5})));
+        assert_eq!(numbers(&log(&home)), [1, 5]);
+        assert_eq!(
+            numbers(&home.log(Channel::System)),
+            [4],
+            "the other log was free"
+        );
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let (dir, home) = home();
+        let outside = dir.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, home.logs()).unwrap();
+        let event = event(Channel::Messages, &json!({}));
+        let error = append(&home, &caller(), &event, NOW).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        fs::remove_file(home.logs()).unwrap();
+        fs::create_dir(home.logs()).unwrap();
+        std::os::unix::fs::symlink(outside.join("log"), log(&home)).unwrap();
+        let error = append(&home, &caller(), &event, NOW).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    }
+
+    /// The log, held alone, as a rotator holds it; `None` while anybody writes.
+    fn rotator(home: &Home) -> Option<File> {
+        let dir = Dir::open(&home.logs()).unwrap();
+        let file = dir.file_if_any("messages.log", Open::Append).unwrap()?;
+        try_hold(&file, Hold::Alone).unwrap().then_some(file)
+    }
+
+    const CHILD: &str = "DREAMOS_TEST_LOG_CHILD";
+    const LINES: u64 = 200;
+
+    /// Runs the test `name` of this program again, as a process of its own that finds the home in `CHILD`.
+    fn spawn(name: &str, home: &Home) -> Child {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("desk::log::tests::{name}")])
+            .env(CHILD, home.dir())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    fn as_child() -> Option<Home> {
+        std::env::var_os(CHILD).map(Home::at)
+    }
+
+    fn append_when_free(home: &Home, event: &Event) {
+        while let Err(error) = append(home, &caller(), event, NOW) {
+            assert_eq!(error.kind(), Kind::Busy, "{error}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Writes `LINES` lines, short and long; a rotator only delays it.
+    fn write_lines(home: &Home) {
+        for n in 0..LINES {
+            let long = "x".repeat(usize::try_from(n * n % 17_000).unwrap());
+            let event = event(Channel::Messages, &json!({"n": n, "long": long}));
+            append_when_free(home, &event);
+        }
+    }
+
+    /// Every process's numbers, over all logs, in the order written.
+    fn by_process<'p>(logs: impl IntoIterator<Item = &'p PathBuf>) -> BTreeMap<u64, Vec<u64>> {
+        let mut found: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for record in logs.into_iter().flat_map(|log| records(log)) {
+            let number = |key: &str| record[key].as_u64().unwrap();
+            found.entry(number("pid")).or_default().push(number("n"));
+        }
+        found
+    }
+
+    fn assert_all_there(found: &BTreeMap<u64, Vec<u64>>, children: &[u64]) {
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), children);
+        for numbers in found.values() {
+            assert_eq!(*numbers, (0..LINES).collect::<Vec<_>>());
+        }
+    }
+
+    fn ids(children: &[Child]) -> Vec<u64> {
+        let mut ids: Vec<u64> = children.iter().map(|child| child.id().into()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn processes_that_write_at_once_leave_whole_lines_in_order() {
+        if let Some(home) = as_child() {
+            return write_lines(&home);
+        }
+        let (_dir, home) = home();
+        let name = "processes_that_write_at_once_leave_whole_lines_in_order";
+        let mut children: Vec<Child> = (0..6).map(|_| spawn(name, &home)).collect();
+        for child in &mut children {
+            assert!(child.wait().unwrap().success());
+        }
+        assert_all_there(&by_process([&log(&home)]), &ids(&children));
+    }
+
+    #[test]
+    fn rotating_while_processes_write_loses_nothing_and_a_rotated_log_never_grows() {
+        if let Some(home) = as_child() {
+            return write_lines(&home);
+        }
+        let (_dir, home) = home();
+        let name = "rotating_while_processes_write_loses_nothing_and_a_rotated_log_never_grows";
+        let mut children: Vec<Child> = (0..4).map(|_| spawn(name, &home)).collect();
+        let mut rotated: Vec<(PathBuf, u64)> = Vec::new();
+        fs::create_dir_all(home.logs()).unwrap();
+        while children
+            .iter_mut()
+            .any(|child| child.try_wait().unwrap().is_none())
+        {
+            let Some(held) = rotator(&home) else { continue };
+            let named = fs::metadata(log(&home))
+                .is_ok_and(|meta| std::os::unix::fs::MetadataExt::ino(&meta) == held.opened().ino);
+            if named && held.size().unwrap() > 100_000 {
+                let to = home
+                    .logs()
+                    .join(format!("messages.{:04}.log", rotated.len()));
+                fs::rename(log(&home), &to).unwrap();
+                rotated.push((to, held.size().unwrap()));
+            }
+        }
+        for child in &mut children {
+            assert!(child.wait().unwrap().success());
+        }
+        assert!(
+            rotated.len() > 1,
+            "the test is to rotate while others write"
+        );
+        for (log, size) in &rotated {
+            assert_eq!(fs::metadata(log).unwrap().len(), *size);
+        }
+        let last = log(&home);
+        let logs = rotated
+            .iter()
+            .map(|(log, _)| log)
+            .chain(last.exists().then_some(&last));
+        assert_all_there(&by_process(logs), &ids(&children));
+    }
+
+    #[test]
+    fn a_line_that_finds_no_room_leaves_nothing_behind() {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        if let Some(home) = as_child() {
+            // The kernel takes what fits below the limit and says so.
+            crate::store::ignore_file_size_signal();
+            let limit = Rlimit {
+                current: Some(fs::metadata(log(&home)).unwrap().len() + 50),
+                maximum: None,
+            };
+            setrlimit(Resource::Fsize, limit).unwrap();
+            let event = event(Channel::Messages, &json!({"n": 2}));
+            let error = append(&home, &caller(), &event, NOW).unwrap_err();
+            assert_eq!(error.kind(), Kind::Io);
+            return;
+        }
+        let (_dir, home) = home();
+        append(
+            &home,
+            &caller(),
+            &event(Channel::Messages, &json!({"n": 1})),
+            NOW,
+        )
+        .unwrap();
+        let name = "a_line_that_finds_no_room_leaves_nothing_behind";
+        assert!(spawn(name, &home).wait().unwrap().success());
+        append(
+            &home,
+            &caller(),
+            &event(Channel::Messages, &json!({"n": 3})),
+            NOW,
+        )
+        .unwrap();
+        assert_eq!(numbers(&log(&home)), [1, 3]);
+    }
+}
