@@ -51,12 +51,23 @@ pub(super) fn list(dir: &Dir) -> Result<Vec<Sealed>, Error> {
     };
     let mut all = Vec::new();
     for name in archive.names()? {
-        let number = name.strip_suffix(PACKED).or_else(|| name.strip_suffix(PLAIN));
-        let Some(generation) = number.and_then(|n| n.parse().ok()) else { continue };
-        let Some(ident) = archive.ident(&name)? else { continue };
+        let number = name
+            .strip_suffix(PACKED)
+            .or_else(|| name.strip_suffix(PLAIN));
+        let Some(generation) = number.and_then(|n| n.parse().ok()) else {
+            continue;
+        };
+        let Some(ident) = archive.ident(&name)? else {
+            continue;
+        };
         let ms = i64::try_from(ident.mtime_ns / 1_000_000).unwrap_or(0);
         let at = Timestamp::from_unix_ms(ms);
-        all.push(Sealed { name, generation, size: ident.size, at });
+        all.push(Sealed {
+            name,
+            generation,
+            size: ident.size,
+            at,
+        });
     }
     all.sort_by(|a, b| (a.generation, &a.name).cmp(&(b.generation, &b.name)));
     // Compressed, and the plain one not yet removed.
@@ -88,7 +99,11 @@ pub(super) fn copy(dir: &Dir, journal: &Journal) -> Result<(), Error> {
     let packed = archive.file(&temporary, Open::New)?;
     compress(&journal.file, &packed)?;
     packed.sync_data()?;
-    archive.rename(&temporary, &format!("{generation}{PACKED}"), Target::Replaced)?;
+    archive.rename(
+        &temporary,
+        &format!("{generation}{PACKED}"),
+        Target::Replaced,
+    )?;
     Ok(archive.sync()?)
 }
 
@@ -101,8 +116,9 @@ pub(super) fn pack(dir: &Dir) -> Result<(), Error> {
     for name in archive.names()? {
         if name.starts_with('.') {
             archive.remove(&name)?;
-        } else if let Some(generation) =
-            name.strip_suffix(PLAIN).and_then(|number| number.parse().ok())
+        } else if let Some(generation) = name
+            .strip_suffix(PLAIN)
+            .and_then(|number| number.parse().ok())
         {
             pack_one(&archive, generation)?;
         }
@@ -122,7 +138,11 @@ fn pack_one(archive: &Dir, generation: u64) -> Result<(), Error> {
         archive.remove(&temporary)?;
         return Err(error.into());
     }
-    archive.rename(&temporary, &format!("{generation}{PACKED}"), Target::Replaced)?;
+    archive.rename(
+        &temporary,
+        &format!("{generation}{PACKED}"),
+        Target::Replaced,
+    )?;
     archive.sync()?;
     Ok(archive.remove(&plain)?)
 }
@@ -167,8 +187,9 @@ pub(super) fn scan(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let n = std::io::BufRead::read_until(&mut reader.by_ref().take(MOST_LINE), b'\n', &mut line)
-            .map_err(system)?;
+        let n =
+            std::io::BufRead::read_until(&mut reader.by_ref().take(MOST_LINE), b'\n', &mut line)
+                .map_err(system)?;
         if n == 0 {
             return Ok(());
         }

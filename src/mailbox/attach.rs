@@ -35,7 +35,10 @@ impl Mailbox {
         let source = File::open_foreign(from)?;
         let bytes = source.opened().size;
         if bytes > MOST_BYTES {
-            return Err(Error::FileTooLong { path: from.into(), bytes });
+            return Err(Error::FileTooLong {
+                path: from.into(),
+                bytes,
+            });
         }
         let content = source.read_to_end(MOST_BYTES + 1)?;
         let sha256 = hash(&content);
@@ -54,7 +57,9 @@ impl Mailbox {
             files.rename(&temporary, &sha256, Target::Replaced)?;
         }
         files.sync()?;
-        let name = from.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = from
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         Ok(Attachment {
             path: files.path().join(&sha256),
             sha256,
@@ -65,7 +70,10 @@ impl Mailbox {
 }
 
 fn hash(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Removes what no kept message names. Called under the journal lock.
@@ -79,8 +87,14 @@ pub(super) fn sweep(
         other => other?,
     };
     let mut removed = Vec::new();
-    for name in files.names()?.into_iter().filter(|name| !named.contains(name)) {
-        let Some(ident) = files.ident(&name)? else { continue };
+    for name in files
+        .names()?
+        .into_iter()
+        .filter(|name| !named.contains(name))
+    {
+        let Some(ident) = files.ident(&name)? else {
+            continue;
+        };
         let at = Timestamp::from_unix_ms(i64::try_from(ident.mtime_ns / 1_000_000).unwrap_or(0));
         if now.since(at) > GRACE {
             files.remove(&name)?;

@@ -22,7 +22,11 @@ pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool
     parent.make_dir(&name)?;
     let dir = parent.sub(&name)?;
     // Held until it is whole, so that a sweeper knows it from one whose maker died.
-    let lock = Lock::acquire(&dir, LOCK, Deadline::after(std::time::Duration::from_secs(5)))?;
+    let lock = Lock::acquire(
+        &dir,
+        LOCK,
+        Deadline::after(std::time::Duration::from_secs(5)),
+    )?;
     fill(&dir, agent, now)?;
     let outcome = parent.rename(&name, agent.as_str(), Target::Kept);
     drop(lock);
@@ -81,15 +85,18 @@ pub(super) fn write_ballast(dir: &Dir) -> Result<(), Error> {
 /// The journal of a directory that somebody else made, with a face in it perhaps. Called under the lock.
 pub(super) fn begin(dir: &Dir, agent: &AgentId, now: Now) -> Result<Journal, Error> {
     if had_one(dir)? {
-        return Err(Error::JournalGone { path: dir.path().join(JOURNAL) });
+        return Err(Error::JournalGone {
+            path: dir.path().join(JOURNAL),
+        });
     }
     let temporary = format!(".journal.1.{:016x}", random_u64());
     let file = dir.file(&temporary, Open::New)?;
     write_opening(&file, agent, now.wall)?;
     dir.rename(&temporary, JOURNAL, Target::Kept)?;
     dir.sync()?;
-    Journal::open(dir, JOURNAL, Open::Append)?
-        .ok_or_else(|| Error::JournalGone { path: dir.path().join(JOURNAL) })
+    Journal::open(dir, JOURNAL, Open::Append)?.ok_or_else(|| Error::JournalGone {
+        path: dir.path().join(JOURNAL),
+    })
 }
 
 /// Removes what killed creators left.

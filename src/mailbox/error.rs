@@ -83,9 +83,9 @@ impl Explain for Error {
             Self::Store(e) => e.hint(),
             Self::NoMailbox { .. } => Some("send with --create to make one".into()),
             Self::NoMessage { .. } => Some("see: cellphone search, cellphone inbox --all".into()),
-            Self::Corrupt { .. } => {
-                Some("nothing was changed; `cellphone doctor --fix` copies the bad lines aside".into())
-            }
+            Self::Corrupt { .. } => Some(
+                "nothing was changed; `cellphone doctor --fix` copies the bad lines aside".into(),
+            ),
             Self::JournalGone { .. } => {
                 Some("put the journal back from a copy; it is never started anew by itself".into())
             }
@@ -95,14 +95,16 @@ impl Explain for Error {
                 Some("give the token that `next` printed, or --force".into())
             }
             Self::NotTheSender { .. } => Some("only its sender recalls a message".into()),
-            Self::OutcomeUnknown { key: Some(key), .. } => {
-                Some(format!("try again with --key {key}: it will not be doubled"))
-            }
+            Self::OutcomeUnknown { key: Some(key), .. } => Some(format!(
+                "try again with --key {key}: it will not be doubled"
+            )),
             Self::OutcomeUnknown { key: None, .. } => {
                 Some("try again: repeating it is harmless".into())
             }
             Self::TooLong { .. } => Some("use --file for what is larger".into()),
-            Self::FileTooLong { .. } => Some("put it where both can read it and send its path".into()),
+            Self::FileTooLong { .. } => {
+                Some("put it where both can read it and send its path".into())
+            }
             Self::NoAttachment { .. } => Some("send it again with --file".into()),
             Self::BadEdit(_) => Some("nothing was changed".into()),
         }

@@ -16,7 +16,11 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) fn new(rev: u64) -> Self {
-        Self { bytes: vec![b'['], count: 0, rev: rev.to_string() }
+        Self {
+            bytes: vec![b'['],
+            count: 0,
+            rev: rev.to_string(),
+        }
     }
 
     /// Adds a message; `false` where the window is full without it.
@@ -25,7 +29,12 @@ impl Text {
             return false;
         }
         let mut entry = Vec::new();
-        write_entry(&mut Writer::below(&mut entry, self.count == 0), view, Some(&self.rev), None);
+        write_entry(
+            &mut Writer::below(&mut entry, self.count == 0),
+            view,
+            Some(&self.rev),
+            None,
+        );
         // The closing bracket and its newlines belong to the text.
         if self.count > 0 && self.bytes.len() + entry.len() + 4 > MOST_BYTES {
             return false;
@@ -95,7 +104,10 @@ pub(super) fn dead(old: &[u8], new: &[(View, String)], most: usize) -> Vec<u8> {
             items
                 .into_iter()
                 .filter(|item| {
-                    let seq = item.fields.get("seq").and_then(|raw| raw.get().parse().ok());
+                    let seq = item
+                        .fields
+                        .get("seq")
+                        .and_then(|raw| raw.get().parse().ok());
                     seq.is_some_and(|seq: u64| !new.iter().any(|(view, _)| view.slot.seq == seq))
                 })
                 .collect()

@@ -22,8 +22,6 @@ pub(super) struct Head {
     pub(super) from: AgentId,
     pub(super) mode: Mode,
     #[serde(default)]
-    pub(super) reply_to: Option<MessageId>,
-    #[serde(default)]
     pub(super) not_before: Option<Timestamp>,
     #[serde(default)]
     pub(super) expires_at: Option<Timestamp>,
@@ -172,11 +170,17 @@ mod tests {
             id: MessageId::from_bits(9),
             from: AgentId::user(),
             mode: Mode::Normal,
-            reply_to: None,
             not_before: None,
             expires_at: None,
         };
-        sent(&head, Span { offset: 100, len: 50 }, false)
+        sent(
+            &head,
+            Span {
+                offset: 100,
+                len: 50,
+            },
+            false,
+        )
     }
 
     fn record(t: Tag) -> Record<'static> {
@@ -192,7 +196,16 @@ mod tests {
     }
 
     fn after(slot: &Slot, t: Tag) -> Slot {
-        apply(slot, &record(t), Span { offset: 900, len: 9 }, "here").unwrap_or(*slot)
+        apply(
+            slot,
+            &record(t),
+            Span {
+                offset: 900,
+                len: 9,
+            },
+            "here",
+        )
+        .unwrap_or(*slot)
     }
 
     #[test]
@@ -221,18 +234,30 @@ mod tests {
         assert_eq!(read.state, State::Read);
         assert_eq!(after(&read, Tag::Announced).state, State::Read);
         let leased = after(&slot(), Tag::Lease);
-        assert_eq!((leased.state, leased.attempts, leased.lease_until), (State::Read, 2, 5_000));
+        assert_eq!(
+            (leased.state, leased.attempts, leased.lease_until),
+            (State::Read, 2, 5_000)
+        );
         let back = after(&leased, Tag::Nack);
-        assert_eq!((back.state, back.attempts, back.lease_until), (State::Queued, 2, 0));
+        assert_eq!(
+            (back.state, back.attempts, back.lease_until),
+            (State::Queued, 2, 0)
+        );
     }
 
     #[test]
     fn a_lease_of_another_boot_has_lapsed() {
         let leased = apply(&slot(), &record(Tag::Lease), Span::NONE, "another").unwrap();
-        assert!(matches!(due(&leased, 1, Timestamp::default()), Some(Due::Lapse(_))));
+        assert!(matches!(
+            due(&leased, 1, Timestamp::default()),
+            Some(Due::Lapse(_))
+        ));
         let leased = after(&slot(), Tag::Lease);
         assert_eq!(due(&leased, 4_999, Timestamp::from_unix_ms(i64::MAX)), None);
-        assert!(matches!(due(&leased, 5_000, Timestamp::default()), Some(Due::Lapse(_))));
+        assert!(matches!(
+            due(&leased, 5_000, Timestamp::default()),
+            Some(Due::Lapse(_))
+        ));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::fold::{self, Due, Head};
 use super::index::{Identity, Index};
 use super::journal::{JOURNAL, Journal, Tail};
 use super::keys::Keys;
-use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION, Who};
+use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION};
 use super::slot::{Slot, Span, State};
 use super::take::Holder;
 use super::view::{self, View};
@@ -49,13 +49,26 @@ pub(super) enum Room {
 pub(super) enum Known {
     Here(Slot),
     /// Compacted away: only its key is left.
-    Gone { seq: u64, id: MessageId },
+    Gone {
+        seq: u64,
+        id: MessageId,
+    },
+}
+
+impl Known {
+    pub(super) const fn seq(&self) -> u64 {
+        match self {
+            Self::Here(slot) => slot.seq,
+            Self::Gone { seq, .. } => *seq,
+        }
+    }
 }
 
 pub(super) struct Held<'m> {
     dir: &'m Dir,
     boot: &'m str,
-    lock: Lock,
+    // Dropped last: what is written is written under it.
+    _lock: Lock,
     pub(super) journal: Rc<Journal>,
     pub(super) index: Index,
     keys: Option<Keys>,
@@ -128,7 +141,7 @@ impl<'m> Held<'m> {
         let mut held = Self {
             dir,
             boot: boot.1,
-            lock,
+            _lock: lock,
             journal,
             index,
             keys: None,
@@ -166,18 +179,32 @@ impl<'m> Held<'m> {
             return Ok(());
         }
         for seq in std::mem::take(&mut self.missing) {
-            self.push(&Record { t: Tag::Void, seq, at: Some(now.wall), ..Record::default() });
+            self.push(&Record {
+                t: Tag::Void,
+                seq,
+                at: Some(now.wall),
+                ..Record::default()
+            });
         }
         if !self.index.linked() {
             self.dir.sync()?;
-            self.push(&Record { t: Tag::Linked, at: Some(now.wall), ..Record::default() });
+            self.push(&Record {
+                t: Tag::Linked,
+                at: Some(now.wall),
+                ..Record::default()
+            });
         }
         self.tick(now)
     }
 
     /// The derived files are made anew from the journal.
     fn forget(&mut self) -> Result<(), Error> {
-        let Opening { base_seq, len, last_id, .. } = self.journal.opening;
+        let Opening {
+            base_seq,
+            len,
+            last_id,
+            ..
+        } = self.journal.opening;
         self.index.reset(&self.identity, base_seq)?;
         self.index.set_applied(len);
         self.index.set_last_seq(base_seq);
@@ -233,7 +260,8 @@ impl<'m> Held<'m> {
         if self.newest_adoption.last() == Some(&0) {
             self.newest_adoption.clear();
         }
-        self.newest_adoption.extend(head(record).map(|head| head.seq));
+        self.newest_adoption
+            .extend(head(record).map(|head| head.seq));
     }
 
     /// Which adoptions a face has shown is not in the journal: after a rebuild only the newest count as not shown.
@@ -323,7 +351,8 @@ impl<'m> Held<'m> {
         let salt = self.salt();
         let from = head.from.as_str();
         if let Some(key) = record.key.as_deref() {
-            self.keys()?.put(hash(SENDER_KEY, &[from, key], salt), slot.seq)?;
+            self.keys()?
+                .put(hash(SENDER_KEY, &[from, key], salt), slot.seq)?;
         }
         if let Some(key) = record.adopted.as_deref() {
             let hash = hash(ADOPTED, &[key], salt);
@@ -378,7 +407,9 @@ impl<'m> Held<'m> {
         let (start, end) = (journal.opening.len, self.index.applied());
         journal.scan(start, end, |record, _, span| match record.t {
             Tag::Send | Tag::Again => {
-                let Some(head) = record.msg.and_then(|m| serde_json::from_str::<Head>(m.get()).ok())
+                let Some(head) = record
+                    .msg
+                    .and_then(|m| serde_json::from_str::<Head>(m.get()).ok())
                 else {
                     return Ok(());
                 };
@@ -436,7 +467,8 @@ impl<'m> Held<'m> {
         let start = self.out.len();
         self.out.extend_from_slice(br#"{"t":"again""#);
         let body = store::unsealed(line);
-        self.out.extend_from_slice(body.strip_prefix(br#"{"t":"send""#).unwrap_or(body));
+        self.out
+            .extend_from_slice(body.strip_prefix(br#"{"t":"send""#).unwrap_or(body));
         store::seal(&mut self.out, start, self.journal.opening.salt);
     }
 
@@ -453,18 +485,24 @@ impl<'m> Held<'m> {
         self.forget()?;
         self.catch_up()?;
         let again = self.index.slot(slot.seq)?;
-        let view = again.map(|slot| view::read(&self.journal, &slot)).transpose()?;
-        view.flatten()
-            .ok_or_else(|| self.journal.bad(slot.send.offset, "not what the index says".into(), 1))
+        let view = again
+            .map(|slot| view::read(&self.journal, &slot))
+            .transpose()?;
+        view.flatten().ok_or_else(|| {
+            self.journal
+                .bad(slot.send.offset, "not what the index says".into(), 1)
+        })
     }
 
     /// The message that this sender sent under this key, or whose id the key is.
     pub(super) fn known(&mut self, from: &AgentId, key: &str) -> Result<Option<Known>, Error> {
         let salt = self.salt();
-        if let Some(known) = self.filed(hash(SENDER_KEY, &[from.as_str(), key], salt), |record| {
-            record.key.as_deref() == Some(key)
-                && record.sender().as_deref() == Some(from.as_str())
-        })? {
+        if let Some(known) =
+            self.filed(hash(SENDER_KEY, &[from.as_str(), key], salt), |record| {
+                record.key.as_deref() == Some(key)
+                    && record.sender().as_deref() == Some(from.as_str())
+            })?
+        {
             return Ok(Some(known));
         }
         let Ok(id) = MessageId::parse(key) else {
@@ -506,7 +544,12 @@ impl<'m> Held<'m> {
                 return Ok(None);
             };
             return Ok(is_it(&record)
-                .then(|| record.id.map(|id| Known::Gone { seq: record.seq, id }))
+                .then(|| {
+                    record.id.map(|id| Known::Gone {
+                        seq: record.seq,
+                        id,
+                    })
+                })
                 .flatten());
         }
         let Some(slot) = self.index.slot(value)? else {
@@ -526,17 +569,21 @@ impl<'m> Held<'m> {
         }
         let line = self.journal.line(slot.last)?;
         let record = line.as_deref().and_then(|line| Record::parse(line).ok());
-        Ok(record.filter(|record| record.t == Tag::Lease).map(|record| Holder {
-            owner: record.by.as_deref().unwrap_or("-").to_owned(),
-            incarnation: record.inc.as_deref().map(str::to_owned),
-            n: record.n,
-            lapses_at: record.lapses_at.unwrap_or_default(),
-        }))
+        Ok(record
+            .filter(|record| record.t == Tag::Lease)
+            .map(|record| Holder {
+                owner: record.by.as_deref().unwrap_or("-").to_owned(),
+                incarnation: record.inc.as_deref().map(str::to_owned),
+                n: record.n,
+                lapses_at: record.lapses_at.unwrap_or_default(),
+            }))
     }
 
     /// The number and the id of the next message of this write.
     pub(super) fn mint(&mut self, now: Now) -> (u64, MessageId) {
-        let (seq, id) = self.minted.unwrap_or((self.index.last_seq(), self.index.last_id()));
+        let (seq, id) = self
+            .minted
+            .unwrap_or((self.index.last_seq(), self.index.last_id()));
         let last = (id != 0).then(|| MessageId::from_bits(id));
         let ms = u64::try_from(now.wall.unix_ms()).unwrap_or(0);
         let id = MessageId::next(last, ms, store::random_u128());
@@ -578,7 +625,10 @@ impl<'m> Held<'m> {
     }
 
     pub(super) fn pending(&self) -> u64 {
-        crate::names::Class::ALL.into_iter().map(|class| self.index.pending(class)).sum()
+        crate::names::Class::ALL
+            .into_iter()
+            .map(|class| self.index.pending(class))
+            .sum()
     }
 
     /// Where the journal ends, as far as it has been applied.
@@ -638,7 +688,9 @@ impl<'m> Held<'m> {
         let reserved = end + RESERVE + STRIDE;
         let taken = self.journal.file.reserve(end, reserved).or_else(|_| {
             // Nearly full: the reserve itself must still fit.
-            self.journal.file.reserve(end.saturating_sub(1), end + RESERVE)
+            self.journal
+                .file
+                .reserve(end.saturating_sub(1), end + RESERVE)
         });
         taken?;
         self.index.set_reserved(reserved);
@@ -653,7 +705,12 @@ impl<'m> Held<'m> {
         let unnoticed = self.unnoticed()?;
         self.save();
         let end = self.index.applied();
-        Ok(Written { end, journal: self.journal, changed: self.changed, unnoticed })
+        Ok(Written {
+            end,
+            journal: self.journal,
+            changed: self.changed,
+            unnoticed,
+        })
     }
 
     /// The derived files only. Where this fails they stay marked as unfinished, and are made anew.
@@ -669,5 +726,10 @@ impl<'m> Held<'m> {
 }
 
 fn corrupt(why: String) -> Error {
-    Error::Corrupt { path: std::path::PathBuf::new(), line: 0, column: 0, why }
+    Error::Corrupt {
+        path: std::path::PathBuf::new(),
+        line: 0,
+        column: 0,
+        why,
+    }
 }

@@ -133,7 +133,11 @@ impl Journal {
         let end = self.file.size()?;
         self.file.sync_data()?;
         // A hint for readers and the watchers' wake-up: the mail is durable without it.
-        let _ = Durable { generation: self.opening.generation, end }.write(dir, self.opening.salt);
+        let _ = Durable {
+            generation: self.opening.generation,
+            end,
+        }
+        .write(dir, self.opening.salt);
         Ok(end)
     }
 
@@ -170,12 +174,16 @@ struct Durable {
 
 impl Durable {
     fn sum(&self, salt: u64) -> u64 {
-        store::sum(&[self.generation.to_le_bytes(), self.end.to_le_bytes()].concat(), salt)
+        store::sum(
+            &[self.generation.to_le_bytes(), self.end.to_le_bytes()].concat(),
+            salt,
+        )
     }
 
     fn write(&self, dir: &Dir, salt: u64) -> Result<(), store::Error> {
         let bytes = [self.generation, self.end, self.sum(salt)].map(u64::to_le_bytes);
-        dir.file(DURABLE, Open::Create)?.write_at(0, &bytes.concat())
+        dir.file(DURABLE, Open::Create)?
+            .write_at(0, &bytes.concat())
     }
 
     fn read(dir: &Dir, salt: u64) -> Result<Option<Self>, store::Error> {
@@ -185,7 +193,10 @@ impl Durable {
         let mut bytes = [0; 24];
         let n = file.read_at(0, &mut bytes)?;
         let word = |i: usize| u64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().expect("8"));
-        let it = Self { generation: word(0), end: word(1) };
+        let it = Self {
+            generation: word(0),
+            end: word(1),
+        };
         Ok((n == bytes.len() && word(2) == it.sum(salt)).then_some(it))
     }
 }

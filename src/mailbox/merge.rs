@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::error::Error;
+use super::face;
 use super::held::{Held, Known};
 use super::import::{self, Foreign, Source};
 use super::json::{self, Fields, Item};
@@ -19,7 +20,6 @@ use super::record::{Envelope, Letter, Record, Tag, Who, hex};
 use super::slot::Slot;
 use super::stamp::Shown;
 use super::view::{self, TRUNCATED, View};
-use super::face;
 use crate::names::{AgentId, Draft, MessageId, Mode};
 use crate::time::{Now, Timestamp};
 
@@ -35,6 +35,8 @@ pub(super) struct Memory<'a> {
     pub(super) shown: &'a [Shown],
     /// When the file was written, in microseconds of the wall clock.
     pub(super) written_us: u64,
+    /// Exactly what an editor was given: then whatever differs from it is meant, going back included.
+    pub(super) given: HashMap<u128, view::Version>,
 }
 
 /// What a merge came to.
@@ -46,12 +48,6 @@ pub(super) struct Outcome {
     pub(super) known: u64,
     /// What could not be taken over: the file must be kept.
     pub(super) refused: Vec<String>,
-}
-
-impl Outcome {
-    pub(super) fn is_empty(&self) -> bool {
-        self.edited.is_empty() && self.adopted.is_empty() && self.discarded.is_empty()
-    }
 }
 
 /// A file, read as far as that needs no mailbox.
@@ -121,12 +117,12 @@ fn judge(slot: &Slot, given: view::Version, versions: &[view::Version]) -> Verdi
 }
 
 /// Takes over what differs. `memory` is `None` where we remember nothing: then nothing counts as removed.
-pub(super) fn merge(
-    held: &mut Held<'_>,
-    agent: &AgentId,
+pub(super) fn merge<'h>(
+    held: &'h mut Held<'_>,
+    agent: &'h AgentId,
     content: &Content<'_>,
-    memory: Option<&Memory<'_>>,
-    who: &Who,
+    memory: Option<&'h Memory<'_>>,
+    who: &'h Who,
     now: Now,
 ) -> Result<Outcome, Error> {
     let mut merge = Merge {
@@ -134,6 +130,7 @@ pub(super) fn merge(
         agent,
         who,
         now,
+        given: memory.map(|memory| &memory.given),
         present: HashSet::new(),
         out: Outcome::default(),
     };
@@ -157,6 +154,7 @@ struct Merge<'h, 'm> {
     agent: &'h AgentId,
     who: &'h Who,
     now: Now,
+    given: Option<&'h HashMap<u128, view::Version>>,
     present: HashSet<u128>,
     out: Outcome,
 }
@@ -167,7 +165,10 @@ impl Merge<'_, '_> {
         let mut foreign = Vec::new();
         let mut seen: HashMap<u128, Vec<u8>> = HashMap::new();
         for item in items {
-            let id = item.fields.str("id").and_then(|id| MessageId::parse(&id).ok());
+            let id = item
+                .fields
+                .str("id")
+                .and_then(|id| MessageId::parse(&id).ok());
             let Some(id) = id else {
                 foreign.push(item);
                 continue;
@@ -195,7 +196,11 @@ impl Merge<'_, '_> {
 
     /// Our own form with a number that was given already: it was closed and pruned since.
     fn is_ghost(&mut self, id: MessageId, fields: &Fields<'_>) -> Result<bool, Error> {
-        let number = |name| fields.get(name).and_then(|raw| raw.get().parse::<u64>().ok());
+        let number = |name| {
+            fields
+                .get(name)
+                .and_then(|raw| raw.get().parse::<u64>().ok())
+        };
         let was_ours = number("rev").is_some()
             && number("seq").is_some_and(|seq| seq <= self.held.index.last_seq());
         Ok(was_ours || self.held.known(self.agent, &id.to_string())?.is_some())
@@ -215,7 +220,13 @@ impl Merge<'_, '_> {
                 return Ok(());
             }
         };
-        match judge(slot, view::version(&given), &versions) {
+        let version = view::version(&given);
+        let known = self.given.and_then(|given| given.get(&slot.id));
+        let verdict = match known {
+            Some(known) => judge(slot, version, &[*known]),
+            None => judge(slot, version, &versions),
+        };
+        match verdict {
             Verdict::Same | Verdict::Ghost => self.out.known += 1,
             Verdict::Busy => self.refuse(
                 item,
@@ -238,7 +249,10 @@ impl Merge<'_, '_> {
     }
 
     fn address(&self, seq: u64) -> Address {
-        Address { mailbox: self.agent.clone(), seq }
+        Address {
+            mailbox: self.agent.clone(),
+            seq,
+        }
     }
 
     fn refuse(&mut self, item: &Item<'_>, why: &str) {
@@ -255,7 +269,9 @@ impl Merge<'_, '_> {
         let text = format!("[{}]", raws.join(","));
         let parsed = import::read(text.as_bytes(), &source(self.agent));
         for unread in &parsed.unread {
-            let item = items.iter().find(|item| item.raw.starts_with(unread.head.trim_end()));
+            let item = items
+                .iter()
+                .find(|item| item.raw.starts_with(unread.head.trim_end()));
             match item {
                 Some(item) => self.refuse(item, &unread.why),
                 None => self.out.refused.push(unread.why.clone()),
@@ -343,7 +359,9 @@ impl Merge<'_, '_> {
             if shown.since > seen_until || self.present.contains(&shown.id) {
                 continue;
             }
-            let Some(slot) = self.held.slot(shown.seq)? else { continue };
+            let Some(slot) = self.held.slot(shown.seq)? else {
+                continue;
+            };
             if slot.id == shown.id && slot.state.is_pending() {
                 let record = Record {
                     why: Some("removed".into()),
@@ -366,9 +384,7 @@ pub(super) fn draft(agent: &AgentId, mail: Foreign) -> Draft {
         None => Map::new(),
     };
     let mut take = |name: &str| original.remove(name);
-    let id = |value: Option<Value>| {
-        value.and_then(|v| MessageId::parse(v.as_str()?).ok())
-    };
+    let id = |value: Option<Value>| value.and_then(|v| MessageId::parse(v.as_str()?).ok());
     let time = |value: Option<Value>| value.and_then(|v| Timestamp::parse(v.as_str()?));
     let reply_to = id(take("reply_to"));
     let thread = id(take("thread"));
@@ -403,7 +419,11 @@ pub(super) fn draft(agent: &AgentId, mail: Foreign) -> Draft {
         expires_at,
         metadata,
         extra,
-        ..Draft::new(from.unwrap_or_else(AgentId::user), agent.clone(), mail.content)
+        ..Draft::new(
+            from.unwrap_or_else(AgentId::user),
+            agent.clone(),
+            mail.content,
+        )
     }
 }
 
@@ -429,11 +449,23 @@ fn edited_fields(view: &View, given: &Fields<'_>) -> Result<String, String> {
     let now = view.fields();
     let is_beginning = given.get(TRUNCATED).is_some_and(|raw| raw.get() == "true")
         && now.str("content").is_some_and(|whole| {
-            given.str("content").is_some_and(|shown| *shown == *face::beginning(&whole))
+            given
+                .str("content")
+                .is_some_and(|shown| *shown == *face::beginning(&whole))
         });
     let mut all: Vec<(Cow<'_, str>, &RawValue)> = Vec::new();
-    for known in ["mode", "content", "reply_to", "thread", "not_before", "expires_at", "metadata"] {
-        let theirs = given.get(known).filter(|_| !(known == "content" && is_beginning));
+    for known in [
+        "mode",
+        "content",
+        "reply_to",
+        "thread",
+        "not_before",
+        "expires_at",
+        "metadata",
+    ] {
+        let theirs = given
+            .get(known)
+            .filter(|_| !(known == "content" && is_beginning));
         if let Some(raw) = theirs.or_else(|| now.get(known)) {
             all.push((known.into(), raw));
         }

@@ -13,6 +13,7 @@
 mod archive;
 mod attach;
 mod create;
+mod edit;
 mod error;
 mod face;
 mod fold;
@@ -26,6 +27,7 @@ mod merge;
 mod message;
 mod open;
 mod prune;
+mod read;
 mod record;
 mod render;
 mod send;
@@ -36,9 +38,11 @@ mod view;
 mod visit;
 
 pub use attach::Attachment;
+pub use edit::Edited;
 pub use error::Error;
 pub use message::{Address, Counts, Finding, History, Lease, Message, Sent, Status, Step, Taken};
 pub use open::Mailbox;
 pub use prune::Pruned;
+pub use read::Which;
 pub use send::{MOST_CONTENT, Said};
 pub use take::{Claim, Done, Outcome};

@@ -23,7 +23,9 @@ impl Mailbox {
         let parent = Dir::open(mailboxes)?;
         let dir = parent.sub(agent.as_str()).map_err(|error| {
             if error.is_absent() {
-                Error::NoMailbox { agent: agent.clone() }
+                Error::NoMailbox {
+                    agent: agent.clone(),
+                }
             } else {
                 error.into()
             }

@@ -117,7 +117,9 @@ impl Fates {
                 });
             }
             _ => {
-                let Some(fate) = self.by_seq.get_mut(&record.seq) else { return };
+                let Some(fate) = self.by_seq.get_mut(&record.seq) else {
+                    return;
+                };
                 if let Some(new) = fold::apply(&fate.slot, record, Span::NONE, boot) {
                     if fate.slot.state.is_pending() && !new.state.is_pending() {
                         fate.closed_at = record.at;
@@ -239,7 +241,9 @@ fn compact_once(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Err
     let dir = visit.dir();
     let now = visit.now.wall;
     let Some(old) = Journal::open(dir, JOURNAL, Open::Append)? else {
-        return Err(Error::JournalGone { path: dir.path().join(JOURNAL) });
+        return Err(Error::JournalGone {
+            path: dir.path().join(JOURNAL),
+        });
     };
     old.must_know_format()?;
     let boot = visit.mailbox.boot_text.as_str();
@@ -285,7 +289,11 @@ fn compact_once(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Err
         // On a disk that is still full the next prune tries again.
         let _ = create::write_ballast(dir);
     }
-    let kept = fates.by_seq.keys().filter(|seq| fates.keeps(**seq, now)).count() as u64;
+    let kept = fates
+        .by_seq
+        .keys()
+        .filter(|seq| fates.keeps(**seq, now))
+        .count() as u64;
     Ok(Pruned {
         removed: fates.by_seq.len() as u64 - kept,
         kept,
@@ -327,7 +335,10 @@ fn fill(
         }
         Tag::Key => {
             let lasting = record.adopted.is_some()
-                || record.key.as_deref().is_some_and(|key| key.starts_with(IMPORT_KEY));
+                || record
+                    .key
+                    .as_deref()
+                    .is_some_and(|key| key.starts_with(IMPORT_KEY));
             if lasting || record.at.is_some_and(|at| now.since(at) < KEYS_KEPT) {
                 return next.copy(line);
             }
@@ -364,7 +375,10 @@ fn last_words<'r>(
 ) -> Option<Record<'r>> {
     let at = fate.closed_at.unwrap_or(now);
     let lasting = record.adopted.is_some()
-        || record.key.as_deref().is_some_and(|key| key.starts_with(IMPORT_KEY));
+        || record
+            .key
+            .as_deref()
+            .is_some_and(|key| key.starts_with(IMPORT_KEY));
     if !lasting && now.since(at) >= KEYS_KEPT {
         return None;
     }
@@ -395,6 +409,8 @@ fn exchange(
     next.christen(visit.now.wall)?;
     old.scan_without(x, end, bad, |record, line, _| match record.t {
         Tag::Open | Tag::Linked => Ok(()),
+        // A copy of what was copied above, or of what has left its key.
+        Tag::Again if head(record).is_some_and(|head| head.seq <= next.opening.base_seq) => Ok(()),
         _ => next.copy(line),
     })?;
     next.flush()?;
@@ -408,7 +424,11 @@ fn exchange(
     }
     dir.sync()?;
     let mut linked = Vec::new();
-    let record = Record { t: Tag::Linked, at: Some(visit.now.wall), ..Record::default() };
+    let record = Record {
+        t: Tag::Linked,
+        at: Some(visit.now.wall),
+        ..Record::default()
+    };
     record.write(&mut linked, next.opening.salt);
     next.file.write_at(next.end, &linked)?;
     drop(held);
@@ -431,8 +451,11 @@ fn seal(visit: &Visit<'_>, name: &str, generation: u64) -> Result<(), Error> {
 /// What killed prunes left: the next generation unfinished, or the old one not yet in the archive.
 fn left_overs(visit: &Visit<'_>) -> Result<(), Error> {
     let dir = visit.dir();
-    let names: Vec<String> =
-        dir.names()?.into_iter().filter(|name| name.starts_with(TEMPORARY)).collect();
+    let names: Vec<String> = dir
+        .names()?
+        .into_iter()
+        .filter(|name| name.starts_with(TEMPORARY))
+        .collect();
     if !names.is_empty() {
         let current = Journal::open(dir, JOURNAL, Open::Read)?.map(|it| it.opening.generation);
         for name in names {

@@ -151,6 +151,21 @@ impl<'a> Record<'a> {
         serde_json::from_slice(line)
     }
 
+    /// Whose message it is, in a `send` or `key`.
+    pub(super) fn sender(&self) -> Option<Cow<'_, str>> {
+        #[derive(Deserialize)]
+        struct From<'a> {
+            #[serde(borrow)]
+            from: Cow<'a, str>,
+        }
+        let from = self.from.as_deref().map(Cow::Borrowed);
+        from.or_else(|| {
+            serde_json::from_str::<From<'_>>(self.msg?.get())
+                .ok()
+                .map(|it| it.from)
+        })
+    }
+
     /// Appends the line, sealed.
     pub(super) fn write(&self, out: &mut Vec<u8>, salt: u64) {
         let start = out.len();
@@ -325,7 +340,9 @@ mod tests {
         let id = MessageId::next(None, 1_700_000_000_000, 5);
         let agent = AgentId::parse("agent-1").unwrap();
         let mut draft = Draft::new(AgentId::user(), agent, "hello \"you\"\n");
-        draft.extra.insert("x".into(), serde_json::from_str("1e400").unwrap());
+        draft
+            .extra
+            .insert("x".into(), serde_json::from_str("1e400").unwrap());
         Letter::new(draft, 17, id, Timestamp::from_unix_ms(1_700_000_000_123))
     }
 

@@ -1,6 +1,7 @@
 //! `inbox.json` and `dead.json` on disk: looked at, merged, rendered, swapped in. The steps and what a crash
 //! between two of them leaves are those of the protocol; every one is made good by the next render.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::error::Error;
@@ -116,7 +117,7 @@ impl Visit<'_> {
         let rev = clock_us.max(stamp_rev + 1).max(highest_rev + 1);
         let mut text = Text::new(rev);
         let mut shown = Vec::new();
-        let earlier: std::collections::HashMap<u128, u64> = stamps
+        let earlier: HashMap<u128, u64> = stamps
             .stamp
             .iter()
             .filter(|_| swapped)
@@ -127,7 +128,11 @@ impl Visit<'_> {
                 continue;
             }
             let Some(view) = view::read(&written.journal, &slot)? else {
-                return Err(written.journal.bad(slot.send.offset, "not what the index says".into(), 1));
+                return Err(written.journal.bad(
+                    slot.send.offset,
+                    "not what the index says".into(),
+                    1,
+                ));
             };
             if !text.add(&view) {
                 break;
@@ -251,7 +256,9 @@ impl Visit<'_> {
             if name.starts_with(DISPLACED) {
                 self.merge_left_over(&name, stamp)?;
             } else if name.starts_with(TEMPORARY) {
-                let Some(file) = dir.file_if_any(&name, Open::Read)? else { continue };
+                let Some(file) = dir.file_if_any(&name, Open::Read)? else {
+                    continue;
+                };
                 let ident = file.ident()?;
                 match stamp {
                     Some(it) if !it.settled && current.as_deref() == Some(&name) => {
@@ -335,11 +342,19 @@ impl Visit<'_> {
             rev: it.rev,
             shown: same_boot.map_or(&[][..], |it| &it.shown),
             written_us,
+            given: HashMap::new(),
         });
         if let Some(it) = stamp.filter(|_| swapped) {
             mark_shown(&mut held, it)?;
         }
-        let outcome = merge::merge(&mut held, agent, &content, memory.as_ref(), &self.who, self.now)?;
+        let outcome = merge::merge(
+            &mut held,
+            agent,
+            &content,
+            memory.as_ref(),
+            &self.who,
+            self.now,
+        )?;
         self.say(&mut held, &outcome)?;
         let written = held.commit()?;
         // Also where all of it was known already: what is known may not be durable yet, and the file goes.
@@ -365,7 +380,11 @@ impl Visit<'_> {
         for (seqs, event, what) in [
             (&outcome.adopted, "mail.adopted", "adopted from inbox.json"),
             (&outcome.edited, "mail.edited", "edited in inbox.json"),
-            (&outcome.discarded, "mail.discarded", "removed from inbox.json"),
+            (
+                &outcome.discarded,
+                "mail.discarded",
+                "removed from inbox.json",
+            ),
         ] {
             for &seq in seqs {
                 let slot = held.slot(seq)?;
@@ -381,10 +400,19 @@ impl Visit<'_> {
     fn set_aside(&mut self, name: &str, file: &File, why: &str) -> Result<(), Error> {
         let dir = self.dir();
         let sum = content_sum(file)?;
-        for kept in dir.names()?.iter().filter(|name| name.starts_with(REJECTED)) {
-            let same = dir.file_if_any(kept, Open::Read)?.map(|kept| content_sum(&kept));
+        for kept in dir
+            .names()?
+            .iter()
+            .filter(|name| name.starts_with(REJECTED))
+        {
+            let same = dir
+                .file_if_any(kept, Open::Read)?
+                .map(|kept| content_sum(&kept));
             if same.transpose()?.flatten() == sum && sum.is_some() {
-                self.warn(&format!("{}: {why}; it is kept as {kept}", self.face_path()));
+                self.warn(&format!(
+                    "{}: {why}; it is kept as {kept}",
+                    self.face_path()
+                ));
                 return Ok(dir.remove(name)?);
             }
         }
@@ -409,11 +437,7 @@ impl Visit<'_> {
         self.dir().path().join(FACE).display().to_string()
     }
 
-    fn render_dead(
-        &self,
-        journal: &super::journal::Journal,
-        slots: &[Slot],
-    ) -> Result<(), Error> {
+    fn render_dead(&self, journal: &super::journal::Journal, slots: &[Slot]) -> Result<(), Error> {
         let dir = self.dir();
         let mut letters = Vec::new();
         for slot in slots {
@@ -438,7 +462,9 @@ impl Visit<'_> {
 /// Why a message is a dead letter, as its closing record says.
 pub(super) fn why(journal: &super::journal::Journal, slot: &Slot) -> Result<String, Error> {
     let line = journal.line(slot.last)?;
-    let record = line.as_deref().and_then(|line| super::record::Record::parse(line).ok());
+    let record = line
+        .as_deref()
+        .and_then(|line| super::record::Record::parse(line).ok());
     let said = record.as_ref().and_then(|record| record.why.as_deref());
     Ok(match (slot.state, said) {
         (State::Expired, _) => "expired".into(),
@@ -485,9 +511,7 @@ fn highest_rev(content: &Content<'_>) -> u64 {
 /// Puts the new face in place. It never vanishes in between: an old one is exchanged, not replaced.
 fn swap_in(dir: &Dir, temporary: &str) -> Result<(), Error> {
     match dir.rename(temporary, FACE, Target::Exchanged) {
-        Err(error) if error.is_absent() => {
-            Ok(dir.rename(temporary, FACE, Target::Kept)?)
-        }
+        Err(error) if error.is_absent() => Ok(dir.rename(temporary, FACE, Target::Kept)?),
         Err(error) if error.is_unsupported() => {
             // A file system that cannot exchange: what is replaced unseen was looked at a moment ago.
             Ok(dir.rename(temporary, FACE, Target::Replaced)?)
@@ -503,14 +527,17 @@ fn mark_shown(held: &mut Held<'_>, stamp: &Stamp) -> Result<(), Error> {
             && slot.id == shown.id
             && slot.shown == 0
         {
-            held.index.put(&Slot { shown: shown.since, ..slot })?;
+            held.index.put(&Slot {
+                shown: shown.since,
+                ..slot
+            })?;
         }
     }
     Ok(())
 }
 
 /// The first pending messages in delivery order.
-fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
+pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
     let mut window: Vec<Slot> = Vec::new();
     let mut after: Option<(Class, u64)> = None;
     let mut bytes = 0;

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::attach;
 use super::error::Error;
+use super::face;
 use super::held::{Held, Known};
 use super::message::{Address, Sent};
 use super::open::Mailbox;
 use super::record::{Envelope, Letter};
 use super::visit::Visit;
-use super::face;
 use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit};
 use crate::time::{Now, Timestamp};
 
@@ -45,7 +45,9 @@ impl Mailbox {
     ) -> Result<(Vec<Sent>, Vec<Effect>), Error> {
         for draft in &drafts {
             if draft.content.len() > MOST_CONTENT {
-                return Err(Error::TooLong { bytes: draft.content.len() });
+                return Err(Error::TooLong {
+                    bytes: draft.content.len(),
+                });
             }
         }
         let mut visit = Visit::new(self, permit, now);
@@ -58,7 +60,11 @@ impl Mailbox {
             let named = draft.key.clone().map(|key| (draft.from.clone(), key));
             if let Some(first) = named.as_ref().and_then(|named| first_keys.get(named)) {
                 let first: &Minted = &minted[*first];
-                let again = Minted { key: first.key.clone(), repeated: true, ..*first };
+                let again = Minted {
+                    key: first.key.clone(),
+                    repeated: true,
+                    ..*first
+                };
                 minted.push(again);
                 continue;
             }
@@ -76,7 +82,10 @@ impl Mailbox {
         let new = minted.iter().filter(|it| !it.repeated).count() as u64;
         let pending = held.pending() + new;
         let written = held.commit()?;
-        let key = minted.first().filter(|_| minted.len() == 1).map(|it| it.key.clone());
+        let key = minted
+            .first()
+            .filter(|_| minted.len() == 1)
+            .map(|it| it.key.clone());
         // A key whose message was compacted away needs the flush all the same.
         let flushed = if written.changed {
             visit.flush(&written, key.as_deref())?
@@ -91,7 +100,10 @@ impl Mailbox {
         let mut sent: Vec<Sent> = minted
             .into_iter()
             .map(|it| Sent {
-                at: Address { mailbox: self.agent.clone(), seq: it.seq },
+                at: Address {
+                    mailbox: self.agent.clone(),
+                    seq: it.seq,
+                },
                 id: it.id,
                 key: it.key,
                 repeated: it.repeated,
@@ -150,7 +162,12 @@ fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Res
             }
             Known::Gone { seq, id } => (seq, id),
         };
-        return Ok(Minted { seq, id, key: key.to_owned(), repeated: true });
+        return Ok(Minted {
+            seq,
+            id,
+            key: key.to_owned(),
+            repeated: true,
+        });
     }
     for sha256 in attachments(&draft) {
         if !visit.dir().exists(&attach::path(&sha256))? {
@@ -167,12 +184,23 @@ fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Res
     };
     let letter = Letter::new(draft, seq, id, now.wall);
     held.push_send(&letter, &envelope);
-    Ok(Minted { seq, id, key: key.unwrap_or_else(|| id.to_string()), repeated: false })
+    Ok(Minted {
+        seq,
+        id,
+        key: key.unwrap_or_else(|| id.to_string()),
+        repeated: false,
+    })
 }
 
 fn sent_event(visit: &mut Visit<'_>, it: &Minted, from: &AgentId) {
     let msg = format!("{from} sent {}/{}", visit.agent(), it.seq);
-    visit.event(Level::Info, "mail.sent", msg, Some((it.seq, it.id)), &[("from", from.as_str().into())]);
+    visit.event(
+        Level::Info,
+        "mail.sent",
+        msg,
+        Some((it.seq, it.id)),
+        &[("from", from.as_str().into())],
+    );
 }
 
 /// The content hashes that a draft names.

@@ -81,7 +81,14 @@ impl Stamp {
         };
         put(&MAGIC.to_le_bytes());
         put(&self.boot.to_le_bytes());
-        for word in [self.generation, self.salt, self.rev, self.covers, self.temporary, self.dead] {
+        for word in [
+            self.generation,
+            self.salt,
+            self.rev,
+            self.covers,
+            self.temporary,
+            self.dead,
+        ] {
             put(&word.to_le_bytes());
         }
         let prev = self.prev.unwrap_or_default();
@@ -164,7 +171,11 @@ impl Stamps {
     /// The newest whole stamp, without the messages that it showed.
     pub(super) fn look(dir: &Dir) -> Result<Self, store::Error> {
         let Some(file) = dir.file_if_any(STAMP, Open::Write)? else {
-            return Ok(Self { file: None, slot: None, stamp: None });
+            return Ok(Self {
+                file: None,
+                slot: None,
+                stamp: None,
+            });
         };
         let mut heads = [0; 2 * HEAD];
         let n = file.read_at(0, &mut heads)?;
@@ -222,7 +233,11 @@ impl Stamps {
         let entries = stamp.entries();
         file.write_at(entries_at(slot), &entries)?;
         file.write_at((slot * HEAD) as u64, &stamp.head(&entries))?;
-        *self = Self { file: Some(file), slot: Some(slot), stamp: Some(stamp) };
+        *self = Self {
+            file: Some(file),
+            slot: Some(slot),
+            stamp: Some(stamp),
+        };
         Ok(())
     }
 
@@ -252,12 +267,25 @@ mod tests {
             rev,
             covers: 4096,
             temporary: 99,
-            prev: Some(Ident { ino: 1, size: 2, mtime_ns: 3 }),
-            next: Ident { ino: 4, size: 5, mtime_ns: 6 },
+            prev: Some(Ident {
+                ino: 1,
+                size: 2,
+                mtime_ns: 3,
+            }),
+            next: Ident {
+                ino: 4,
+                size: 5,
+                mtime_ns: 6,
+            },
             dead: 3,
             settled: false,
             shown: (0..u64::from(u8::try_from(rev).unwrap()))
-                .map(|seq| Shown { id: u128::from(seq) << 80, seq, since: rev, unmarked: seq == 1 })
+                .map(|seq| Shown {
+                    id: u128::from(seq) << 80,
+                    seq,
+                    since: rev,
+                    unmarked: seq == 1,
+                })
                 .collect(),
         }
     }
@@ -272,7 +300,10 @@ mod tests {
             stamps.write(&dir, stamp(rev)).unwrap();
             assert_eq!(Stamps::read(&dir).unwrap().stamp, Some(stamp(rev)));
             stamps.settle().unwrap();
-            let settled = Stamp { settled: true, ..stamp(rev) };
+            let settled = Stamp {
+                settled: true,
+                ..stamp(rev)
+            };
             assert_eq!(Stamps::read(&dir).unwrap().stamp, Some(settled));
         }
         // The fifth lies in the first slot. Any broken byte of its head brings the fourth back.
@@ -282,7 +313,11 @@ mod tests {
             let mut broken = whole.clone();
             broken[at] ^= 0x40;
             std::fs::write(&path, &broken).unwrap();
-            assert_eq!(Stamps::look(&dir).unwrap().stamp.unwrap().rev, 4, "byte {at}");
+            assert_eq!(
+                Stamps::look(&dir).unwrap().stamp.unwrap().rev,
+                4,
+                "byte {at}"
+            );
         }
         let mut broken = whole;
         broken[2 * HEAD] ^= 1;
@@ -297,6 +332,15 @@ mod tests {
         assert_eq!(judge(None, Some(stamp.next)), Face::Foreign);
         assert_eq!(judge(Some(&stamp), Some(stamp.next)), Face::Next);
         assert_eq!(judge(Some(&stamp), stamp.prev), Face::Previous);
-        assert_eq!(judge(Some(&stamp), Some(Ident { size: 9, ..stamp.next })), Face::Foreign);
+        assert_eq!(
+            judge(
+                Some(&stamp),
+                Some(Ident {
+                    size: 9,
+                    ..stamp.next
+                })
+            ),
+            Face::Foreign
+        );
     }
 }

@@ -54,7 +54,11 @@ pub struct Outcome<T> {
 
 impl<T> Outcome<T> {
     pub(super) fn of(value: T, visit: Visit<'_>) -> Self {
-        Self { value, effects: visit.effects, warnings: visit.warnings }
+        Self {
+            value,
+            effects: visit.effects,
+            warnings: visit.warnings,
+        }
     }
 }
 
@@ -111,9 +115,19 @@ impl Mailbox {
         message.attempts = n;
         let id = MessageId::from_bits(slot.id);
         let msg = format!("{} takes {}/{}", visit.who.agent, self.agent, slot.seq);
-        visit.event(Level::Info, "mail.taken", msg, Some((slot.seq, id)), &[("n", n.into())]);
+        visit.event(
+            Level::Info,
+            "mail.taken",
+            msg,
+            Some((slot.seq, id)),
+            &[("n", n.into())],
+        );
         visit.finish(held)?;
-        let taken = Taken { message, token: token(slot.id, n), lapses_at };
+        let taken = Taken {
+            message,
+            token: token(slot.id, n),
+            lapses_at,
+        };
         Ok(Outcome::of(Some(taken), visit))
     }
 
@@ -126,11 +140,17 @@ impl Mailbox {
             return Ok(());
         }
         for slot in held.index.due(u64::MAX, i64::MIN, MOST_GIVEN_UP)? {
-            let Some(holder) = held.holder(&slot)? else { continue };
+            let Some(holder) = held.holder(&slot)? else {
+                continue;
+            };
             let dead = holder.owner == self.agent.as_str()
                 && holder.incarnation.as_ref().is_some_and(|its| its != living);
             if dead {
-                held.index.put(&Slot { state: State::Queued, lease_until: 0, ..slot })?;
+                held.index.put(&Slot {
+                    state: State::Queued,
+                    lease_until: 0,
+                    ..slot
+                })?;
             }
         }
         Ok(())
@@ -178,7 +198,11 @@ impl Mailbox {
             };
             if free {
                 close_one(&mut held, &mut visit, &slot, Close::Ack);
-                done.push(Done { seq: slot.seq, id: MessageId::from_bits(slot.id), repeated: false });
+                done.push(Done {
+                    seq: slot.seq,
+                    id: MessageId::from_bits(slot.id),
+                    repeated: false,
+                });
             }
         }
         visit.finish(held)?;
@@ -205,7 +229,11 @@ impl Mailbox {
             if how == Close::Nack && slot.attempts >= MOST_ATTEMPTS {
                 held.give_up(seq, "attempts", now);
             }
-            done.push(Done { seq, id: MessageId::from_bits(slot.id), repeated });
+            done.push(Done {
+                seq,
+                id: MessageId::from_bits(slot.id),
+                repeated,
+            });
         }
         visit.finish(held)?;
         Ok(Outcome::of(done, visit))
@@ -230,18 +258,22 @@ impl Mailbox {
             .as_ref()
             .is_some_and(|given| *given != token(slot.id, slot.attempts));
         match (how, holder) {
-            (Close::Recall, Some(holder)) => {
-                Err(Error::Leased { at, owner: holder.owner, until: holder.lapses_at })
-            }
+            (Close::Recall, Some(holder)) => Err(Error::Leased {
+                at,
+                owner: holder.owner,
+                until: holder.lapses_at,
+            }),
             (Close::Recall, None) => {
                 let from = held.view(slot)?.message().from;
                 let his = from == visit.who.agent || visit.who.agent == AgentId::user();
                 his.then_some(false).ok_or(Error::NotTheSender { at, from })
             }
             _ if claim.force => Ok(false),
-            (_, Some(holder)) if stale_token || !is_his(&holder, visit) => {
-                Err(Error::Leased { at, owner: holder.owner, until: holder.lapses_at })
-            }
+            (_, Some(holder)) if stale_token || !is_his(&holder, visit) => Err(Error::Leased {
+                at,
+                owner: holder.owner,
+                until: holder.lapses_at,
+            }),
             (_, Some(_)) => Ok(false),
             (Close::Ack, None) if !stale_token => Ok(false),
             (Close::Ack | Close::Nack, None) => Err(Error::NotYours { at }),
@@ -297,14 +329,24 @@ impl Mailbox {
             self.may_close(&mut held, &visit, &slot, claim, Close::Ack)?;
             close_one(&mut held, &mut visit, &slot, Close::Ack);
         }
-        let record = Record { reply: Some(reply), ..visit.record(Tag::Replied, seq) };
+        let record = Record {
+            reply: Some(reply),
+            ..visit.record(Tag::Replied, seq)
+        };
         held.push(&record);
         let id = MessageId::from_bits(slot.id);
         let msg = format!("{} answered {}/{seq}", visit.who.agent, self.agent);
         let fields = [("reply", reply.to_string().into())];
         visit.event(Level::Info, "mail.replied", msg, Some((seq, id)), &fields);
         visit.finish(held)?;
-        Ok(Outcome::of(Done { seq, id, repeated: acked }, visit))
+        Ok(Outcome::of(
+            Done {
+                seq,
+                id,
+                repeated: acked,
+            },
+            visit,
+        ))
     }
 
     /// Whether `replied` would be allowed, before the answer is sent.
@@ -326,22 +368,12 @@ impl Mailbox {
     }
 
     /// The recipient was told of these; told again, it is recorded again.
-    pub fn announce(
-        &self,
-        permit: &Permit,
-        seqs: &[u64],
-        now: Now,
-    ) -> Result<Outcome<()>, Error> {
+    pub fn announce(&self, permit: &Permit, seqs: &[u64], now: Now) -> Result<Outcome<()>, Error> {
         self.mark(permit, seqs, Tag::Announced, now)
     }
 
     /// The recipient saw these in full.
-    pub fn mark_read(
-        &self,
-        permit: &Permit,
-        seqs: &[u64],
-        now: Now,
-    ) -> Result<Outcome<()>, Error> {
+    pub fn mark_read(&self, permit: &Permit, seqs: &[u64], now: Now) -> Result<Outcome<()>, Error> {
         self.mark(permit, seqs, Tag::Read, now)
     }
 
@@ -360,12 +392,15 @@ impl Mailbox {
         let mut visit = Visit::new(self, permit, now);
         let mut held = visit.hold()?;
         for &seq in seqs {
-            let Some(slot) = held.slot(seq)? else { continue };
+            let Some(slot) = held.slot(seq)? else {
+                continue;
+            };
             let (moves, event) = match tag {
                 Tag::Announced => (slot.state.is_pending(), "mail.announced"),
-                Tag::Read => {
-                    (matches!(slot.state, State::Queued | State::Announced), "mail.read")
-                }
+                Tag::Read => (
+                    matches!(slot.state, State::Queued | State::Announced),
+                    "mail.read",
+                ),
                 _ => (!slot.noticed, ""),
             };
             if !moves {
@@ -374,7 +409,13 @@ impl Mailbox {
             held.push(&visit.record(tag, seq));
             if !event.is_empty() {
                 let msg = format!("{event} {}/{seq}", self.agent);
-                visit.event(Level::Info, event, msg, Some((seq, MessageId::from_bits(slot.id))), &[]);
+                visit.event(
+                    Level::Info,
+                    event,
+                    msg,
+                    Some((seq, MessageId::from_bits(slot.id))),
+                    &[],
+                );
             }
         }
         visit.finish(held)?;
@@ -382,11 +423,16 @@ impl Mailbox {
     }
 
     pub(super) fn address(&self, seq: u64) -> Address {
-        Address { mailbox: self.agent.clone(), seq }
+        Address {
+            mailbox: self.agent.clone(),
+            seq,
+        }
     }
 
     pub(super) fn no_message(&self, seq: u64) -> Error {
-        Error::NoMessage { at: self.address(seq) }
+        Error::NoMessage {
+            at: self.address(seq),
+        }
     }
 }
 
@@ -415,5 +461,11 @@ fn close_one(held: &mut Held<'_>, visit: &mut Visit<'_>, slot: &Slot, how: Close
     }
     held.push(&record);
     let msg = format!("{} {word} {}/{}", visit.who.agent, visit.agent(), slot.seq);
-    visit.event(Level::Info, event, msg, Some((slot.seq, MessageId::from_bits(slot.id))), &[]);
+    visit.event(
+        Level::Info,
+        event,
+        msg,
+        Some((slot.seq, MessageId::from_bits(slot.id))),
+        &[],
+    );
 }

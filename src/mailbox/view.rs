@@ -109,7 +109,9 @@ impl View {
     }
 
     fn edit_record(&self) -> Option<Record<'_>> {
-        self.edit.as_deref().and_then(|line| Record::parse(line).ok())
+        self.edit
+            .as_deref()
+            .and_then(|line| Record::parse(line).ok())
     }
 
     /// The letter as it was sent.

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use super::error::Error;
 use super::held::{Held, Written};
+use super::open::Mailbox;
+use super::prune;
 use super::record::{Record, Tag, Who};
 use super::slot::State;
 use super::view::{self, View};
-use super::open::Mailbox;
-use super::prune;
 use crate::names::{
     AgentId, Channel, Draft, Effect, Event, Explain, Kind, Level, MessageId, Mode, Permit,
 };
@@ -61,14 +61,28 @@ impl<'m> Visit<'m> {
         let mailbox = self.mailbox;
         let boot = (mailbox.boot, mailbox.boot_text.as_str());
         let bad = HashSet::new();
-        Held::take(&mailbox.dir, &mailbox.agent, boot, self.now, self.deadline, bad)
+        Held::take(
+            &mailbox.dir,
+            &mailbox.agent,
+            boot,
+            self.now,
+            self.deadline,
+            bad,
+        )
     }
 
     /// As `hold`, passing over broken lines at these offsets.
     pub(super) fn hold_through(&self, bad: &HashSet<u64>) -> Result<Held<'m>, Error> {
         let mailbox = self.mailbox;
         let boot = (mailbox.boot, mailbox.boot_text.as_str());
-        Held::take(&mailbox.dir, &mailbox.agent, boot, self.now, self.deadline, bad.clone())
+        Held::take(
+            &mailbox.dir,
+            &mailbox.agent,
+            boot,
+            self.now,
+            self.deadline,
+            bad.clone(),
+        )
     }
 
     /// Makes durable what was written. After a failed flush the descriptor is never asked again: everything goes
@@ -84,7 +98,10 @@ impl<'m> Visit<'m> {
                 if let Err(error) = prune::rescue(self) {
                     self.warn(&format!("a new journal could not be made either: {error}"));
                 }
-                Err(Error::OutcomeUnknown { at, key: key.map(Into::into) })
+                Err(Error::OutcomeUnknown {
+                    at,
+                    key: key.map(Into::into),
+                })
             }
         }
     }
@@ -108,8 +125,10 @@ impl<'m> Visit<'m> {
             (Level::Info, crate::names::CAPTAIN) => Channel::Captain,
             (Level::Info, _) => Channel::Messages,
         };
-        let mut all: serde_json::Map<_, _> =
-            fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut all: serde_json::Map<_, _> = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
         if let Some((seq, _)) = about {
             all.insert("seq".into(), seq.into());
         }
@@ -134,7 +153,9 @@ impl<'m> Visit<'m> {
     /// The senders of what has been given up are told. Asked after the flush: a notice tells what is durable.
     pub(super) fn notices(&mut self, written: &Written) -> Result<(), Error> {
         for slot in &written.unnoticed {
-            let Some(view) = view::read(&written.journal, slot)? else { continue };
+            let Some(view) = view::read(&written.journal, slot)? else {
+                continue;
+            };
             if let Some(draft) = notice(self.agent(), &view) {
                 self.effects.push(Effect::Mail(draft));
             }
@@ -157,7 +178,9 @@ impl<'m> Visit<'m> {
     pub(super) fn look_or_warn(&mut self) -> Result<(), Error> {
         match self.look() {
             Err(error) if error.kind() == Kind::Busy => {
-                self.warn(&format!("edits of inbox.json were not taken over yet: {error}"));
+                self.warn(&format!(
+                    "edits of inbox.json were not taken over yet: {error}"
+                ));
                 Ok(())
             }
             other => other,
@@ -186,6 +209,8 @@ fn notice(mailbox: &AgentId, view: &View) -> Option<Draft> {
     draft.key = Some(format!("notice:{mailbox}:{}", message.id));
     draft.reply_to = Some(message.id);
     draft.thread = message.thread;
-    draft.metadata.insert("notice".into(), format!("{mailbox}/{}", message.seq).into());
+    draft
+        .metadata
+        .insert("notice".into(), format!("{mailbox}/{}", message.seq).into());
     Some(draft)
 }

@@ -42,13 +42,23 @@ impl Error {
 
     /// What `std` says of a system call.
     pub(crate) fn system(path: &Path, doing: &'static str, error: &std::io::Error) -> Self {
-        let source = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
-        Self::Io { doing, path: path.into(), source }
+        let source = error
+            .raw_os_error()
+            .map_or(Errno::IO, Errno::from_raw_os_error);
+        Self::Io {
+            doing,
+            path: path.into(),
+            source,
+        }
     }
 
     /// A write that the disk did not take whole.
     pub(crate) fn no_space(path: &Path) -> Self {
-        Self::Io { doing: "write", path: path.into(), source: Errno::NOSPC }
+        Self::Io {
+            doing: "write",
+            path: path.into(),
+            source: Errno::NOSPC,
+        }
     }
 
     /// A derived file contradicts itself and must be made anew.

@@ -1,0 +1,348 @@
+//! Looking without changing: what waits, what was, who has seen what. Only what is durable is told; what stands
+//! beyond it is flushed first.
+
+use std::collections::BTreeMap;
+
+use super::archive;
+use super::error::Error;
+use super::fold::{self, Head};
+use super::journal::{JOURNAL, Journal};
+use super::message::{Counts, History, Lease, Message, Step};
+use super::open::Mailbox;
+use super::record::{Record, Tag};
+use super::slot::{Slot, Span};
+use super::take::{Outcome, token};
+use super::view::{self, View};
+use super::visit::Visit;
+use crate::names::{AgentId, Class, MessageId, Permit};
+use crate::store::Open;
+use crate::time::{Now, Timestamp};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Pending,
+    /// The closed ones too, as far as they are kept.
+    All,
+}
+
+/// A message and what happened to it, gathered from records.
+struct Past {
+    slot: Slot,
+    line: Vec<u8>,
+    edit: Option<Vec<u8>>,
+    steps: Vec<Step>,
+}
+
+impl Past {
+    fn message(&self) -> Message {
+        View::new(self.slot, self.line.clone(), self.edit.clone()).message()
+    }
+}
+
+/// Gathers the messages whose numbers are wanted.
+struct Gather<'w> {
+    wanted: &'w dyn Fn(u64) -> bool,
+    boot: &'w str,
+    past: BTreeMap<u64, Past>,
+}
+
+impl Gather<'_> {
+    fn see(&mut self, record: &Record<'_>, line: &[u8]) {
+        match record.t {
+            Tag::Send | Tag::Again => {
+                let head: Option<Head> = record
+                    .msg
+                    .and_then(|msg| serde_json::from_str(msg.get()).ok());
+                let Some(head) = head.filter(|head| (self.wanted)(head.seq)) else {
+                    return;
+                };
+                self.past.entry(head.seq).or_insert_with(|| Past {
+                    slot: fold::sent(&head, Span::NONE, record.adopted.is_some()),
+                    line: line.to_vec(),
+                    edit: None,
+                    steps: vec![sent_step(record, &head)],
+                });
+            }
+            _ => {
+                let Some(past) = self.past.get_mut(&record.seq) else {
+                    return;
+                };
+                let step = step(record);
+                // What was copied into a later generation happened once.
+                if step.as_ref().is_some_and(|step| past.steps.contains(step)) {
+                    return;
+                }
+                if let Some(new) = fold::apply(&past.slot, record, Span::NONE, self.boot) {
+                    past.slot = new;
+                    if record.t == Tag::Edit {
+                        past.edit = Some(line.to_vec());
+                    }
+                }
+                past.steps.extend(step);
+            }
+        }
+    }
+}
+
+fn sent_step(record: &Record<'_>, head: &Head) -> Step {
+    #[derive(serde::Deserialize)]
+    struct At {
+        timestamp: Timestamp,
+    }
+    let at = record
+        .msg
+        .and_then(|msg| serde_json::from_str::<At>(msg.get()).ok());
+    Step {
+        at: at.map(|at| at.timestamp).unwrap_or_default(),
+        what: "queued",
+        by: Some(head.from.to_string()),
+        detail: record
+            .adopted
+            .is_some()
+            .then(|| "found in inbox.json".into()),
+    }
+}
+
+fn step(record: &Record<'_>) -> Option<Step> {
+    let why = record.why.as_deref();
+    let (what, detail) = match record.t {
+        Tag::Lease => (
+            "leased",
+            record
+                .lapses_at
+                .map(|at| format!("attempt {}, until {at}", record.n)),
+        ),
+        Tag::Nack => ("nacked", None),
+        Tag::Ack => ("acked", None),
+        Tag::Discard => ("discarded", why.map(str::to_owned)),
+        Tag::Dead if why == Some("expired") => ("expired", None),
+        Tag::Dead => ("dead", Some("every attempt failed".into())),
+        Tag::Edit => ("edited", None),
+        Tag::Announced => ("announced", None),
+        Tag::Read => ("read", None),
+        Tag::Replied => ("replied", record.reply.map(|id| id.to_string())),
+        Tag::Noticed => ("noticed", None),
+        Tag::Send | Tag::Again | Tag::Open | Tag::Void | Tag::Key | Tag::Linked | Tag::Unknown => {
+            return None;
+        }
+    };
+    Some(Step {
+        at: record.at.unwrap_or_default(),
+        what,
+        by: record.by.as_deref().map(str::to_owned),
+        detail,
+    })
+}
+
+impl Mailbox {
+    /// `Pending` in delivery order, `All` in order of number. Changes no state.
+    pub fn inbox(
+        &self,
+        permit: &Permit,
+        which: Which,
+        now: Now,
+    ) -> Result<Outcome<Vec<Message>>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let messages = match which {
+            Which::Pending => self.pending(&mut visit)?,
+            Which::All => {
+                let past = self.gather(&visit, &|_| true)?;
+                past.values().map(Past::message).collect()
+            }
+        };
+        Ok(Outcome::of(messages, visit))
+    }
+
+    fn pending(&self, visit: &mut Visit<'_>) -> Result<Vec<Message>, Error> {
+        let mut held = visit.hold()?;
+        let mut slots = Vec::new();
+        let mut after = None;
+        while let Some(slot) = held.index.next_pending(after)? {
+            after = Some((slot.class, slot.seq));
+            slots.push(slot);
+        }
+        let written = held.commit()?;
+        written.journal.make_durable(&self.dir)?;
+        let mut messages = Vec::with_capacity(slots.len());
+        for slot in &slots {
+            let view = view::read(&written.journal, slot)?.ok_or_else(|| {
+                written
+                    .journal
+                    .bad(slot.send.offset, "not what the index says".into(), 1)
+            })?;
+            messages.push(view.message());
+        }
+        Ok(messages)
+    }
+
+    /// Archives and journal, as far as that is durable.
+    fn gather(
+        &self,
+        visit: &Visit<'_>,
+        wanted: &dyn Fn(u64) -> bool,
+    ) -> Result<BTreeMap<u64, Past>, Error> {
+        let held = visit.hold()?;
+        let written = held.commit()?;
+        let end = written.journal.make_durable(&self.dir)?.min(written.end);
+        let mut gather = Gather {
+            wanted,
+            boot: &self.boot_text,
+            past: BTreeMap::new(),
+        };
+        for sealed in archive::list(&self.dir)? {
+            if sealed.generation < written.journal.opening.generation {
+                archive::scan(&self.dir, &sealed, |record, line| {
+                    gather.see(record, line);
+                    Ok(())
+                })?;
+            }
+        }
+        written
+            .journal
+            .scan(written.journal.opening.len, end, |record, line, _| {
+                gather.see(record, line);
+                Ok(())
+            })?;
+        Ok(gather.past)
+    }
+
+    /// One message, wherever it is kept.
+    pub fn message(&self, permit: &Permit, seq: u64, now: Now) -> Result<Message, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        let slot = held.slot(seq)?.filter(|slot| slot.send.len > 0);
+        if let Some(slot) = slot {
+            let message = held.view(&slot)?.message();
+            let written = held.commit()?;
+            written.journal.make_durable(&self.dir)?;
+            return Ok(message);
+        }
+        held.commit()?;
+        let past = self.gather(&visit, &|its| its == seq)?;
+        past.get(&seq)
+            .map(Past::message)
+            .ok_or_else(|| self.no_message(seq))
+    }
+
+    /// Who has seen a message, and when.
+    pub fn history(&self, permit: &Permit, seq: u64, now: Now) -> Result<History, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        let slot = held.slot(seq)?.filter(|slot| slot.send.len > 0);
+        let lease = match &slot {
+            Some(slot) => held.holder(slot)?.map(|holder| Lease {
+                owner: AgentId::parse(&holder.owner).unwrap_or_else(|_| AgentId::user()),
+                incarnation: holder.incarnation,
+                token: token(slot.id, holder.n),
+                lapses_at: holder.lapses_at,
+            }),
+            None => None,
+        };
+        let written = held.commit()?;
+        let Some(slot) = slot else {
+            let mut past = self.gather(&visit, &|its| its == seq)?;
+            let past = past.remove(&seq).ok_or_else(|| self.no_message(seq))?;
+            return Ok(History {
+                message: past.message(),
+                lease: None,
+                steps: past.steps,
+            });
+        };
+        let end = written.journal.make_durable(&self.dir)?;
+        let wanted = |its| its == seq;
+        let mut gather = Gather {
+            wanted: &wanted,
+            boot: &self.boot_text,
+            past: BTreeMap::new(),
+        };
+        written
+            .journal
+            .scan(slot.send.offset, end, |record, line, _| {
+                gather.see(record, line);
+                Ok(())
+            })?;
+        let past = gather
+            .past
+            .remove(&seq)
+            .ok_or_else(|| self.no_message(seq))?;
+        // The state is the index's: that a lease lapsed is in no record.
+        let message = View::new(slot, past.line, past.edit).message();
+        Ok(History {
+            message,
+            lease,
+            steps: past.steps,
+        })
+    }
+
+    /// Every kept message that `is_wanted`, in order of number.
+    pub fn select(
+        &self,
+        permit: &Permit,
+        is_wanted: &dyn Fn(&Message) -> bool,
+        now: Now,
+    ) -> Result<Vec<Message>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let past = self.gather(&visit, &|_| true)?;
+        Ok(past.values().map(Past::message).filter(is_wanted).collect())
+    }
+
+    /// The number of the message with this id.
+    pub fn find_id(&self, permit: &Permit, id: MessageId, now: Now) -> Result<Option<u64>, Error> {
+        let visit = Visit::new(self, permit, now);
+        let mut held = visit.hold()?;
+        let found = held
+            .index
+            .by_id(id.bits())?
+            .filter(|slot| slot.send.len > 0);
+        let gone = match found {
+            Some(_) => None,
+            None => held.known(&self.agent, &id.to_string())?,
+        };
+        held.commit()?;
+        Ok(found.map(|slot| slot.seq).or(gone.map(|known| known.seq())))
+    }
+
+    /// The messages of the journal whose ids end like this.
+    pub fn find_tail(
+        &self,
+        permit: &Permit,
+        tail: &str,
+        now: Now,
+    ) -> Result<Vec<(u64, MessageId)>, Error> {
+        let visit = Visit::new(self, permit, now);
+        let mut held = visit.hold()?;
+        let mut found = Vec::new();
+        for n in 0..held.index.len() {
+            let slot = held.index.nth(n)?;
+            let id = MessageId::from_bits(slot.id);
+            if slot.send.len > 0 && id.to_string().ends_with(tail) {
+                found.push((slot.seq, id));
+            }
+        }
+        held.commit()?;
+        Ok(found)
+    }
+
+    /// How many wait.
+    pub fn counts(&self, permit: &Permit, now: Now) -> Result<Counts, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let held = visit.hold()?;
+        let counts = Counts {
+            pending: held.pending(),
+            urgent: held.index.pending(Class::Urgent),
+            leased: held.index.leased(),
+        };
+        held.commit()?;
+        Ok(counts)
+    }
+
+    /// Whether there is a journal at all, for readers that must not make one.
+    pub(super) fn journal(&self) -> Result<Option<Journal>, Error> {
+        Journal::open(&self.dir, JOURNAL, Open::Read)
+    }
+}
