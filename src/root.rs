@@ -1,8 +1,12 @@
 //! Where a home is, and where everything lies in it. Every path of the toolkit is spelled here.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::names::{AgentId, Channel, Explain, Kind};
+
+/// What makes a directory a home.
+const MARKS: [&str; 2] = ["config/agent_comms", "runtime/mailbox"];
 
 /// A directory with `config/` and `runtime/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +17,31 @@ pub struct Home {
 impl Home {
     pub fn at(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
+    }
+
+    /// The home that `flag` names, else `env`, else the nearest directory from `cwd` upwards that is one.
+    /// Without a terminal there is no walking up from `/` or from the user's own directory.
+    pub fn find(
+        flag: Option<&Path>,
+        env: Option<&OsStr>,
+        cwd: &Path,
+        interactive: bool,
+        user_home: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let named = flag.or_else(|| env.filter(|e| !e.is_empty()).map(Path::new));
+        if let Some(dir) = named {
+            let dir = cwd.join(dir);
+            return match MARKS.iter().find(|mark| !dir.join(mark).is_dir()) {
+                Some(lacks) => Err(Error::NotAHome { path: dir, lacks }),
+                None => Ok(Self { dir }),
+            };
+        }
+        let barred = !interactive && (cwd == Path::new("/") || Some(cwd) == user_home);
+        cwd.ancestors()
+            .filter(|_| !barred)
+            .find(|dir| MARKS.iter().all(|mark| dir.join(mark).is_dir()))
+            .map(|dir| Self::at(dir))
+            .ok_or(Error::NoHome)
     }
 
     pub fn dir(&self) -> &Path {
@@ -29,6 +58,14 @@ impl Home {
 
     pub fn mailbox(&self, agent: &AgentId) -> PathBuf {
         self.mailboxes().join(agent.as_str())
+    }
+
+    pub fn journal(&self, agent: &AgentId) -> PathBuf {
+        self.mailbox(agent).join("journal.jsonl")
+    }
+
+    pub fn face(&self, agent: &AgentId) -> PathBuf {
+        self.mailbox(agent).join("inbox.json")
     }
 
     pub fn logs(&self) -> PathBuf {
