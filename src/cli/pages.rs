@@ -65,8 +65,7 @@ pub(super) fn tree(program: &'static Program) -> Command {
         .subcommand_value_name("VERB")
         .subcommand_help_heading("Verbs");
     let verbs = program
-        .verbs
-        .iter()
+        .verbs()
         .map(|verb| named_after(program, verb.command()));
     Options::augment_args(root)
         .subcommands(verbs)

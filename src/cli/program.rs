@@ -17,7 +17,8 @@ pub struct Program {
     pub about: &'static str,
     /// Who speaks where `--as` does not say; `None`: `$DREAMOS_AGENT`, else `user`.
     pub speaker: Option<&'static str>,
-    pub verbs: &'static [Verb],
+    /// In the order of the help; a program may share some of them with another.
+    pub verbs: &'static [&'static [Verb]],
     /// Whom a shell may complete. Never fails: a completion that knows nobody offers nobody.
     pub agents: fn(&Context) -> Vec<String>,
 }
@@ -25,6 +26,12 @@ pub struct Program {
 /// What a verb does with its arguments, which are its own fields. Their doc comments are the help text.
 pub trait Run: Args {
     fn run(self, context: &Context) -> Result<Exit, Failure>;
+}
+
+impl Program {
+    pub(super) fn verbs(&self) -> impl Iterator<Item = &'static Verb> {
+        self.verbs.iter().copied().flatten()
+    }
 }
 
 pub struct Verb {
@@ -107,8 +114,7 @@ fn parse(program: &'static Program, args: &[OsString]) -> Result<Parsed, clap::E
     let verb = position.and_then(|at| {
         let name = args[at].as_os_str();
         program
-            .verbs
-            .iter()
+            .verbs()
             .find(|verb| OsStr::new(verb.name) == name)
             .map(|verb| (at, verb))
     });
@@ -131,7 +137,7 @@ fn parse_whole(program: &'static Program, args: &[OsString]) -> Result<Parsed, c
     if name == pages::GEN {
         return Ok(Parsed::Page(pages::generated(program, matches)));
     }
-    let verb = program.verbs.iter().find(|verb| verb.name == name);
+    let verb = program.verbs().find(|verb| verb.name == name);
     Ok(Parsed::Verb(
         verb.expect("the tree was built from this table"),
         matches.clone(),
