@@ -40,7 +40,7 @@ impl Home {
         cwd.ancestors()
             .filter(|_| !barred)
             .find(|dir| MARKS.iter().all(|mark| dir.join(mark).is_dir()))
-            .map(|dir| Self::at(dir))
+            .map(Self::at)
             .ok_or(Error::NoHome)
     }
 

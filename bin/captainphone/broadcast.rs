@@ -3,9 +3,9 @@ use dreamos::desk::Unknown;
 use dreamos::names::Mode;
 
 use super::order::{Patience, print_results};
-use crate::phone::deliver::{Template, deliver, report_all, worst};
-use crate::phone::letter::Letter;
-use crate::phone::open::{everybody_else, open, recipients, would_change};
+use super::phone::deliver::{Template, deliver, report_all, worst};
+use super::phone::letter::Letter;
+use super::phone::open::{everybody_else, open, recipients, would_change};
 
 /// Give the same order to everybody, and show who has acknowledged it
 #[derive(clap::Args)]

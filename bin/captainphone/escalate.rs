@@ -3,9 +3,9 @@ use dreamos::desk::Unknown;
 use dreamos::names::{AgentId, Mode};
 
 use super::order::Patience;
-use crate::phone::deliver::{Template, announce_queued, deliver, report_one};
-use crate::phone::letter::Letter;
-use crate::phone::open::{open, would_change};
+use super::phone::deliver::{Template, announce_queued, deliver, report_one};
+use super::phone::letter::Letter;
+use super::phone::open::{open, would_change};
 
 /// Send an order again, to whom its agent escalates to: `escalate_to` in config/agents.yaml, else you
 #[derive(clap::Args)]

@@ -11,7 +11,7 @@ mod order;
 mod phone;
 mod send;
 
-static OWN: &[Verb] = &[
+static SENDING: &[Verb] = &[
     Verb::of::<send::Send>("send"),
     Verb::of::<broadcast::Broadcast>("broadcast"),
     Verb::of::<escalate::Escalate>("escalate"),
@@ -21,7 +21,7 @@ static PROGRAM: Program = Program {
     name: "captainphone",
     about: "Orders of the captain: urgent mail that waits for its acknowledgement",
     speaker: Some(dreamos::names::CAPTAIN),
-    verbs: &[OWN, phone::VERBS],
+    verbs: &[SENDING, phone::VERBS],
     agents: phone::open::agents,
 };
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use dreamos::cli::{Context, Failure, Table, first_line};
 
-use crate::phone::deliver::Delivery;
-use crate::phone::letter::span;
-use crate::phone::wait::{Stage, Wait};
+use super::phone::deliver::Delivery;
+use super::phone::letter::span;
+use super::phone::wait::{Stage, Wait};
 
 // No doc comment: clap would take it for the description of the verb.
 #[derive(clap::Args)]

@@ -2,9 +2,9 @@ use dreamos::cli::{Context, Exit, Failure, Run, body};
 use dreamos::names::Mode;
 
 use super::order::{Patience, print_results};
-use crate::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
-use crate::phone::letter::{Letter, Threading};
-use crate::phone::open::{open, recipients, would_change};
+use super::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
+use super::phone::letter::{Letter, Threading};
+use super::phone::open::{open, recipients, would_change};
 
 /// Give an order and wait until it is acknowledged: exit 0 if it was, 124 if not yet
 #[derive(clap::Args)]

@@ -10,8 +10,8 @@ use dreamos::names::{AgentId, Draft, MessageId, Mode};
 use dreamos::time::{Now, parse_time};
 use serde_json::{Map, Value};
 
-use crate::phone::deliver::sent_document;
-use crate::phone::letter::{Letter, Threading};
+use super::phone::deliver::sent_document;
+use super::phone::letter::{Letter, Threading};
 
 /// Above this the lines would not fit into the memory that we promise to stay within.
 const LONGEST_BATCH: usize = 256 << 20;

@@ -2,9 +2,9 @@ use dreamos::cli::{Context, Exit, Failure, Run, body};
 use dreamos::desk::Unknown;
 use dreamos::names::Mode;
 
-use crate::phone::deliver::{Template, deliver, report_all, worst};
-use crate::phone::letter::Letter;
-use crate::phone::open::{everybody_else, open, recipients, would_change};
+use super::phone::deliver::{Template, deliver, report_all, worst};
+use super::phone::letter::Letter;
+use super::phone::open::{everybody_else, open, recipients, would_change};
 
 /// Send the same to everybody but yourself: one message each, one result line each
 #[derive(clap::Args)]

@@ -5,8 +5,8 @@ use dreamos::names::Kind;
 use dreamos::time::Now;
 use serde::Serialize;
 
-use crate::phone::document::Document;
-use crate::phone::open::{open, would_change};
+use super::phone::document::Document;
+use super::phone::open::{open, would_change};
 
 /// Take over mail that other programs wrote: a file or a directory of any of their shapes; twice is once
 #[derive(clap::Args)]

@@ -14,9 +14,12 @@ mod phone;
 mod prune;
 mod send;
 
-static OWN: &[Verb] = &[
+static SENDING: &[Verb] = &[
     Verb::of::<send::Send>("send"),
     Verb::of::<broadcast::Broadcast>("broadcast"),
+];
+
+static KEEPING: &[Verb] = &[
     Verb::of::<edit::Edit>("edit"),
     Verb::of::<prune::Prune>("prune"),
     Verb::of::<import::Import>("import"),
@@ -27,7 +30,7 @@ static PROGRAM: Program = Program {
     name: "cellphone",
     about: "Mail between the agents of this machine, durable and in plain files",
     speaker: None,
-    verbs: &[OWN, phone::VERBS],
+    verbs: &[SENDING, phone::VERBS, KEEPING],
     agents: phone::open::agents,
 };
 

@@ -4,10 +4,10 @@ use dreamos::cli::{Context, Exit, Failure, Run, body};
 use dreamos::names::Mode;
 
 use super::batch;
-use crate::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
-use crate::phone::letter::{Letter, Threading, span};
-use crate::phone::open::{open, recipients, would_change};
-use crate::phone::wait::{Stage, Wait};
+use super::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
+use super::phone::letter::{Letter, Threading, span};
+use super::phone::open::{open, recipients, would_change};
+use super::phone::wait::{Stage, Wait};
 
 /// Send a message: on the disk, and never lost, when this returns 0
 #[derive(clap::Args)]

@@ -144,11 +144,7 @@ fn told(delivery: &Delivery) -> Told<'_> {
         sent: delivery.sent.as_ref().ok().map(told_sent),
         status: waited.map(|waited| waited.status).or(queued),
         reply: waited.and_then(|waited| waited.reply.as_ref()),
-        error: delivery
-            .sent
-            .as_ref()
-            .err()
-            .and_then(|failure| serde_json::from_str(&failure.json()).ok()),
+        error: delivery.sent.as_ref().err().map(Failure::document),
     }
 }
 
@@ -237,9 +233,9 @@ struct Results<'a> {
 
 /// Of several: one result line each.
 pub(crate) fn report_all(context: &Context, deliveries: &[Delivery], wait: Option<&Wait>) {
-    deliveries
-        .iter()
-        .for_each(|delivery| warn(context, delivery));
+    for delivery in deliveries {
+        warn(context, delivery);
+    }
     match context.format() {
         Format::Json => {
             let results = deliveries.iter().map(told).collect();

@@ -73,7 +73,7 @@ pub(crate) fn change_each(
             Err(failure) => {
                 worst = worst.max(failure.exit());
                 context.fail(&failure);
-                let error = serde_json::from_str(&failure.json()).ok();
+                let error = Some(failure.document());
                 results.push(Changed {
                     name: name.clone(),
                     id: None,
@@ -111,7 +111,7 @@ pub(crate) fn report_changes(context: &Context, results: &[Changed]) {
         Format::Json => context.report(
             "",
             &Results {
-                schema: "dreamos.changed/1",
+                schema: "dreamos.changes/1",
                 results,
             },
         ),

@@ -56,7 +56,7 @@ pub(crate) fn assignments(taken: &Taken) -> String {
     lines
 }
 
-/// One environment string may hold 128 KiB (MAX_ARG_STRLEN); beyond it `exec` fails. The whole text is on stdin.
+/// The kernel takes 128 KiB an environment string and fails the `exec` beyond. The whole text is on stdin.
 const LONGEST_VARIABLE: usize = 100 << 10;
 
 /// Runs `command` in a shell with the message on its stdin and in its environment, and waits for its end.

@@ -36,11 +36,11 @@ impl Run for Reply {
             return would_change(context, &desk, &[asker, at.mailbox]);
         }
         let text = self.text.or_else(|| self.letter.names_of_files());
-        let content = body(context, text.as_deref())?;
+        let answer = body(context, text.as_deref())?;
         let now = Now::read();
-        let draft =
-            self.letter
-                .draft(&desk, &asker, content, Mode::Normal, Unknown::Refuse, now)?;
+        let draft = self
+            .letter
+            .draft(&desk, &asker, answer, Mode::Normal, Unknown::Refuse, now)?;
         let claim = Claim {
             token: self.token,
             force: false,

@@ -13,9 +13,9 @@ use super::open::open;
 
 /// Print each message as it comes, or hand each to a command
 ///
-/// With --exec each message is taken as by `next`, the pending ones first. The command gets it as one JSON
-/// object on stdin and as DREAMOS_MESSAGE_ID, DREAMOS_FROM, DREAMOS_CONTENT, … in its environment; exit 0
-/// acknowledges it, anything else gives it back.
+/// With `--exec` each message is taken as by `next`, the pending ones first. The command gets it as one JSON
+/// object on stdin, and in its environment under the names that `next --format env` prints (a content above
+/// 100 KiB on stdin only). Exit 0 acknowledges it, anything else gives it back.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   cellphone watch                              # until Ctrl-C

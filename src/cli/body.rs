@@ -11,7 +11,7 @@ pub const LONGEST_CONTENT: usize = 1 << 20;
 
 /// TEXT; `-` or a stdin that is no terminal: what stands there, without its last line break; else the editor.
 pub fn body(context: &Context, text: Option<&str>) -> Result<String, Error> {
-    let content = match text {
+    let body = match text {
         Some("-") => from_input()?,
         Some(text) => text.to_owned(),
         None if !io::stdin().is_terminal() => from_input()?,
@@ -23,12 +23,12 @@ pub fn body(context: &Context, text: Option<&str>) -> Result<String, Error> {
             ));
         }
     };
-    if content.len() > LONGEST_CONTENT {
+    if body.len() > LONGEST_CONTENT {
         return Err(Error::TooLong {
             limit: LONGEST_CONTENT,
         });
     }
-    Ok(content)
+    Ok(body)
 }
 
 fn from_input() -> Result<String, Error> {

@@ -165,7 +165,7 @@ impl Context {
 
     pub fn fail(&self, failure: &Failure) {
         if self.format().is_json() {
-            self.tell(&failure.json());
+            self.tell(&failure.document().to_string());
         } else {
             self.tell(failure.text().trim_end());
         }

@@ -201,8 +201,8 @@ impl Failure {
         }
     }
 
-    /// One object on one line.
-    pub fn json(&self) -> String {
+    /// One object.
+    pub fn document(&self) -> serde_json::Value {
         let told = Told {
             schema: "dreamos.error/1",
             code: self.exit().code(),
@@ -212,7 +212,7 @@ impl Failure {
             outcome: self.outcome(),
             key: self.key.as_deref(),
         };
-        serde_json::to_string(&told).expect("text and numbers become JSON")
+        serde_json::to_value(&told).unwrap_or_default()
     }
 
     /// For a person. An honest "no" is no error.
@@ -257,7 +257,7 @@ mod tests {
     fn an_unknown_outcome_names_the_key_that_makes_a_retry_safe() {
         let failure = Failure::from(Lost);
         assert_eq!(
-            failure.json(),
+            failure.document().to_string(),
             r#"{"schema":"dreamos.error/1","code":75,"message":"the flush failed","hint":null,"path":null,"outcome":"unknown","key":"k-1"}"#
         );
         assert_eq!(

@@ -42,10 +42,10 @@ pub enum Colour {
     reason = "each is a switch of its own on the command line"
 )]
 pub struct Options {
-    /// The home, instead of `$DREAMOS_HOME` or the nearest one upwards
+    /// The home; else `$DREAMOS_HOME`, else the nearest one upwards
     #[arg(long, value_name = "DIR", global = true)]
     pub home: Option<PathBuf>,
-    /// Who speaks, instead of `$DREAMOS_AGENT` or you
+    /// Who speaks
     #[arg(long = "as", value_name = "AGENT", global = true)]
     pub speaker: Option<String>,
     /// Short for --format json

@@ -110,9 +110,10 @@ pub(super) fn generated(program: &'static Program, matches: &ArgMatches) -> Stri
         // In a directory of $fpath zsh takes the file for the body of a function: the first completion must
         // be answered too, not only the later ones.
         let name = program.name.replace('-', "_");
-        page.push_str(&format!(
+        let line = format!(
             "[ \"${{funcstack[1]}}\" != \"_{name}\" ] || _clap_dynamic_completer_{name} \"$@\"\n"
-        ));
+        );
+        page.push_str(&line);
     }
     page
 }

@@ -192,12 +192,9 @@ fn refuse(error: &clap::Error, args: &[OsString]) -> Exit {
         .any(|two| two[0] == "--format" && matches!(two[1].to_str(), Some("json" | "jsonl")));
     let text = error.to_string();
     if wants_json {
-        let message = text
-            .trim_start_matches("error: ")
-            .lines()
-            .next()
-            .unwrap_or_default();
-        tell(&format!("{}\n", Failure::usage(message.to_owned()).json()));
+        let words = text.trim_start_matches("error: ").lines().map(str::trim);
+        let first: Vec<&str> = words.take_while(|line| !line.is_empty()).collect();
+        tell(&format!("{}\n", Failure::usage(first.join(" ")).document()));
     } else {
         tell(&text);
     }
