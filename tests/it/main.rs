@@ -1,5 +1,7 @@
 //! The integration tests: real processes, real files.
 
+mod completion;
 mod fuzz;
 mod model;
 mod original;
+mod schemas;
