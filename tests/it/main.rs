@@ -1,5 +1,6 @@
 //! The integration tests: real processes, real files.
 
+mod cases;
 mod completion;
 mod fuzz;
 mod model;
