@@ -114,6 +114,16 @@ impl Home {
         self.mailboxes().join(agent.as_str())
     }
 
+    /// The truth of a mailbox.
+    pub fn journal(&self, agent: &AgentId) -> PathBuf {
+        self.mailbox(agent).join("journal.jsonl")
+    }
+
+    /// The face of a mailbox.
+    pub fn face(&self, agent: &AgentId) -> PathBuf {
+        self.mailbox(agent).join("inbox.json")
+    }
+
     pub fn logs(&self) -> PathBuf {
         self.dir.join("runtime/logs")
     }

@@ -1,1 +1,32 @@
-//! (being built)
+//! One grammar for all programs: arguments, output, exit codes. Knows no room of the domain.
+//!
+//! A program is a name and a table of [`Verb`]s. On the hot path only the arguments of the chosen verb are
+//! built; the whole tree exists for help, completion and the man page alone.
+//!
+//! Results go to stdout, one record a line; talk goes to stderr. The exit code always tells what became of the
+//! state: a closed pipe or a full disk behind stdout does not change it.
+//!
+//! Reads arguments, environment, the standard streams, and the file that an editor was given. Does not open a
+//! home and does not know what a message is.
+
+mod body;
+mod complete;
+mod context;
+mod editor;
+mod failure;
+mod options;
+mod pages;
+mod program;
+mod signal;
+mod table;
+mod text;
+
+pub use body::{LONGEST_CONTENT, body, whole_input};
+pub use context::Context;
+pub use editor::{Draft, confirm};
+pub use failure::{Error, Exit, Failure};
+pub use options::{Format, Options};
+pub use program::{Program, Run, Verb, run};
+pub use signal::Interrupt;
+pub use table::Table;
+pub use text::{first_line, quoted, visible};

@@ -1,0 +1,57 @@
+use dreamos::cli::{Context, Exit, Failure, Run, body};
+use dreamos::desk::Unknown;
+use dreamos::names::Mode;
+
+use super::order::{Patience, print_results};
+use super::phone::deliver::{Template, deliver, report_all, worst};
+use super::phone::letter::Letter;
+use super::phone::open::{everybody_else, open, recipients, would_change};
+
+/// Give the same order to everybody, and show who has acknowledged it
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  captainphone broadcast \"all stop\"
+  captainphone broadcast \"report\" --to role:worker --wait=reply --timeout 2m")]
+pub(crate) struct Broadcast {
+    /// The text; - is standard input, and so is a pipe where no text is given
+    #[arg(value_name = "TEXT")]
+    text: Option<String>,
+    /// role:ROLE, or names divided by commas; else everybody
+    #[arg(long, value_name = "TO")]
+    to: Option<String>,
+    #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
+    letter: Letter,
+}
+
+impl Run for Broadcast {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let desk = open(context)?;
+        let to = match &self.to {
+            Some(to) => recipients(&desk, to, Unknown::Refuse)?,
+            None => everybody_else(&desk)?,
+        };
+        if self.letter.dry_run {
+            return would_change(context, &desk, &to);
+        }
+        let text = self.text.or_else(|| self.letter.names_of_files());
+        let template = Template {
+            content: body(context, text.as_deref())?,
+            letter: &self.letter,
+            usual_mode: Mode::Priority,
+            reply_to: None,
+            thread: None,
+            unknown: Unknown::Refuse,
+            note: None,
+        };
+        let wait = self.patience.wait();
+        let deliveries = deliver(&desk, &to, &template, wait.as_ref(), &mut |_| {})?;
+        if context.format().is_json() {
+            report_all(context, &deliveries, wait.as_ref());
+        } else {
+            print_results(context, &deliveries)?;
+        }
+        Ok(worst(&deliveries))
+    }
+}

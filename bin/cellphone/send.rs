@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+use dreamos::cli::{Context, Exit, Failure, Run, body};
+use dreamos::names::Mode;
+
+use super::batch;
+use super::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
+use super::phone::letter::{Letter, Threading, span};
+use super::phone::open::{open, recipients, would_change};
+use super::phone::wait::{Stage, Wait};
+
+/// Send a message: on the disk, and never lost, when this returns 0
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  cellphone send agent-3 \"resume\"
+  cellphone send role:reviewer \"have a look\" --file result.txt
+  git diff | cellphone send agent-1 -
+  cellphone send agent-1 \"rotate the logs\" --key rotate-2026-11-24
+  cellphone send agent-2 \"ready?\" --wait=reply --timeout 5m --retries 3
+  seq 3 | jq -c '{content: tostring}' | cellphone send agent-1 --batch -")]
+pub(crate) struct Send {
+    /// AGENT, role:ROLE, or several divided by commas
+    #[arg(value_name = "TO")]
+    to: String,
+    /// The text; - is standard input, and so is a pipe where no text is given
+    #[arg(value_name = "TEXT")]
+    text: Option<String>,
+    #[command(flatten)]
+    letter: Letter,
+    #[command(flatten)]
+    threading: Threading,
+    /// Wait until it was announced, read, acked or answered
+    #[arg(
+        long,
+        value_enum,
+        value_name = "announced|read|ack|reply",
+        hide_possible_values = true
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "ack")]
+    wait: Option<Stage>,
+    /// Wait no longer than this (exit 124)
+    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "30s", requires = "wait")]
+    timeout: Duration,
+    /// Tell the recipient again so many times while waiting
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "wait")]
+    retries: u32,
+    /// One JSON object a line, {"content": …, "mode": …, "key": …}; one flush for all; - is standard input
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["text", "key", "wait", "files"])]
+    batch: Option<String>,
+}
+
+impl Run for Send {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let desk = open(context)?;
+        let unknown = self.threading.unknown();
+        let to = recipients(&desk, &self.to, unknown)?;
+        if self.letter.dry_run {
+            return would_change(context, &desk, &to);
+        }
+        if let Some(path) = &self.batch {
+            return batch::send(context, &desk, &to, path, &self.letter, &self.threading);
+        }
+        let text = self.text.or_else(|| self.letter.names_of_files());
+        let (reply_to, thread) = self.threading.links(&desk)?;
+        let template = Template {
+            content: body(context, text.as_deref())?,
+            letter: &self.letter,
+            usual_mode: Mode::Normal,
+            reply_to,
+            thread,
+            unknown,
+            note: None,
+        };
+        let wait = self.wait.map(|stage| Wait {
+            stage,
+            timeout: self.timeout,
+            retries: self.retries,
+        });
+        let mut queued = announce_queued(context);
+        let deliveries = deliver(&desk, &to, &template, wait.as_ref(), &mut queued)?;
+        if let [delivery] = deliveries.as_slice() {
+            return Ok(report_one(context, delivery, wait.as_ref()));
+        }
+        report_all(context, &deliveries, wait.as_ref());
+        Ok(worst(&deliveries))
+    }
+}

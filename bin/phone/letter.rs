@@ -1,0 +1,177 @@
+//! What a person may say about a message besides its text.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dreamos::cli::{Error, Failure};
+use dreamos::desk::{Breaker, Desk, Unknown};
+use dreamos::mailbox::Message;
+use dreamos::names::{AgentId, Caller, Draft, MessageId, Mode, USER};
+use dreamos::time::{Now, parse_span, parse_time};
+use serde_json::{Map, Value, json};
+
+// No doc comment on the structs: clap would take it for the description of the verb.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Letter {
+    /// NORMAL, PRIORITY, BULK, TASK, …
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub(crate) mode: Option<Mode>,
+    /// A retry with the same key, within 7 days, delivers nothing twice
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Not worth reading after this time (2h, 18:30, 2026-11-22T12:00:00Z)
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
+    /// Not to be delivered before this time
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// A note for programs; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    meta: Vec<(String, String)>,
+    /// A file to go with it, up to 64 MiB; may be repeated
+    #[arg(long = "file", value_name = "PATH")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Send it even if the two of you only repeat yourselves
+    #[arg(long)]
+    force: bool,
+    /// Say which files would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Threading {
+    /// The message that this one answers; stays unacknowledged, unlike with `reply`
+    #[arg(long, value_name = "ID")]
+    reply_to: Option<String>,
+    /// Any message of the thread that this one belongs to
+    #[arg(long, value_name = "ID")]
+    thread: Option<String>,
+    /// Make a mailbox for an agent that nobody registered
+    #[arg(long)]
+    create: bool,
+}
+
+impl Letter {
+    pub(crate) const fn breaker(&self) -> Breaker {
+        if self.force {
+            Breaker::Override
+        } else {
+            Breaker::Obey
+        }
+    }
+
+    /// The draft for `to`, its files copied into that mailbox. `mode` is used where none was given.
+    pub(crate) fn draft(
+        &self,
+        desk: &Desk,
+        to: &AgentId,
+        content: String,
+        usual: Mode,
+        unknown: Unknown,
+        now: Now,
+    ) -> Result<Draft, Failure> {
+        let time =
+            |text: &String| parse_time(text, now.wall).map_err(|bad| Error::usage(bad.to_string()));
+        let mut draft = Draft::new(desk.caller().agent.clone(), to.clone(), content);
+        draft.mode = self.mode.unwrap_or(usual);
+        draft.key.clone_from(&self.key);
+        draft.expires_at = self.expires.as_ref().map(time).transpose()?;
+        draft.not_before = self.at.as_ref().map(time).transpose()?;
+        draft.metadata = metadata(desk.caller());
+        for (key, value) in &self.meta {
+            draft
+                .metadata
+                .insert(key.clone(), Value::String(value.clone()));
+        }
+        if !self.files.is_empty() {
+            let attached = self.attach(desk, to, unknown)?;
+            draft
+                .metadata
+                .insert("attachments".into(), Value::Array(attached));
+        }
+        Ok(draft)
+    }
+
+    fn attach(&self, desk: &Desk, to: &AgentId, unknown: Unknown) -> Result<Vec<Value>, Failure> {
+        let mut attached = Vec::new();
+        for file in &self.files {
+            let it = desk.attach(to, file, unknown)?;
+            attached.push(json!({
+                "sha256": it.sha256, "name": it.name, "bytes": it.bytes,
+                "path": it.path.to_string_lossy(),
+            }));
+        }
+        Ok(attached)
+    }
+
+    /// A file needs no words of its own.
+    pub(crate) fn names_of_files(&self) -> Option<String> {
+        let names = self.files.iter().map(|file| {
+            file.file_name()
+                .unwrap_or(file.as_os_str())
+                .to_string_lossy()
+                .into_owned()
+        });
+        let names: Vec<String> = names.collect();
+        (!names.is_empty()).then(|| format!("file: {}", names.join(", ")))
+    }
+}
+
+impl Threading {
+    pub(crate) const fn unknown(&self) -> Unknown {
+        if self.create {
+            Unknown::Create
+        } else {
+            Unknown::Refuse
+        }
+    }
+
+    /// The message that is answered and the thread that is gone on with.
+    pub(crate) fn links(
+        &self,
+        desk: &Desk,
+    ) -> Result<(Option<MessageId>, Option<MessageId>), Failure> {
+        let named =
+            |name: &String| -> Result<Message, Failure> { Ok(desk.message(&desk.find(name)?)?) };
+        let answered = self.reply_to.as_ref().map(named).transpose()?;
+        let of_thread = self.thread.as_ref().map(named).transpose()?;
+        let thread = of_thread
+            .as_ref()
+            .or(answered.as_ref())
+            .map(|m| m.thread.unwrap_or(m.id));
+        Ok((answered.map(|m| m.id), thread))
+    }
+}
+
+/// Which person it was, where the sender is "the person at the terminal".
+pub(crate) fn metadata(caller: &Caller) -> Map<String, Value> {
+    let mut metadata = Map::new();
+    if caller.agent.as_str() == USER {
+        metadata.insert(
+            "by".into(),
+            json!({ "login": caller.login, "uid": caller.uid }),
+        );
+    }
+    metadata
+}
+
+pub(crate) fn mode(text: &str) -> Result<Mode, String> {
+    text.parse().map_err(|_| {
+        let all: Vec<&str> = Mode::ALL.iter().map(|mode| mode.as_str()).collect();
+        format!("use one of {}", all.join(", "))
+    })
+}
+
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    parse_span(text).map_err(|bad| bad.to_string())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    match key {
+        "" => Err("the key is empty".into()),
+        "by" | "attachments" => Err(format!("{key:?} is written by the program itself")),
+        _ => Ok((key.to_owned(), value.to_owned())),
+    }
+}

@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use dreamos::cli::{Context, Exit, Failure, Format, Interrupt, Run};
+use dreamos::desk::Desk;
+use dreamos::mailbox::Taken;
+use dreamos::time::Now;
+
+use super::letter::span;
+use super::open::{open, would_change};
+use super::{handler, view};
+
+/// Take the first message, under a lease: acknowledge it before the lease lapses, or it comes back
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  cellphone next                               # exit 1 where there is none
+  cellphone next --wait --timeout 10m
+  eval \"$(cellphone next --format env)\"        # DREAMOS_MESSAGE_ID, DREAMOS_CONTENT, DREAMOS_FROM, …
+  cellphone next --json | jq -r .token")]
+pub(crate) struct Next {
+    /// Wait until there is one
+    #[arg(long)]
+    wait: bool,
+    /// Wait no longer than this (exit 124)
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "wait")]
+    timeout: Option<Duration>,
+    /// How long it is yours
+    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "120s")]
+    lease: Duration,
+    /// Say which files would be written, and take nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Run for Next {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let desk = open(context)?;
+        let agent = &desk.caller().agent;
+        if self.dry_run {
+            return would_change(context, &desk, std::slice::from_ref(agent));
+        }
+        let (taken, none) = if self.wait {
+            self.await_one(&desk)?
+        } else {
+            (desk.next(agent, self.lease, Now::read())?, Exit::NO)
+        };
+        let Some(taken) = taken else {
+            // A script asks by the exit code.
+            if context.format() != Format::Env && none == Exit::NO {
+                context.note(&format!("no mail for {agent}"));
+            }
+            return Ok(none);
+        };
+        print(context, &taken)?;
+        Ok(Exit::DONE)
+    }
+}
+
+impl Next {
+    /// With what to say of it where none came.
+    fn await_one(&self, desk: &Desk) -> Result<(Option<Taken>, Exit), Failure> {
+        let interrupt = Interrupt::install()?;
+        let agent = &desk.caller().agent;
+        let taken = desk.next_wait(agent, self.lease, self.timeout, &|| interrupt.came())?;
+        Ok((taken, interrupt.exit().unwrap_or(Exit::TIMED_OUT)))
+    }
+}
+
+fn print(context: &Context, taken: &Taken) -> Result<(), Failure> {
+    let text = match context.format() {
+        Format::Env => handler::assignments(taken),
+        Format::Json | Format::Jsonl => return Ok(context.print_json(&handler::document(taken))?),
+        Format::Plain => view::whole(context, &taken.message, Now::read().wall),
+        Format::Table => {
+            let whole = view::whole(context, &taken.message, Now::read().wall);
+            format!(
+                "lease     until {}, token {}\n{whole}",
+                taken.lapses_at, taken.token
+            )
+        }
+    };
+    Ok(context.print(&text)?)
+}

@@ -1,0 +1,37 @@
+use dreamos::cli::{Context, Exit, Failure, Run};
+use dreamos::time::Now;
+
+use super::open::open;
+use super::{document, view};
+
+/// Show one message in full; your own is then read
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  cellphone show agent-3/17          # by mailbox and number
+  cellphone show 17                  # in your own mailbox
+  cellphone show 8q9r0s              # by the last six or more characters of its id
+  cellphone show 17 --format plain   # the text alone")]
+pub(crate) struct Show {
+    /// AGENT/SEQ, SEQ, an id, or its last six or more characters
+    #[arg(value_name = "ID")]
+    message: String,
+}
+
+impl Run for Show {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let desk = open(context)?;
+        let at = desk.find(&self.message)?;
+        let message = desk.message(&at)?;
+        let now = Now::read();
+        if context.format().is_json() {
+            context.print_json(&document::message(&message))?;
+        } else {
+            context.print(&view::whole(context, &message, now.wall))?;
+        }
+        let shown = !context.nobody_listens();
+        if shown && message.status.is_pending() && at.mailbox == desk.caller().agent {
+            desk.mark_read(&at.mailbox, &[at.seq], now)?;
+        }
+        Ok(Exit::DONE)
+    }
+}

@@ -1,0 +1,104 @@
+//! Messages as a person reads them.
+
+use std::fmt::Write as _;
+
+use dreamos::cli::{Context, Format, Table, first_line};
+use dreamos::mailbox::Message;
+use dreamos::names::Class;
+use dreamos::time::{Timestamp, relative};
+use serde_json::Value;
+
+use super::document::name_of;
+
+/// What the columns before the text take at most on most lines.
+const BESIDE_THE_TEXT: usize = 58;
+
+/// One line a message.
+pub(crate) fn listed(context: &Context, messages: &[Message], now: Timestamp) -> Table {
+    let width = context.columns().saturating_sub(BESIDE_THE_TEXT).max(20);
+    let mut table = Table::new(&["ID", "FROM", "MODE", "AGE", "STATUS", "TEXT"]);
+    for message in messages {
+        let age = relative(message.timestamp, now);
+        let text = match context.format() {
+            Format::Plain => first_line(&message.content, usize::MAX),
+            _ => context
+                .shown(&first_line(&message.content, width))
+                .into_owned(),
+        };
+        table.row(vec![
+            name_of(message).to_string(),
+            message.from.to_string(),
+            message.mode.to_string(),
+            age.trim_end_matches(" ago").to_owned(),
+            message.status.as_str().to_owned(),
+            text,
+        ]);
+    }
+    table
+}
+
+/// The whole of it.
+pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> String {
+    if context.format() == Format::Plain {
+        return with_line_break(&message.content);
+    }
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let value = context.shown(value);
+        writeln!(text, "{name:<9} {value}").expect("a string grows");
+    };
+    let mode = match message.mode.class() {
+        Class::Urgent => context.urgent(message.mode.as_str()),
+        Class::System | Class::Normal | Class::Bulk => message.mode.to_string(),
+    };
+    line(
+        "message",
+        &format!(
+            "{} {}",
+            context.strong(&name_of(message).to_string()),
+            message.id
+        ),
+    );
+    line("from", message.from.as_str());
+    line("mode", &mode);
+    line(
+        "sent",
+        &format!(
+            "{} ({})",
+            message.timestamp,
+            relative(message.timestamp, now)
+        ),
+    );
+    line("status", message.status.as_str());
+    let ids = [("reply to", message.reply_to), ("thread", message.thread)];
+    for (name, id) in ids {
+        if let Some(id) = id.filter(|id| *id != message.id) {
+            line(name, &id.to_string());
+        }
+    }
+    for (name, at) in [
+        ("not before", message.not_before),
+        ("expires", message.expires_at),
+    ] {
+        if let Some(at) = at {
+            line(name, &format!("{at} ({})", relative(at, now)));
+        }
+    }
+    for (key, value) in &message.metadata {
+        match value {
+            Value::String(value) => line(key, value),
+            other => line(key, &other.to_string()),
+        }
+    }
+    text.push('\n');
+    text.push_str(&with_line_break(&context.shown(&message.content)));
+    text
+}
+
+fn with_line_break(text: &str) -> String {
+    if text.ends_with('\n') {
+        text.to_owned()
+    } else {
+        format!("{text}\n")
+    }
+}

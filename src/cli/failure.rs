@@ -1,0 +1,283 @@
+//! The one map from what went wrong to an exit code, and how it is told.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::text::visible;
+use crate::names::{Explain, Kind};
+
+/// How a verb ended. Ordered by how bad it is, so that the worst of several is their maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Exit(u8);
+
+impl Exit {
+    pub const DONE: Self = Self(0);
+    /// A question's honest "no".
+    pub const NO: Self = Self(1);
+    pub const TIMED_OUT: Self = Self(124);
+    pub const INTERRUPTED: Self = Self(130);
+    pub const TERMINATED: Self = Self(143);
+
+    /// The table of the README. A new kind stops the build here.
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::No => Self::NO,
+            Kind::Usage => Self(2),
+            Kind::Corrupt => Self(65),
+            Kind::Unknown => Self(66),
+            Kind::Unreachable => Self(69),
+            Kind::Bug => Self(70),
+            Kind::CannotCreate => Self(73),
+            Kind::Io => Self(74),
+            Kind::Busy | Kind::OutcomeUnknown => Self(75),
+            Kind::Refused => Self(77),
+            Kind::Config => Self(78),
+            Kind::TimedOut => Self::TIMED_OUT,
+        }
+    }
+
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+/// What can go wrong between a person and a program, before any room is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{message}")]
+    Usage {
+        message: String,
+        hint: Option<String>,
+    },
+    #[error("can't read standard input: {0}")]
+    Input(std::io::Error),
+    #[error("standard input is no UTF-8 text")]
+    NotText,
+    #[error("standard input is empty: there is nothing to send")]
+    Empty,
+    #[error("the content is longer than {limit} bytes")]
+    TooLong { limit: usize },
+    #[error("can't write to standard output: {0}")]
+    Output(std::io::Error),
+    #[error("line {line}, column {column}: {why}")]
+    BadLine {
+        line: usize,
+        column: usize,
+        why: String,
+    },
+    #[error("{}: {source}", path.display())]
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the editor {command:?} {how}")]
+    Editor {
+        command: String,
+        how: String,
+        kept: Option<PathBuf>,
+    },
+    #[error("can't run {command:?}: {source}")]
+    Command {
+        command: String,
+        source: std::io::Error,
+    },
+    #[error("can't catch signals: {0}")]
+    Signals(std::io::Error),
+}
+
+impl Error {
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub fn advice(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Usage { .. } | Self::NotText | Self::Empty | Self::TooLong { .. } => Kind::Usage,
+            Self::BadLine { .. } => Kind::Corrupt,
+            Self::Input(_)
+            | Self::Output(_)
+            | Self::File { .. }
+            | Self::Editor { .. }
+            | Self::Command { .. }
+            | Self::Signals(_) => Kind::Io,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::NotText => Some("send it as a file: --file PATH".into()),
+            Self::TooLong { .. } => Some("send it as a file, up to 64 MiB: --file PATH".into()),
+            Self::Editor {
+                kept: Some(path), ..
+            } => Some(format!("what you wrote is kept in {}", path.display())),
+            Self::BadLine { .. } => Some("nothing was sent".into()),
+            _ => None,
+        }
+    }
+
+    fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// An error of any room, as it is told and as the exit code tells it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    path: Option<PathBuf>,
+    key: Option<String>,
+}
+
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            hint: error.hint(),
+            path: error.path().map(Into::into),
+            key: error.key(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    schema: &'static str,
+    code: u8,
+    message: &'a str,
+    hint: Option<&'a str>,
+    path: Option<std::borrow::Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+}
+
+impl Failure {
+    pub(super) fn usage(message: String) -> Self {
+        Error::usage(message).into()
+    }
+
+    pub const fn exit(&self) -> Exit {
+        Exit::of(self.kind)
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether a change was made; asked only where "try again" is the advice.
+    const fn outcome(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Busy => Some("none"),
+            Kind::OutcomeUnknown => Some("unknown"),
+            _ => None,
+        }
+    }
+
+    /// One object.
+    pub fn document(&self) -> serde_json::Value {
+        let told = Told {
+            schema: "dreamos.error/1",
+            code: self.exit().code(),
+            message: &self.message,
+            hint: self.hint.as_deref(),
+            path: self.path.as_deref().map(|path| path.to_string_lossy()),
+            outcome: self.outcome(),
+            key: self.key.as_deref(),
+        };
+        serde_json::to_value(&told).unwrap_or_default()
+    }
+
+    /// For a person. An honest "no" is no error.
+    pub fn text(&self) -> String {
+        let word = if self.exit() == Exit::NO {
+            "no"
+        } else {
+            "error"
+        };
+        let mut text = format!("{word}: {}\n", visible(&self.message));
+        let key = self
+            .key
+            .as_deref()
+            .map(|key| format!("try again with --key {key}"));
+        for hint in self.hint.iter().chain(&key) {
+            text.push_str("  hint: ");
+            text.push_str(&visible(hint));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the flush failed")]
+    struct Lost;
+
+    impl Explain for Lost {
+        fn kind(&self) -> Kind {
+            Kind::OutcomeUnknown
+        }
+        fn key(&self) -> Option<String> {
+            Some("k-1".into())
+        }
+    }
+
+    #[test]
+    fn an_unknown_outcome_names_the_key_that_makes_a_retry_safe() {
+        let failure = Failure::from(Lost);
+        assert_eq!(
+            failure.document().to_string(),
+            r#"{"schema":"dreamos.error/1","code":75,"message":"the flush failed","hint":null,"path":null,"outcome":"unknown","key":"k-1"}"#
+        );
+        assert_eq!(
+            failure.text(),
+            "error: the flush failed\n  hint: try again with --key k-1\n"
+        );
+    }
+
+    #[test]
+    fn a_stranger_in_an_error_cannot_drive_the_terminal() {
+        let failure = Failure::usage("no \u{1b}[2J".into());
+        assert_eq!(failure.text(), "error: no \\x1b[2J\n");
+        assert_eq!(failure.exit().code(), 2);
+    }
+
+    #[test]
+    fn the_worst_of_several_exits_is_the_greatest() {
+        let worst = [Exit::DONE, Exit::of(Kind::Unknown), Exit::NO]
+            .into_iter()
+            .max();
+        assert_eq!(worst.map(Exit::code), Some(66));
+    }
+}

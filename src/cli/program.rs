@@ -1,0 +1,235 @@
+//! A program: its name and its table of verbs, from the arguments to the exit code.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Command, FromArgMatches as _};
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::options::{Format, Options};
+use super::{complete, pages};
+
+pub struct Program {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// Who speaks where `--as` does not say; `None`: `$DREAMOS_AGENT`, else `user`.
+    pub speaker: Option<&'static str>,
+    /// In the order of the help; a program may share some of them with another.
+    pub verbs: &'static [&'static [Verb]],
+    /// Whom a shell may complete. Never fails: a completion that knows nobody offers nobody.
+    pub agents: fn(&Context) -> Vec<String>,
+}
+
+/// What a verb does with its arguments, which are its own fields. Their doc comments are the help text.
+pub trait Run: Args {
+    fn run(self, context: &Context) -> Result<Exit, Failure>;
+}
+
+impl Program {
+    pub(super) fn verbs(&self) -> impl Iterator<Item = &'static Verb> {
+        self.verbs.iter().copied().flatten()
+    }
+}
+
+pub struct Verb {
+    pub name: &'static str,
+    args: fn(Command) -> Command,
+    run: fn(&Context, &ArgMatches) -> Result<Exit, Failure>,
+    shell_variables: bool,
+}
+
+impl Verb {
+    pub const fn of<R: Run>(name: &'static str) -> Self {
+        Self {
+            name,
+            args: R::augment_args,
+            run: run_verb::<R>,
+            shell_variables: false,
+        }
+    }
+
+    /// `--format env` makes sense for it.
+    #[must_use]
+    pub const fn with_shell_variables(self) -> Self {
+        Self {
+            shell_variables: true,
+            ..self
+        }
+    }
+
+    pub(super) fn command(&self) -> Command {
+        (self.args)(Command::new(self.name))
+    }
+}
+
+fn run_verb<R: Run>(context: &Context, matches: &ArgMatches) -> Result<Exit, Failure> {
+    R::from_arg_matches(matches)
+        .map_err(|error| Failure::usage(error.to_string()))?
+        .run(context)
+}
+
+/// The whole of `main`.
+pub fn run(program: &'static Program) -> ExitCode {
+    if let Some(exit) = complete::answer(program) {
+        return exit.into();
+    }
+    // The name that we were called by is not ours to repeat: hints must work for everybody.
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match parse(program, &args) {
+        Ok(Parsed::Verb(verb, matches)) => perform(program, verb, &matches).into(),
+        Ok(Parsed::Page(page)) => print_page(&page).into(),
+        Err(error) => refuse(&error, &args).into(),
+    }
+}
+
+enum Parsed {
+    Verb(&'static Verb, ArgMatches),
+    Page(String),
+}
+
+/// Where the verb stands among the arguments. Options that all verbs share may stand before it.
+fn position_of_verb(args: &[OsString]) -> Option<usize> {
+    let mut position = 0;
+    while let Some(arg) = args.get(position).and_then(|arg| arg.to_str()) {
+        position += match arg {
+            "--home" | "--as" | "--format" | "--color" => 2,
+            _ if arg.starts_with('-') => 1,
+            _ => return Some(position),
+        };
+    }
+    None
+}
+
+fn asks_for_help(args: &[OsString]) -> bool {
+    args.iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| *arg == "-h" || *arg == "--help")
+}
+
+fn parse(program: &'static Program, args: &[OsString]) -> Result<Parsed, clap::Error> {
+    let position = position_of_verb(args).filter(|_| !asks_for_help(args));
+    let verb = position.and_then(|at| {
+        let name = args[at].as_os_str();
+        program
+            .verbs()
+            .find(|verb| OsStr::new(verb.name) == name)
+            .map(|verb| (at, verb))
+    });
+    let Some((at, verb)) = verb else {
+        return parse_whole(program, args);
+    };
+    // Only this verb's arguments are built: that is most of what starting up costs.
+    let command = Options::augment_args(verb.command())
+        .bin_name(format!("{} {}", program.name, verb.name))
+        .no_binary_name(true);
+    let others = args[..at].iter().chain(&args[at + 1..]);
+    Ok(Parsed::Verb(verb, command.try_get_matches_from(others)?))
+}
+
+fn parse_whole(program: &'static Program, args: &[OsString]) -> Result<Parsed, clap::Error> {
+    let matches = pages::tree(program)
+        .no_binary_name(true)
+        .try_get_matches_from(args)?;
+    let (name, matches) = matches.subcommand().expect("clap insists on a verb");
+    if name == pages::GEN {
+        return Ok(Parsed::Page(pages::generated(program, matches)));
+    }
+    let verb = program.verbs().find(|verb| verb.name == name);
+    Ok(Parsed::Verb(
+        verb.expect("the tree was built from this table"),
+        matches.clone(),
+    ))
+}
+
+fn perform(program: &'static Program, verb: &Verb, matches: &ArgMatches) -> Exit {
+    let options = match Options::from_arg_matches(matches) {
+        Ok(options) => options,
+        Err(error) => return refuse(&error, &[]),
+    };
+    let context = Context::new(program.name, program.speaker, options);
+    let done = if context.format() == Format::Env && !verb.shell_variables {
+        Err(Failure::usage(format!(
+            "{} knows no --format env",
+            verb.name
+        )))
+    } else {
+        (verb.run)(&context, matches)
+    };
+    done.unwrap_or_else(|failure| {
+        context.fail(&failure);
+        failure.exit()
+    })
+}
+
+fn print_page(page: &str) -> Exit {
+    match io::stdout().write_all(page.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            tell(&format!("error: can't write to standard output: {error}\n"));
+            Exit::of(crate::names::Kind::Io)
+        }
+        _ => Exit::DONE,
+    }
+}
+
+/// Help and version are answers; the rest is a wrong command line, told in the form that it asked for.
+fn refuse(error: &clap::Error, args: &[OsString]) -> Exit {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        return print_page(&error.to_string());
+    }
+    let wants_json = args.iter().take_while(|arg| *arg != "--").any(|arg| {
+        matches!(
+            arg.to_str(),
+            Some("--json" | "--format=json" | "--format=jsonl")
+        )
+    }) || args
+        .windows(2)
+        .any(|two| two[0] == "--format" && matches!(two[1].to_str(), Some("json" | "jsonl")));
+    let text = error.to_string();
+    if wants_json {
+        let words = text.trim_start_matches("error: ").lines().map(str::trim);
+        let first: Vec<&str> = words.take_while(|line| !line.is_empty()).collect();
+        tell(&format!("{}\n", Failure::usage(first.join(" ")).document()));
+    } else {
+        tell(&text);
+    }
+    Exit::of(crate::names::Kind::Usage)
+}
+
+fn tell(text: &str) {
+    // A closed stderr leaves nobody to tell.
+    let _: io::Result<()> = io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(Into::into).collect()
+    }
+
+    #[test]
+    fn the_verb_is_found_behind_options_of_all_verbs() {
+        for (line, verb) in [
+            ("send a b", Some(0)),
+            ("--json --as agent-1 send a", Some(3)),
+            ("--as=x --home /tmp -qv send", Some(4)),
+            ("--as", None),
+            ("", None),
+        ] {
+            assert_eq!(position_of_verb(&words(line)), verb, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_text_and_no_request_for_help() {
+        assert!(asks_for_help(&words("send a -h")));
+        assert!(!asks_for_help(&words("send a -- -h")));
+    }
+}

@@ -1,0 +1,290 @@
+//! `--json` is a promise: what the programs print is what `schemas/` says.
+//!
+//! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
+//! cannot promise what is not checked.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+const NOTES: [&str; 6] = [
+    "$schema",
+    "$id",
+    "$defs",
+    "title",
+    "description",
+    "$comment",
+];
+
+fn is_of_type(value: &Value, name: &str) -> bool {
+    match name {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        "integer" => value.is_u64() || value.is_i64(),
+        other => panic!("the validator knows no type {other:?}"),
+    }
+}
+
+fn check_type(named: &Value, value: &Value) -> bool {
+    match named {
+        Value::String(name) => is_of_type(value, name),
+        Value::Array(names) => names.iter().any(|name| check_type(name, value)),
+        other => panic!("no type: {other}"),
+    }
+}
+
+/// What is wrong with `value`, as lines of `place: what`.
+fn faults(root: &Value, schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
+    let mut fault = |what: String| found.push(format!("{place}: {what}"));
+    for (keyword, rule) in schema.as_object().expect("a schema is an object") {
+        match keyword.as_str() {
+            "type" if !check_type(rule, value) => fault(format!("{value} is no {rule}")),
+            "const" if rule != value => fault(format!("{value} is not {rule}")),
+            "enum" if !rule.as_array().unwrap().contains(value) => {
+                fault(format!("{value} is none of {rule}"));
+            }
+            "minimum" if value.is_number() && value.as_f64() < rule.as_f64() => {
+                fault(format!("{value} is less than {rule}"));
+            }
+            "required" if value.is_object() => {
+                let absent = rule.as_array().unwrap().iter();
+                for key in absent.filter(|key| value.get(key.as_str().unwrap()).is_none()) {
+                    fault(format!("{key} is absent"));
+                }
+            }
+            "type" | "const" | "enum" | "minimum" | "required" | "properties" | "items"
+            | "$ref" => {}
+            note if NOTES.contains(&note) => {}
+            other => panic!("{place}: the validator knows no {other:?}"),
+        }
+    }
+    if let Some(reference) = schema.get("$ref") {
+        let pointer = reference
+            .as_str()
+            .unwrap()
+            .strip_prefix('#')
+            .expect("of this file");
+        let target = root.pointer(pointer).expect("a $ref leads somewhere");
+        faults(root, target, value, place, found);
+    }
+    if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
+        for (index, each) in values.iter().enumerate() {
+            faults(root, items, each, &format!("{place}/{index}"), found);
+        }
+    }
+    if let (Some(properties), Some(fields)) = (schema.get("properties"), value.as_object()) {
+        for (key, rule) in properties.as_object().unwrap() {
+            if let Some(field) = fields.get(key) {
+                faults(root, rule, field, &format!("{place}/{key}"), found);
+            }
+        }
+    }
+}
+
+fn schema_named(name: &str) -> Value {
+    let path = checkout().join(format!("schemas/{name}.json"));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Checks a document against the schema that it names itself, and returns that name.
+fn assert_valid(document: &Value, what: &str) -> String {
+    let marker = document["schema"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{what}: no marker"));
+    let name = marker
+        .strip_prefix("dreamos.")
+        .and_then(|marker| marker.strip_suffix("/1"))
+        .unwrap_or_else(|| panic!("{what}: {marker:?} is no marker"));
+    let schema = schema_named(name);
+    let mut found = Vec::new();
+    faults(&schema, &schema, document, "", &mut found);
+    assert!(found.is_empty(), "{what}: {found:#?}\n{document:#}");
+    name.to_owned()
+}
+
+struct Phone {
+    home: PathBuf,
+}
+
+impl Phone {
+    /// Runs a line in a home and returns the documents that came, from stderr if the line failed.
+    fn documents(&self, program: &str, args: &[&str], input: &str) -> Vec<Value> {
+        let binary = match program {
+            "cellphone" => env!("CARGO_BIN_EXE_cellphone"),
+            _ => env!("CARGO_BIN_EXE_captainphone"),
+        };
+        let mut child = Command::new(binary)
+            .args(args)
+            .current_dir(&self.home)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("DREAMOS_HOME", &self.home)
+            .env("EDITOR", "sed -i s/figure/figures/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        let done = child.wait_with_output().unwrap();
+        let spoken = if done.stdout.is_empty() {
+            &done.stderr
+        } else {
+            &done.stdout
+        };
+        let text = String::from_utf8(spoken.clone()).unwrap();
+        assert!(!text.is_empty(), "{program} {args:?} said nothing");
+        serde_json::Deserializer::from_str(&text)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|error| panic!("{program} {args:?}: {error}: {text}"))
+    }
+}
+
+#[test]
+fn every_verb_prints_what_its_schema_says() {
+    let place = tempfile::tempdir().unwrap();
+    let home = place.path().join("home");
+    let made = Command::new(checkout().join("scripts/home"))
+        .arg(&home)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    std::fs::write(home.join("figure.txt"), "42\n").unwrap();
+    std::fs::write(
+        home.join("old.json"),
+        "[{\"id\": \"old-1\", \"content\": \"x\"}, {",
+    )
+    .unwrap();
+    let phone = Phone { home };
+
+    let lines: &[(&str, &str, &str, &str)] = &[
+        (
+            "sent",
+            "cellphone",
+            "send agent-1 hello --key once --meta a=b",
+            "",
+        ),
+        ("sent", "cellphone", "send agent-1 hello --key once", ""),
+        (
+            "sent",
+            "cellphone",
+            "send agent-1 - --file figure.txt",
+            "a figure",
+        ),
+        ("broadcast", "cellphone", "broadcast everybody", ""),
+        ("broadcast", "cellphone", "send role:reviewer please", ""),
+        (
+            "sent",
+            "cellphone",
+            "send agent-2 --batch -",
+            "{\"content\": \"one\"}\n",
+        ),
+        ("error", "cellphone", "send agnet-3 hello", ""),
+        (
+            "error",
+            "cellphone",
+            "send agent-3 hello --no-such-option",
+            "",
+        ),
+        ("messages", "cellphone", "inbox agent-1 --all --full", ""),
+        ("message", "cellphone", "inbox agent-1 --format jsonl", ""),
+        ("message", "cellphone", "show agent-1/1", ""),
+        ("taken", "cellphone", "next --as agent-1", ""),
+        ("changes", "cellphone", "nack agent-1/1 --as agent-1", ""),
+        ("taken", "cellphone", "next --as agent-1", ""),
+        ("sent", "cellphone", "reply agent-1/1 done --as agent-1", ""),
+        ("status", "cellphone", "status agent-1/1", ""),
+        ("messages", "cellphone", "thread agent-1/1", ""),
+        ("messages", "cellphone", "search hello", ""),
+        ("counts", "cellphone", "check agent-1", ""),
+        ("merged", "cellphone", "edit agent-1", ""),
+        ("changes", "cellphone", "ack --all --as agent-1", ""),
+        (
+            "changed",
+            "cellphone",
+            "recall agent-2/1 agent-2/99 --format jsonl",
+            "",
+        ),
+        ("sent", "cellphone", "restore agent-2/1", ""),
+        ("imported", "cellphone", "import old.json --to agent-3", ""),
+        ("pruned", "cellphone", "prune agent-1", ""),
+        ("findings", "cellphone", "doctor", ""),
+        ("sent", "captainphone", "send agent-4 stop --no-wait", ""),
+        (
+            "sent",
+            "captainphone",
+            "send agent-4 stop --timeout 1ms",
+            "",
+        ),
+        ("broadcast", "captainphone", "broadcast stop --no-wait", ""),
+        ("sent", "captainphone", "escalate agent-4/1 --no-wait", ""),
+    ];
+    for (expected, program, line, input) in lines {
+        let mut args: Vec<&str> = line.split_whitespace().collect();
+        if !line.contains("--format") {
+            args.push("--json");
+        }
+        for document in phone.documents(program, &args, input) {
+            assert_eq!(&assert_valid(&document, line), expected, "{line}");
+        }
+    }
+
+    let seen: Vec<&str> = lines.iter().map(|(name, ..)| *name).collect();
+    for entry in std::fs::read_dir(checkout().join("schemas")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(seen.contains(&name), "nothing prints {}", path.display());
+    }
+}
+
+#[test]
+fn the_validator_finds_what_breaks_a_promise() {
+    let valid = serde_json::json!({
+        "schema": "dreamos.counts/1", "agent": "agent-1", "pending": 1, "urgent": 0, "leased": 0
+    });
+    assert_eq!(assert_valid(&valid, "counts"), "counts");
+    for (key, planted) in [
+        ("pending", Value::from("1")),
+        ("pending", Value::from(-1)),
+        ("agent", Value::Null),
+        ("schema", Value::from("dreamos.counts/2")),
+    ] {
+        let mut broken = valid.clone();
+        broken[key] = planted;
+        let schema = schema_named("counts");
+        let mut found = Vec::new();
+        faults(&schema, &schema, &broken, "", &mut found);
+        assert!(
+            found.len() == 1 && found[0].starts_with(&format!("/{key}")),
+            "{found:?}"
+        );
+    }
+    let mut less = valid;
+    less.as_object_mut().unwrap().remove("leased");
+    let mut found = Vec::new();
+    faults(
+        &schema_named("counts"),
+        &schema_named("counts"),
+        &less,
+        "",
+        &mut found,
+    );
+    assert_eq!(found, [": \"leased\" is absent"]);
+}
