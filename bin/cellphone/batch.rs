@@ -48,9 +48,6 @@ pub(crate) fn send(
 }
 
 fn report(context: &Context, to: &AgentId, sent: &Sent) {
-    sent.warnings
-        .iter()
-        .for_each(|warning| context.warn(warning));
     let already = if sent.repeated { "already " } else { "" };
     let line = match context.format() {
         Format::Json | Format::Jsonl => String::new(),

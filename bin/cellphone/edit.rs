@@ -50,7 +50,7 @@ impl Run for Edit {
                 context.note("nothing was changed");
                 return Ok(Exit::DONE);
             }
-            match merge(context, &desk, &agent, &given, &edited) {
+            match merge(&desk, &agent, &given, &edited) {
                 Ok(merged) => break merged,
                 Err(failure) if again(context, &failure)? => {}
                 Err(failure) => {
@@ -68,18 +68,8 @@ impl Run for Edit {
     }
 }
 
-fn merge(
-    context: &Context,
-    desk: &Desk,
-    agent: &AgentId,
-    given: &[u8],
-    edited: &[u8],
-) -> Result<Merged, Failure> {
+fn merge(desk: &Desk, agent: &AgentId, given: &[u8], edited: &[u8]) -> Result<Merged, Failure> {
     let merged = desk.edit_finish(agent, given, edited, Now::read())?;
-    merged
-        .warnings
-        .iter()
-        .for_each(|warning| context.warn(warning));
     Ok(merged)
 }
 

@@ -50,10 +50,6 @@ impl Run for Import {
             return would_change(context, &desk, &mailboxes);
         }
         let imported = desk.import(to.as_ref(), &self.path, Now::read())?;
-        imported
-            .warnings
-            .iter()
-            .for_each(|warning| context.warn(warning));
         let unread: Vec<Part> = imported
             .unread
             .into_iter()

@@ -44,10 +44,7 @@ impl Run for Ack {
         }
         if self.all {
             let closed = desk.ack_all(agent, Now::read())?;
-            let results: Vec<_> = closed
-                .iter()
-                .map(|each| changed(context, "acked", each))
-                .collect();
+            let results: Vec<_> = closed.iter().map(|each| changed("acked", each)).collect();
             report_changes(context, &results);
             return Ok(Exit::DONE);
         }

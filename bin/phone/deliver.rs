@@ -212,9 +212,6 @@ pub(crate) fn report_one(context: &Context, delivery: &Delivery, wait: Option<&W
 
 fn warn(context: &Context, delivery: &Delivery) {
     if let Ok(sent) = &delivery.sent {
-        sent.warnings
-            .iter()
-            .for_each(|warning| context.warn(warning));
         if let Some(failure) = &delivery.lost_sight {
             context.warn(&format!(
                 "{} is queued, but: {}",

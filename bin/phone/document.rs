@@ -69,7 +69,7 @@ pub(crate) fn change_each(
     let mut results = Vec::new();
     for name in names {
         match change(name) {
-            Ok(closed) => results.push(changed(context, what, &closed)),
+            Ok(closed) => results.push(changed(what, &closed)),
             Err(failure) => {
                 worst = worst.max(failure.exit());
                 context.fail(&failure);
@@ -88,15 +88,7 @@ pub(crate) fn change_each(
     worst
 }
 
-pub(crate) fn changed(
-    context: &Context,
-    what: &'static str,
-    closed: &dreamos::desk::Closed,
-) -> Changed {
-    closed
-        .warnings
-        .iter()
-        .for_each(|warning| context.warn(warning));
+pub(crate) fn changed(what: &'static str, closed: &dreamos::desk::Closed) -> Changed {
     Changed {
         name: closed.at.to_string(),
         id: Some(closed.id),

@@ -8,22 +8,21 @@ pub(crate) fn open(context: &Context) -> Result<Desk, Failure> {
     let home = context.home()?;
     context.trace(|| format!("home {}", home.dir().display()));
     let speaker = context.speaker();
-    let Ok(agent) = AgentId::parse(&speaker) else {
-        let desk = Desk::open(home.clone(), context.caller(AgentId::user()))?;
-        let agent = desk.resolve(&speaker)?;
-        return Ok(Desk::open(home, context.caller(agent))?);
-    };
-    let desk = Desk::open(home.clone(), context.caller(agent.clone()))?;
-    if agent.is_reserved() || desk.roster().entry(&agent).is_some() {
+    let parsed = AgentId::parse(&speaker);
+    let first = parsed.clone().unwrap_or_else(|_| AgentId::user());
+    let desk = Desk::open(home, context.caller(first), context.warner())?;
+    if let Ok(agent) = &parsed
+        && (agent.is_reserved() || desk.roster().entry(agent).is_some())
+    {
         return Ok(desk);
     }
-    match desk.resolve(&speaker) {
+    match (desk.resolve(&speaker), parsed) {
+        (Ok(known), Ok(agent)) if known == agent => Ok(desk),
         // An alias, or another spelling.
-        Ok(known) if known != agent => Ok(Desk::open(home, context.caller(known))?),
-        Ok(_) => Ok(desk),
+        (Ok(known), _) => Ok(desk.speaking_as(context.caller(known))),
         // A cron job may speak without being registered; what has no mailbox cannot take mail anyway.
-        Err(error) if error.kind() == Kind::Unknown => Ok(desk),
-        Err(error) => Err(error.into()),
+        (Err(error), Ok(_)) if error.kind() == Kind::Unknown => Ok(desk),
+        (Err(error), _) => Err(error.into()),
     }
 }
 
@@ -31,7 +30,7 @@ pub(crate) fn open(context: &Context) -> Result<Desk, Failure> {
 pub(crate) fn agents(context: &Context) -> Vec<String> {
     let known = || {
         let home = context.home().ok()?;
-        let desk = Desk::open(home, context.caller(AgentId::user())).ok()?;
+        let desk = Desk::open(home, context.caller(AgentId::user()), |_| {}).ok()?;
         desk.everybody().ok()
     };
     let ids = known().unwrap_or_default();

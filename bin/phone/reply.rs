@@ -46,9 +46,6 @@ impl Run for Reply {
             force: false,
         };
         let sent = desk.reply(&at, draft, &claim, self.letter.breaker(), now)?;
-        sent.warnings
-            .iter()
-            .for_each(|warning| context.warn(warning));
         let already = if sent.repeated { "already " } else { "" };
         context.report(
             &format!("{already}replied to {at} in {}", sent.at),

@@ -26,9 +26,6 @@ impl Run for Restore {
             return would_change(context, &desk, &[at.mailbox]);
         }
         let sent = desk.restore(&at, Now::read())?;
-        sent.warnings
-            .iter()
-            .for_each(|warning| context.warn(warning));
         context.report(
             &queued_line(context, &sent),
             &sent_document(&sent.at.mailbox, &sent),

@@ -80,13 +80,13 @@ impl Wait {
         deadline: Instant,
         interrupt: &Interrupt,
     ) -> Result<Waited, Failure> {
-        let mut watch = desk.watch(&at.mailbox, None)?;
+        let mut trace = desk.trace(at)?;
         let enough =
             |history: &History| self.stage.reached_by(history) || Stage::is_hopeless(history);
         for rounds_left in (1..=self.retries.saturating_add(1)).rev() {
             let left = deadline.saturating_duration_since(Instant::now());
             let round = left / rounds_left;
-            let came = watch.wait_status(at.seq, &enough, Some(round), &|| interrupt.came())?;
+            let came = trace.wait(&enough, Some(round), &|| interrupt.came())?;
             if let Some(history) = came {
                 return self.came(desk, &history);
             }

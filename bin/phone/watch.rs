@@ -172,10 +172,7 @@ fn hand_over(context: &Context, desk: &Desk, command: &str, taken: &Taken) -> Re
         desk.nack(&at, &claim, now)
     };
     match done.map_err(Failure::from) {
-        Ok(closed) => closed
-            .warnings
-            .iter()
-            .for_each(|warning| context.warn(warning)),
+        Ok(_) => {}
         // The command may have closed it itself, or have taken longer than the lease.
         Err(failure) if failure.exit() == Exit::NO => context.warn(failure.message()),
         Err(failure) => return Err(failure),

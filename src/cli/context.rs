@@ -145,39 +145,38 @@ impl Context {
     // Talk.
 
     pub fn warn(&self, text: &str) {
-        if !self.options.quiet {
-            self.tell(&format!("warning: {}", visible(text)));
+        (self.warner())(text);
+    }
+
+    /// `warn` for whoever outlives the context.
+    pub fn warner(&self) -> impl Fn(&str) + use<> {
+        let quiet = self.options.quiet;
+        move |text| {
+            if !quiet {
+                tell(&format!("warning: {}", visible(text)));
+            }
         }
     }
 
     pub fn note(&self, text: &str) {
         if !self.options.quiet {
-            self.tell(&visible(text));
+            tell(&visible(text));
         }
     }
 
     /// Under `-v`: a file that is read or written.
     pub fn trace(&self, what: impl FnOnce() -> String) {
         if self.options.verbose > 0 {
-            self.tell(&visible(&what()));
+            tell(&visible(&what()));
         }
     }
 
     pub fn fail(&self, failure: &Failure) {
         if self.format().is_json() {
-            self.tell(&failure.document().to_string());
+            tell(&failure.document().to_string());
         } else {
-            self.tell(failure.text().trim_end());
+            tell(failure.text().trim_end());
         }
-    }
-
-    #[expect(
-        clippy::unused_self,
-        reason = "talk belongs to the context, as results do"
-    )]
-    fn tell(&self, line: &str) {
-        // A closed stderr leaves nobody to tell.
-        let _: io::Result<()> = io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 
     // Looks.
@@ -239,6 +238,11 @@ impl Context {
             Colour::Auto => self.on_terminal() && variable("TERM").is_none_or(|t| t != "dumb"),
         }
     }
+}
+
+fn tell(line: &str) {
+    // A closed stderr leaves nobody to tell.
+    let _: io::Result<()> = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 pub(super) fn one_line(document: &impl Serialize) -> String {

@@ -16,19 +16,9 @@ use crate::time::Timestamp;
 /// Format of a line.
 const VERSION: u32 = 1;
 
-/// Of a line that was not taken whole nothing is left, unless another writer was quicker.
+/// One write for all events of a channel. Of a line that was not taken whole nothing is left, unless another
+/// writer was quicker. Where one log fails, the others are written all the same; the first error is told.
 pub(super) fn append(
-    home: &Home,
-    caller: &Caller,
-    event: &Event,
-    now: Timestamp,
-) -> Result<(), Error> {
-    append_many(home, caller, std::slice::from_ref(event), now)
-}
-
-/// As `append`, with one write for all events of a channel. Where one log fails, the others are written all the
-/// same; the first error is told.
-pub(super) fn append_many(
     home: &Home,
     caller: &Caller,
     events: &[Event],
@@ -229,7 +219,7 @@ mod tests {
                 &json!({"seq": 1, "msg": "forged", "task": "t1"}),
             )
         };
-        append(&home, &caller(), &event, NOW).unwrap();
+        append(&home, &caller(), std::slice::from_ref(&event), NOW).unwrap();
         let run = Caller {
             incarnation: Some("01h".into()),
             ..caller()
@@ -237,7 +227,7 @@ mod tests {
         append(
             &home,
             &run,
-            &self::event(Channel::Messages, &json!({})),
+            &[self::event(Channel::Messages, &json!({}))],
             NOW,
         )
         .unwrap();
@@ -263,10 +253,10 @@ mod tests {
             event(Channel::Captain, &json!({"n": 2})),
             event(Channel::Messages, &json!({"n": 3})),
         ];
-        append_many(&home, &caller(), &events, NOW).unwrap();
+        append(&home, &caller(), &events, NOW).unwrap();
         assert_eq!(numbers(&log(&home)), [1, 3]);
         assert_eq!(numbers(&home.log(Channel::Captain)), [2]);
-        append_many(&home, &caller(), &[], NOW).unwrap();
+        append(&home, &caller(), &[], NOW).unwrap();
     }
 
     fn records(log: &Path) -> Vec<Map<String, Value>> {
@@ -290,7 +280,7 @@ mod tests {
         append(
             &home,
             &caller(),
-            &event(Channel::Messages, &json!({"n": 1})),
+            &[event(Channel::Messages, &json!({"n": 1}))],
             NOW,
         )
         .unwrap();
@@ -298,7 +288,7 @@ mod tests {
         let error = append(
             &home,
             &caller(),
-            &event(Channel::Messages, &json!({"n": 2})),
+            &[event(Channel::Messages, &json!({"n": 2}))],
             NOW,
         )
         .unwrap_err();
@@ -307,7 +297,7 @@ mod tests {
             event(Channel::Messages, &json!({"n": 3})),
             event(Channel::System, &json!({"n": 4})),
         ];
-        assert!(append_many(&home, &caller(), &both, NOW).is_err());
+        assert!(append(&home, &caller(), &both, NOW).is_err());
         drop(rotator);
         // A child of another test holds a copy of our descriptors until it runs its own program.
         append_when_free(&home, &event(Channel::Messages, &json!({"n": 5})));
@@ -326,12 +316,12 @@ mod tests {
         fs::create_dir(&outside).unwrap();
         std::os::unix::fs::symlink(&outside, home.logs()).unwrap();
         let event = event(Channel::Messages, &json!({}));
-        let error = append(&home, &caller(), &event, NOW).unwrap_err();
+        let error = append(&home, &caller(), std::slice::from_ref(&event), NOW).unwrap_err();
         assert_eq!(error.kind(), Kind::Refused);
         fs::remove_file(home.logs()).unwrap();
         fs::create_dir(home.logs()).unwrap();
         std::os::unix::fs::symlink(outside.join("log"), log(&home)).unwrap();
-        let error = append(&home, &caller(), &event, NOW).unwrap_err();
+        let error = append(&home, &caller(), std::slice::from_ref(&event), NOW).unwrap_err();
         assert_eq!(error.kind(), Kind::Refused);
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     }
@@ -361,7 +351,7 @@ mod tests {
     }
 
     fn append_when_free(home: &Home, event: &Event) {
-        while let Err(error) = append(home, &caller(), event, NOW) {
+        while let Err(error) = append(home, &caller(), std::slice::from_ref(event), NOW) {
             assert_eq!(error.kind(), Kind::Busy, "{error}");
             std::thread::yield_now();
         }
@@ -468,7 +458,7 @@ mod tests {
             };
             setrlimit(Resource::Fsize, limit).unwrap();
             let event = event(Channel::Messages, &json!({"n": 2}));
-            let error = append(&home, &caller(), &event, NOW).unwrap_err();
+            let error = append(&home, &caller(), std::slice::from_ref(&event), NOW).unwrap_err();
             assert_eq!(error.kind(), Kind::Io);
             return;
         }
@@ -476,7 +466,7 @@ mod tests {
         append(
             &home,
             &caller(),
-            &event(Channel::Messages, &json!({"n": 1})),
+            &[event(Channel::Messages, &json!({"n": 1}))],
             NOW,
         )
         .unwrap();
@@ -485,7 +475,7 @@ mod tests {
         append(
             &home,
             &caller(),
-            &event(Channel::Messages, &json!({"n": 3})),
+            &[event(Channel::Messages, &json!({"n": 3}))],
             NOW,
         )
         .unwrap();

@@ -1,318 +1,220 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
+//!
+//! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
+//! the rooms below stands in `mail.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
 mod breaker;
-#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not write yet"))]
+mod error;
+mod import;
 mod log;
-#[cfg_attr(not(test), expect(dead_code, reason = "`Desk` does not ask yet"))]
+mod mail;
+mod names;
 mod policy;
+mod watch;
 
 pub use breaker::Loop;
+pub use error::Error;
+pub use import::{Imported, Unread};
+pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
+pub use watch::{Trace, Watch};
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+pub use crate::mailbox::{Attachment, Claim, Pruned, Which};
 
-use crate::mailbox::{Address, Counts, Finding, History, Message, Sent, Taken};
-use crate::names::{AgentId, Caller, Draft, Explain, Kind, MessageId, Roster, UnknownName};
+use std::collections::VecDeque;
+
+use crate::agents;
+use crate::mailbox::{self, Mailbox, Outcome};
+use crate::names::{
+    Act, AgentId, Caller, Channel, Draft, Effect, Event, Explain as _, Kind, Level, Permit, Roster,
+    Verb,
+};
 use crate::root::Home;
+use crate::store::{Dir, Open};
 use crate::time::Now;
 
-/// Whether a send may make a mailbox for an agent that nobody registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unknown {
-    Refuse,
-    Create,
-}
+/// So many notices are sent in the wake of one verb; the others wait for the next.
+const MOST_NOTICES: usize = 32;
+/// Where it is kept that the owner was told of a network file system.
+const REMOTE_SAID: &str = "remote-said";
 
-/// Whether a send obeys the loop breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Breaker {
-    Obey,
-    Override,
-}
+type Done<T> = Result<T, Error>;
 
-/// Whose lease a closing verb respects.
-#[derive(Clone, Debug, Default)]
-pub struct Claim {
-    /// The token that `next` printed, if the caller has it.
-    pub token: Option<String>,
-    pub force: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    Pending,
-    /// The closed ones too, as far as they are kept.
-    All,
-}
-
-/// What an ack, nack or recall came to.
-#[derive(Clone, Debug)]
-pub struct Closed {
-    pub at: Address,
-    pub id: MessageId,
-    /// It had been closed that way before, by the same one.
-    pub repeated: bool,
-    pub warnings: Vec<String>,
-}
-
-/// What `edit` or an import came to.
-#[derive(Clone, Debug, Default)]
-pub struct Merged {
-    pub edited: Vec<Address>,
-    pub adopted: Vec<Address>,
-    pub discarded: Vec<Address>,
-    pub known: u64,
-    pub warnings: Vec<String>,
-}
-
-/// A part of an imported file that could not be read.
-#[derive(Clone, Debug)]
-pub struct Unread {
-    pub path: PathBuf,
-    pub line: usize,
-    pub column: usize,
-    pub why: String,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct Imported {
-    pub sent: Vec<Address>,
-    /// Already here from an earlier import.
-    pub known: u64,
-    pub unread: Vec<Unread>,
-    pub warnings: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct Pruned {
-    pub removed: u64,
-    pub kept: u64,
-    pub bytes_freed: u64,
-    pub files_removed: Vec<PathBuf>,
-}
-
-/// A file that was copied into a mailbox and waits for the message that names it.
-#[derive(Clone, Debug)]
-pub struct Attachment {
-    pub sha256: String,
-    pub name: String,
-    pub bytes: u64,
-    pub path: PathBuf,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("being built")]
-    NotBuilt,
-}
-
-impl Explain for Error {
-    fn kind(&self) -> Kind {
-        Kind::Bug
-    }
-}
-
+/// One who speaks, in one home.
 pub struct Desk {
     home: Home,
     caller: Caller,
     roster: Roster,
+    warn: Box<dyn Fn(&str)>,
 }
 
-type Done<T> = Result<T, Error>;
-
 impl Desk {
-    pub fn open(home: Home, caller: Caller) -> Done<Self> {
+    /// `warn` is told what went wrong beside a result that stands all the same.
+    pub fn open(home: Home, caller: Caller, warn: impl Fn(&str) + 'static) -> Done<Self> {
+        let roster = agents::read(&home)?;
         Ok(Self {
             home,
             caller,
-            roster: Roster::default(),
+            roster,
+            warn: Box::new(warn),
         })
     }
-    pub fn home(&self) -> &Home {
+
+    /// As `open`, for another who speaks.
+    #[must_use]
+    pub fn speaking_as(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    pub const fn home(&self) -> &Home {
         &self.home
     }
-    pub fn caller(&self) -> &Caller {
+
+    pub const fn caller(&self) -> &Caller {
         &self.caller
     }
-    pub fn roster(&self) -> &Roster {
+
+    pub const fn roster(&self) -> &Roster {
         &self.roster
     }
-    /// Everybody who has a mailbox or is registered, sorted.
-    pub fn everybody(&self) -> Done<Vec<AgentId>> {
-        Err(Error::NotBuilt)
+
+    /// Whether the caller may; a refusal is logged.
+    fn permit(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        let act = Act {
+            verb,
+            caller: self.caller.clone(),
+            target: target.clone(),
+        };
+        policy::decide(act).map_err(|refusal| self.refused(target, refusal.into()))
     }
-    /// The canonical id of a name: 66 with the nearest names where there is none.
-    pub fn resolve(&self, name: &str) -> Done<AgentId> {
-        let _: Option<UnknownName> = None;
-        let _ = name;
-        Err(Error::NotBuilt)
+
+    fn refused(&self, target: &AgentId, error: Error) -> Error {
+        let event = Event {
+            channel: Channel::System,
+            level: Level::Warn,
+            event: "mail.refused",
+            msg: error.to_string(),
+            agent: Some(target.clone()),
+            id: None,
+            fields: serde_json::Map::new(),
+        };
+        self.log(&[event], Now::read());
+        error
     }
-    /// `role:NAME`: its members, at least one.
-    pub fn resolve_role(&self, _role: &str) -> Done<Vec<AgentId>> {
-        Err(Error::NotBuilt)
+
+    fn log(&self, events: &[Event], now: Now) {
+        if events.is_empty() {
+            return;
+        }
+        if let Err(error) = log::append(&self.home, &self.caller, events, now.wall) {
+            (self.warn)(&format!("the log was not written: {error}"));
+        }
     }
-    /// A message as a person names it (`agent-3/17`, `17`, an id, the end of one).
-    pub fn find(&self, _message: &str) -> Done<Address> {
-        Err(Error::NotBuilt)
+
+    /// The mailbox of somebody who exists; `None` where he never got mail.
+    fn mailbox(&self, agent: &AgentId) -> Done<Option<Mailbox>> {
+        match Mailbox::open(&self.home.mailboxes(), agent) {
+            Ok(mailbox) => {
+                self.say_if_remote(&mailbox);
+                Ok(Some(mailbox))
+            }
+            Err(error) if error.kind() == Kind::Unknown => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
-    pub fn send(
-        &self,
-        _draft: Draft,
-        _unknown: Unknown,
-        _breaker: Breaker,
-        _now: Now,
-    ) -> Done<Sent> {
-        Err(Error::NotBuilt)
+
+    /// The mailbox, made if it was not there.
+    fn own_mailbox(&self, agent: &AgentId, now: Now) -> Done<Mailbox> {
+        let mailboxes = self.home.mailboxes();
+        if let Some(mailbox) = self.mailbox(agent)? {
+            return Ok(mailbox);
+        }
+        Dir::make_path(self.home.dir(), self.home.inside(&mailboxes))?;
+        Ok(Mailbox::open_or_create(&mailboxes, agent, now)?)
     }
-    /// One write and one flush for all; all drafts go to the same mailbox.
-    pub fn send_batch(
-        &self,
-        _to: &AgentId,
-        _drafts: Vec<Draft>,
-        _unknown: Unknown,
-        _breaker: Breaker,
-        _now: Now,
-    ) -> Done<Vec<Sent>> {
-        Err(Error::NotBuilt)
+
+    /// Locks of a network file system hold on one machine only. Said once a home.
+    fn say_if_remote(&self, mailbox: &Mailbox) {
+        if !mailbox.is_remote() {
+            return;
+        }
+        let cache = self.home.cache();
+        let marker = Dir::make_path(self.home.dir(), self.home.inside(&cache))
+            .and_then(|dir| dir.file(REMOTE_SAID, Open::New));
+        if marker.is_ok() {
+            (self.warn)(
+                "this home lies on a network file system: use it from one machine only, and \
+                 expect watches to notice mail after up to a second",
+            );
+        }
     }
-    /// Copies a file into the mailbox of `to`, by content hash; the caller puts `metadata.attachments` into
-    /// the draft with [`Attachment`]'s fields.
-    pub fn attach(&self, _to: &AgentId, _file: &Path, _unknown: Unknown) -> Done<Attachment> {
-        Err(Error::NotBuilt)
+
+    /// What a verb leaves behind: lines for the log, warnings, notices to others.
+    fn settle<T>(&self, outcome: Outcome<T>, now: Now) -> T {
+        for warning in &outcome.warnings {
+            (self.warn)(warning);
+        }
+        let mut notices = VecDeque::new();
+        self.carry_out(outcome.effects, &mut notices, now);
+        for _ in 0..MOST_NOTICES {
+            let Some(draft) = notices.pop_front() else {
+                break;
+            };
+            if let Err(error) = self.notify(draft, &mut notices, now) {
+                (self.warn)(&format!("a notice was not sent: {error}"));
+            }
+        }
+        outcome.value
     }
-    /// The first deliverable message, leased.
-    pub fn next(&self, _agent: &AgentId, _lease: Duration, _now: Now) -> Done<Option<Taken>> {
-        Err(Error::NotBuilt)
+
+    fn carry_out(&self, effects: Vec<Effect>, notices: &mut VecDeque<Draft>, now: Now) {
+        let mut events = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Event(event) => events.push(event),
+                Effect::Mail(draft) => notices.push_back(draft),
+            }
+        }
+        self.log(&events, now);
     }
-    /// As `next`, waiting until there is one, `timeout` is over (`None`) or `interrupted` says so (`None`).
-    pub fn next_wait(
-        &self,
-        _agent: &AgentId,
-        _lease: Duration,
-        _timeout: Option<Duration>,
-        _interrupted: &dyn Fn() -> bool,
-    ) -> Done<Option<Taken>> {
-        Err(Error::NotBuilt)
+
+    /// Tells the sender of a dead letter, once: its key sees to that. Nobody is given a mailbox for it.
+    fn notify(&self, draft: Draft, notices: &mut VecDeque<Draft>, now: Now) -> Done<()> {
+        let about = draft
+            .metadata
+            .get("notice")
+            .and_then(serde_json::Value::as_str)
+            .and_then(names::address);
+        if let Some(mailbox) = self.mailbox(&draft.to)? {
+            let permit = self.permit_of_the_system(Verb::MailSend, &draft.to)?;
+            let (_, effects) = mailbox.send(&permit, vec![draft], now)?;
+            self.carry_out(effects, notices, now);
+        }
+        if let Some(at) = about
+            && let Some(mailbox) = self.mailbox(&at.mailbox)?
+        {
+            let permit = self.permit_of_the_system(Verb::MailSend, &at.mailbox)?;
+            let outcome = mailbox.noticed(&permit, &[at.seq], now)?;
+            self.carry_out(outcome.effects, notices, now);
+        }
+        Ok(())
     }
-    pub fn ack(&self, _at: &Address, _claim: &Claim, _now: Now) -> Done<Closed> {
-        Err(Error::NotBuilt)
-    }
-    /// Everything pending in the mailbox and not leased to another: one write, one flush.
-    pub fn ack_all(&self, _agent: &AgentId, _now: Now) -> Done<Vec<Closed>> {
-        Err(Error::NotBuilt)
-    }
-    pub fn nack(&self, _at: &Address, _claim: &Claim, _now: Now) -> Done<Closed> {
-        Err(Error::NotBuilt)
-    }
-    /// Sends `draft` (its `to`, `reply_to` and `thread` are filled in), then acknowledges what it answers.
-    pub fn reply(
-        &self,
-        _at: &Address,
-        _draft: Draft,
-        _claim: &Claim,
-        _breaker: Breaker,
-        _now: Now,
-    ) -> Done<Sent> {
-        Err(Error::NotBuilt)
-    }
-    pub fn recall(&self, _at: &Address, _now: Now) -> Done<Closed> {
-        Err(Error::NotBuilt)
-    }
-    /// A closed message again: new id, same thread.
-    pub fn restore(&self, _at: &Address, _now: Now) -> Done<Sent> {
-        Err(Error::NotBuilt)
-    }
-    /// Marks as read what the recipient has been shown in full.
-    pub fn mark_read(&self, _agent: &AgentId, _seqs: &[u64], _now: Now) -> Done<()> {
-        Err(Error::NotBuilt)
-    }
-    /// Records that the recipient was told.
-    pub fn announce(&self, _agent: &AgentId, _seqs: &[u64], _now: Now) -> Done<()> {
-        Err(Error::NotBuilt)
-    }
-    /// In delivery order; `All`: in order of seq. Changes no state.
-    pub fn inbox(&self, _agent: &AgentId, _which: Which) -> Done<Vec<Message>> {
-        Err(Error::NotBuilt)
-    }
-    pub fn message(&self, _at: &Address) -> Done<Message> {
-        Err(Error::NotBuilt)
-    }
-    pub fn history(&self, _at: &Address) -> Done<History> {
-        Err(Error::NotBuilt)
-    }
-    /// Every message of a thread in every mailbox, oldest first; `at` is any message of it.
-    pub fn thread(&self, _at: &Address) -> Done<Vec<Message>> {
-        Err(Error::NotBuilt)
-    }
-    /// Case-insensitive text in content, sender, mode or id; archives too. Newest first.
-    pub fn search(
-        &self,
-        _agent: Option<&AgentId>,
-        _text: &str,
-        _limit: usize,
-    ) -> Done<Vec<Message>> {
-        Err(Error::NotBuilt)
-    }
-    pub fn counts(&self, _agent: &AgentId, _now: Now) -> Done<Counts> {
-        Err(Error::NotBuilt)
-    }
-    /// Follows a mailbox: every message from now on (or from the kept cursor of that name) exactly once.
-    pub fn watch(&self, _agent: &AgentId, _cursor: Option<&str>) -> Done<Watch> {
-        Err(Error::NotBuilt)
-    }
-    /// The text that `$EDITOR` is given.
-    pub fn edit_begin(&self, _agent: &AgentId, _now: Now) -> Done<Vec<u8>> {
-        Err(Error::NotBuilt)
-    }
-    /// Merges the edited text; 65 with line and column where it does not parse.
-    pub fn edit_finish(
-        &self,
-        _agent: &AgentId,
-        _given: &[u8],
-        _edited: &[u8],
-        _now: Now,
-    ) -> Done<Merged> {
-        Err(Error::NotBuilt)
-    }
-    pub fn prune(&self, _agent: &AgentId, _now: Now) -> Done<Pruned> {
-        Err(Error::NotBuilt)
-    }
-    /// `path` is a file or a directory of any shape that the original wrote; `to` overrides the recipient.
-    pub fn import(&self, _to: Option<&AgentId>, _path: &Path, _now: Now) -> Done<Imported> {
-        Err(Error::NotBuilt)
-    }
-    pub fn doctor(&self, _agent: Option<&AgentId>, _fix: bool, _now: Now) -> Done<Vec<Finding>> {
-        Err(Error::NotBuilt)
+
+    fn permit_of_the_system(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        let act = Act {
+            verb,
+            caller: Caller {
+                agent: AgentId::system(),
+                incarnation: None,
+                ..self.caller.clone()
+            },
+            target: target.clone(),
+        };
+        Ok(policy::decide(act)?)
     }
 }
 
-/// A mailbox that is being followed.
-pub struct Watch {}
-
-impl Watch {
-    /// Blocks until there is news, `timeout` is over (empty) or `interrupted` (empty). Each message once; one
-    /// that was closed meanwhile comes with its state.
-    pub fn wait(
-        &mut self,
-        _timeout: Option<Duration>,
-        _interrupted: &dyn Fn() -> bool,
-    ) -> Done<Vec<Message>> {
-        Err(Error::NotBuilt)
-    }
-    /// Blocks until the message's status is at least what `until` asks for; `None` on timeout.
-    pub fn wait_status(
-        &mut self,
-        _seq: u64,
-        _until: &dyn Fn(&History) -> bool,
-        _timeout: Option<Duration>,
-        _interrupted: &dyn Fn() -> bool,
-    ) -> Done<Option<History>> {
-        Err(Error::NotBuilt)
-    }
-    /// Keeps the cursor, after what was returned has been printed.
-    pub fn save(&mut self) -> Done<()> {
-        Err(Error::NotBuilt)
-    }
+/// That a mailbox which nobody made yet holds no such message.
+fn no_message(at: &mailbox::Address) -> Error {
+    mailbox::Error::NoMessage { at: at.clone() }.into()
 }

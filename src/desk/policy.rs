@@ -32,7 +32,7 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
     match verb {
         Verb::MailSend => true,
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
-        Verb::MailRecall => !is_system,
+        Verb::MailFollow | Verb::MailRecall => !is_system,
         Verb::MailCreate => is_user || is_captain,
         Verb::MailRead => is_user || is_captain || is_own,
         Verb::MailTake
@@ -51,6 +51,7 @@ const fn deed(verb: Verb) -> &'static str {
     match verb {
         Verb::MailSend => "send to",
         Verb::MailRead => "read the mail of",
+        Verb::MailFollow => "follow the mail of",
         Verb::MailTake => "take the mail of",
         Verb::MailAck => "acknowledge the mail of",
         Verb::MailNack => "give back the mail of",
@@ -95,9 +96,10 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 12] = [
+    const VERBS: [Verb; 13] = [
         Verb::MailSend,
         Verb::MailRead,
+        Verb::MailFollow,
         Verb::MailTake,
         Verb::MailAck,
         Verb::MailNack,
@@ -137,12 +139,24 @@ mod tests {
         let all = VERBS.map(Verb::as_str);
         assert_eq!(allowed("user", "agent-1"), all);
         assert_eq!(allowed("user", "system"), all);
-        assert_eq!(allowed("agent-1", "agent-1"), all[..11]);
-        assert_eq!(allowed("agent-1", "agent-2"), ["mail.send", "mail.recall"]);
-        assert_eq!(allowed("agent-1", "user"), ["mail.send", "mail.recall"]);
+        assert_eq!(allowed("agent-1", "agent-1"), all[..12]);
+        assert_eq!(
+            allowed("agent-1", "agent-2"),
+            ["mail.send", "mail.follow", "mail.recall"]
+        );
+        assert_eq!(
+            allowed("agent-1", "user"),
+            ["mail.send", "mail.follow", "mail.recall"]
+        );
         assert_eq!(
             allowed("captain", "agent-1"),
-            ["mail.send", "mail.read", "mail.recall", "mail.create"]
+            [
+                "mail.send",
+                "mail.read",
+                "mail.follow",
+                "mail.recall",
+                "mail.create"
+            ]
         );
         assert_eq!(allowed("captain", "captain"), all);
         assert_eq!(allowed("system", "agent-1"), ["mail.send"]);

@@ -53,6 +53,8 @@ pub enum Error {
     FileTooLong { path: PathBuf, bytes: u64 },
     #[error("the attachment {sha256} is no longer there")]
     NoAttachment { sha256: String },
+    #[error("{name:?} cannot be the name of a cursor")]
+    BadCursor { name: String },
     #[error("the edited text: {0}")]
     BadEdit(super::json::Fault),
 }
@@ -73,7 +75,7 @@ impl Explain for Error {
             Self::Closed { .. } | Self::Leased { .. } | Self::NotYours { .. } => Kind::No,
             Self::NotTheSender { .. } => Kind::Refused,
             Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
-            Self::TooLong { .. } | Self::FileTooLong { .. } => Kind::Usage,
+            Self::TooLong { .. } | Self::FileTooLong { .. } | Self::BadCursor { .. } => Kind::Usage,
             Self::NoAttachment { .. } => Kind::Io,
         }
     }
@@ -106,6 +108,7 @@ impl Explain for Error {
                 Some("put it where both can read it and send its path".into())
             }
             Self::NoAttachment { .. } => Some("send it again with --file".into()),
+            Self::BadCursor { .. } => Some("use up to 64 letters, digits, `-` and `_`".into()),
             Self::BadEdit(_) => Some("nothing was changed".into()),
         }
     }

@@ -10,6 +10,7 @@
 //!
 //! Not here: who may do what, names, logs, notices to other mailboxes (`desk`).
 
+mod adopt;
 mod archive;
 mod attach;
 mod create;
@@ -17,6 +18,7 @@ mod edit;
 mod error;
 mod face;
 mod fold;
+mod follow;
 mod held;
 pub mod import;
 mod index;
@@ -36,7 +38,9 @@ mod stamp;
 mod take;
 mod view;
 mod visit;
+mod watch;
 
+pub use adopt::Adopted;
 pub use attach::Attachment;
 pub use edit::Edited;
 pub use error::Error;
@@ -46,3 +50,4 @@ pub use prune::Pruned;
 pub use read::Which;
 pub use send::{MOST_CONTENT, Said};
 pub use take::{Claim, Done, Outcome};
+pub use watch::{Trace, Waker, Watch};

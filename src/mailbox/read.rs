@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use super::archive;
 use super::error::Error;
 use super::fold::{self, Head};
-use super::journal::{JOURNAL, Journal};
 use super::message::{Counts, History, Lease, Message, Step};
 use super::open::Mailbox;
 use super::record::{Record, Tag};
@@ -15,7 +14,6 @@ use super::take::{Outcome, token};
 use super::view::{self, View};
 use super::visit::Visit;
 use crate::names::{AgentId, Class, MessageId, Permit};
-use crate::store::Open;
 use crate::time::{Now, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,34 +24,47 @@ pub enum Which {
 }
 
 /// A message and what happened to it, gathered from records.
-struct Past {
-    slot: Slot,
+pub(super) struct Past {
+    pub(super) slot: Slot,
     line: Vec<u8>,
     edit: Option<Vec<u8>>,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Past {
-    fn message(&self) -> Message {
+    pub(super) fn message(&self) -> Message {
         View::new(self.slot, self.line.clone(), self.edit.clone()).message()
+    }
+
+    /// It waits for its time.
+    pub(super) const fn is_early(&self, wall: Timestamp) -> bool {
+        self.slot.state.is_pending() && self.slot.not_before > wall.unix_ms()
     }
 }
 
-/// Gathers the messages whose numbers are wanted.
-struct Gather<'w> {
-    wanted: &'w dyn Fn(u64) -> bool,
+/// Gathers the messages that are wanted.
+pub(super) struct Gather<'w> {
+    wanted: &'w dyn Fn(&Head) -> bool,
     boot: &'w str,
-    past: BTreeMap<u64, Past>,
+    pub(super) past: BTreeMap<u64, Past>,
 }
 
-impl Gather<'_> {
-    fn see(&mut self, record: &Record<'_>, line: &[u8]) {
+impl<'w> Gather<'w> {
+    pub(super) const fn new(boot: &'w str, wanted: &'w dyn Fn(&Head) -> bool) -> Self {
+        Self {
+            wanted,
+            boot,
+            past: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn see(&mut self, record: &Record<'_>, line: &[u8]) {
         match record.t {
             Tag::Send | Tag::Again => {
                 let head: Option<Head> = record
                     .msg
                     .and_then(|msg| serde_json::from_str(msg.get()).ok());
-                let Some(head) = head.filter(|head| (self.wanted)(head.seq)) else {
+                let Some(head) = head.filter(|head| (self.wanted)(head)) else {
                     return;
                 };
                 self.past.entry(head.seq).or_insert_with(|| Past {
@@ -177,19 +188,15 @@ impl Mailbox {
     }
 
     /// Archives and journal, as far as that is durable.
-    fn gather(
+    pub(super) fn gather(
         &self,
         visit: &Visit<'_>,
-        wanted: &dyn Fn(u64) -> bool,
+        wanted: &dyn Fn(&Head) -> bool,
     ) -> Result<BTreeMap<u64, Past>, Error> {
         let held = visit.hold()?;
         let written = held.commit()?;
         let end = written.journal.make_durable(&self.dir)?.min(written.end);
-        let mut gather = Gather {
-            wanted,
-            boot: &self.boot_text,
-            past: BTreeMap::new(),
-        };
+        let mut gather = Gather::new(&self.boot_text, wanted);
         for sealed in archive::list(&self.dir)? {
             if sealed.generation < written.journal.opening.generation {
                 archive::scan(&self.dir, &sealed, |record, line| {
@@ -220,7 +227,7 @@ impl Mailbox {
             return Ok(message);
         }
         held.commit()?;
-        let past = self.gather(&visit, &|its| its == seq)?;
+        let past = self.gather(&visit, &|head| head.seq == seq)?;
         past.get(&seq)
             .map(Past::message)
             .ok_or_else(|| self.no_message(seq))
@@ -243,7 +250,7 @@ impl Mailbox {
         };
         let written = held.commit()?;
         let Some(slot) = slot else {
-            let mut past = self.gather(&visit, &|its| its == seq)?;
+            let mut past = self.gather(&visit, &|head| head.seq == seq)?;
             let past = past.remove(&seq).ok_or_else(|| self.no_message(seq))?;
             return Ok(History {
                 message: past.message(),
@@ -252,12 +259,8 @@ impl Mailbox {
             });
         };
         let end = written.journal.make_durable(&self.dir)?;
-        let wanted = |its| its == seq;
-        let mut gather = Gather {
-            wanted: &wanted,
-            boot: &self.boot_text,
-            past: BTreeMap::new(),
-        };
+        let wanted = |head: &Head| head.seq == seq;
+        let mut gather = Gather::new(&self.boot_text, &wanted);
         written
             .journal
             .scan(slot.send.offset, end, |record, line, _| {
@@ -339,10 +342,5 @@ impl Mailbox {
         };
         held.commit()?;
         Ok(counts)
-    }
-
-    /// Whether there is a journal at all, for readers that must not make one.
-    pub(super) fn journal(&self) -> Result<Option<Journal>, Error> {
-        Journal::open(&self.dir, JOURNAL, Open::Read)
     }
 }

@@ -117,6 +117,20 @@ impl Mailbox {
         Ok((sent, visit.effects))
     }
 
+    /// Whether this sender sent something under this key before: then it is delivered already.
+    pub fn knows(
+        &self,
+        permit: &Permit,
+        from: &AgentId,
+        key: &str,
+        now: Now,
+    ) -> Result<bool, Error> {
+        let mut held = Visit::new(self, permit, now).hold()?;
+        let known = held.known(from, key)?.is_some();
+        held.commit()?;
+        Ok(known)
+    }
+
     /// The last `most` messages of a sender here, newest first, not older than `since`.
     pub fn said(
         &self,

@@ -8,6 +8,8 @@ use super::AgentId;
 pub enum Verb {
     MailSend,
     MailRead,
+    /// To ask what became of one's own message, in anybody's mailbox.
+    MailFollow,
     MailTake,
     MailAck,
     MailNack,
@@ -26,6 +28,7 @@ impl Verb {
         match self {
             Self::MailSend => "mail.send",
             Self::MailRead => "mail.read",
+            Self::MailFollow => "mail.follow",
             Self::MailTake => "mail.take",
             Self::MailAck => "mail.ack",
             Self::MailNack => "mail.nack",

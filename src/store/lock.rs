@@ -17,6 +17,10 @@ impl Deadline {
         Self(Instant::now() + span)
     }
 
+    pub(crate) fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
     pub(crate) fn is_over(self) -> bool {
         Instant::now() >= self.0
     }

@@ -12,6 +12,7 @@ mod journal;
 mod lock;
 mod pages;
 mod sys;
+mod walk;
 mod watch;
 
 pub(crate) use dir::{Dir, File, Ident, Open, Target, random_u64, random_u128};
@@ -20,4 +21,5 @@ pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
 pub(crate) use lock::{Deadline, Hold, Lock, busy, try_hold};
 pub(crate) use pages::Pages;
 pub use sys::ignore_file_size_signal;
+pub(crate) use walk::files_below;
 pub(crate) use watch::DirWatch;

@@ -37,10 +37,15 @@ impl DirWatch {
         }
     }
 
-    /// Returns on news or when `timeout` is over.
-    pub(crate) fn wait(&self, timeout: Duration) {
-        if let Err(RecvTimeoutError::Disconnected) = self.changed.recv_timeout(timeout) {
-            std::thread::sleep(timeout);
+    /// Returns on news, `true`, or when `timeout` is over.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
+        match self.changed.recv_timeout(timeout) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(timeout);
+                false
+            }
         }
     }
 }

@@ -19,6 +19,11 @@ impl Timestamp {
     }
 
     #[must_use]
+    pub fn minus(self, span: std::time::Duration) -> Self {
+        let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self::from_unix_ms(self.unix_ms().saturating_sub(ms))
+    }
+
     pub fn plus(self, span: std::time::Duration) -> Self {
         Self(
             self.0

@@ -1,0 +1,98 @@
+use std::path::Path;
+
+use super::breaker::Loop;
+use super::policy::Refusal;
+use crate::names::{BadMessageId, Explain, Kind, NotFree, UnknownName};
+use crate::{agents, mailbox, store};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Mailbox(#[from] mailbox::Error),
+    #[error(transparent)]
+    Agents(#[from] agents::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Name(#[from] UnknownName),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Loop(#[from] Loop),
+    #[error(transparent)]
+    BadMessageId(#[from] BadMessageId),
+    #[error(transparent)]
+    NotFree(#[from] NotFree),
+    #[error("no agent has the role {role:?}")]
+    NoSuchRole { role: String, known: Vec<String> },
+    #[error("no message {0}")]
+    NoSuchMessage(String),
+    #[error("{name} could be {}", candidates.join(" or "))]
+    Ambiguous {
+        name: String,
+        candidates: Vec<String>,
+    },
+    #[error("{at} is {status}: only what is dead, expired or discarded is restored")]
+    StillAlive {
+        at: mailbox::Address,
+        status: &'static str,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Mailbox(e) => e.kind(),
+            Self::Agents(e) => e.kind(),
+            Self::Store(e) => e.kind(),
+            Self::Name(e) => e.kind(),
+            Self::Refused(e) => e.kind(),
+            Self::Loop(e) => e.kind(),
+            Self::NotFree(e) => e.kind(),
+            Self::BadMessageId(_) => Kind::Usage,
+            Self::NoSuchRole { .. } | Self::NoSuchMessage(_) | Self::Ambiguous { .. } => {
+                Kind::Unknown
+            }
+            Self::StillAlive { .. } => Kind::No,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Mailbox(e) => e.hint(),
+            Self::Agents(e) => e.hint(),
+            Self::Store(e) => e.hint(),
+            Self::Name(e) => e.hint(),
+            Self::Refused(e) => e.hint(),
+            Self::Loop(e) => e.hint(),
+            Self::NotFree(e) => e.hint(),
+            Self::BadMessageId(_) => Some(
+                "name it as agent-3/17, 17, its id, or the last six or more characters of that"
+                    .into(),
+            ),
+            Self::NoSuchRole { known, .. } if known.is_empty() => {
+                Some("give agents a role in config/agents.yaml".into())
+            }
+            Self::NoSuchRole { known, .. } => Some(format!("roles: {}", known.join(", "))),
+            Self::NoSuchMessage(_) => Some("see: cellphone inbox --all, cellphone search".into()),
+            Self::Ambiguous { .. } => Some("give more characters of its id".into()),
+            Self::StillAlive { .. } => None,
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Mailbox(e) => e.path(),
+            Self::Agents(e) => e.path(),
+            Self::Store(e) => e.path(),
+            _ => None,
+        }
+    }
+
+    fn key(&self) -> Option<String> {
+        match self {
+            Self::Mailbox(e) => e.key(),
+            _ => None,
+        }
+    }
+}

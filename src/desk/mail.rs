@@ -1,0 +1,549 @@
+//! The verbs of mail: for each the permit it needs, what it asks of the mailbox, and what it leaves behind.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::breaker::{self, Recent};
+use super::{Desk, Done, Error, no_message, policy};
+use crate::mailbox::{
+    self, Address, Attachment, Claim, Counts, Edited, Finding, History, Mailbox, Message, Outcome,
+    Pruned, Sent, Status, Taken, Which,
+};
+use crate::names::{
+    Act, AgentId, Channel, Draft, Event, Level, MessageId, Permit, UnknownName, Verb,
+};
+use crate::store;
+use crate::time::{Now, Timestamp};
+
+/// The breaker looks at so many messages of a pair at most.
+const MOST_RECENT: usize = 1000;
+
+/// Whether a send may make a mailbox for an agent that nobody registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    Refuse,
+    Create,
+}
+
+/// Whether a send obeys the loop breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaker {
+    Obey,
+    Override,
+}
+
+/// What an ack, nack or recall came to.
+#[derive(Clone, Debug)]
+pub struct Closed {
+    pub at: Address,
+    pub id: MessageId,
+    /// It had been closed that way before, by the same one.
+    pub repeated: bool,
+}
+
+/// What an edit came to.
+#[derive(Clone, Debug, Default)]
+pub struct Merged {
+    pub edited: Vec<Address>,
+    pub adopted: Vec<Address>,
+    pub discarded: Vec<Address>,
+    /// Entries that changed nothing.
+    pub known: u64,
+    /// What could not be taken over, and why.
+    pub refused: Vec<String>,
+}
+
+// Sending.
+
+impl Desk {
+    pub fn send(&self, draft: Draft, unknown: Unknown, breaker: Breaker, now: Now) -> Done<Sent> {
+        let to = draft.to.clone();
+        let sent = self.send_batch(&to, vec![draft], unknown, breaker, now)?;
+        Ok(sent.into_iter().next().expect("one draft, one result"))
+    }
+
+    /// One write and one flush for all; all drafts go to the same mailbox.
+    pub fn send_batch(
+        &self,
+        to: &AgentId,
+        drafts: Vec<Draft>,
+        unknown: Unknown,
+        breaker: Breaker,
+        now: Now,
+    ) -> Done<Vec<Sent>> {
+        let permit = self.permit(Verb::MailSend, to)?;
+        let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
+        if breaker == Breaker::Obey {
+            self.judge(&mailbox, &permit, &drafts, now)
+                .map_err(|error| match error {
+                    Error::Loop(_) => self.refused(to, error),
+                    error => error,
+                })?;
+        }
+        let (mut sent, effects) = mailbox.send(&permit, drafts, now)?;
+        let warnings = sent
+            .iter_mut()
+            .flat_map(|sent| std::mem::take(&mut sent.warnings))
+            .collect();
+        Ok(self.settle(
+            Outcome {
+                value: sent,
+                effects,
+                warnings,
+            },
+            now,
+        ))
+    }
+
+    /// That of somebody who exists; another's only on purpose.
+    fn mailbox_to_send_to(&self, to: &AgentId, unknown: Unknown, now: Now) -> Done<Mailbox> {
+        if let Some(mailbox) = self.mailbox(to)? {
+            return Ok(mailbox);
+        }
+        let exists = to.is_reserved() || self.roster.entry(to).is_some();
+        if !exists {
+            let everybody = self.everybody()?;
+            if unknown == Unknown::Refuse {
+                let error = self.roster.resolve(to.as_str(), &everybody).err();
+                return Err(error.map_or_else(
+                    || mailbox::Error::NoMailbox { agent: to.clone() }.into(),
+                    |error: UnknownName| error.into(),
+                ));
+            }
+            self.permit(Verb::MailCreate, to)?;
+            self.roster
+                .may_register(to, &everybody)
+                .map_err(Error::NotFree)?;
+        }
+        let mailbox = self.own_mailbox(to, now)?;
+        let event = Event {
+            channel: Channel::Messages,
+            level: Level::Info,
+            event: "mail.created",
+            msg: format!("a mailbox for {to}"),
+            agent: Some(to.clone()),
+            id: None,
+            fields: serde_json::Map::new(),
+        };
+        self.log(&[event], now);
+        Ok(mailbox)
+    }
+
+    /// Whether these are part of a loop. A retry under a known key is none: it is delivered once.
+    fn judge(&self, mailbox: &Mailbox, permit: &Permit, drafts: &[Draft], now: Now) -> Done<()> {
+        let limits = &self.roster.limits;
+        let since = now.wall.minus(Duration::from_secs(limits.within));
+        let mut recent: Option<(AgentId, Vec<Recent>)> = None;
+        for draft in drafts.iter().filter(|draft| breaker::obeys(draft)) {
+            if let Some(key) = &draft.key
+                && mailbox.knows(permit, &draft.from, key, now)?
+            {
+                continue;
+            }
+            let (_, said) = match recent.take().filter(|(from, _)| *from == draft.from) {
+                Some(known) => recent.insert(known),
+                None => {
+                    let said = mailbox.said(permit, &draft.from, since, MOST_RECENT, now)?;
+                    let said = said.into_iter().map(|it| Recent {
+                        content: it.content,
+                        reply_to: it.reply_to,
+                        at: it.at,
+                    });
+                    recent.insert((draft.from.clone(), said.collect()))
+                }
+            };
+            breaker::judge(limits, draft, said, now.wall)?;
+            said.insert(
+                0,
+                Recent {
+                    content: draft.content.clone(),
+                    reply_to: draft.reply_to,
+                    at: now.wall,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Copies a file into the mailbox of `to`, by content hash; the draft then names it in its
+    /// `metadata.attachments`.
+    pub fn attach(&self, to: &AgentId, file: &Path, unknown: Unknown) -> Done<Attachment> {
+        self.permit(Verb::MailSend, to)?;
+        let mailbox = self.mailbox_to_send_to(to, unknown, Now::read())?;
+        Ok(mailbox.attach(file)?)
+    }
+
+    /// Sends `draft` (its `to`, `reply_to` and `thread` are filled in), then acknowledges what it answers.
+    pub fn reply(
+        &self,
+        at: &Address,
+        mut draft: Draft,
+        claim: &Claim,
+        breaker: Breaker,
+        now: Now,
+    ) -> Done<Sent> {
+        let permit = self.permit(Verb::MailAck, &at.mailbox)?;
+        let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
+        let asked = mailbox.message(&permit, at.seq, now)?;
+        mailbox.may_reply(&permit, at.seq, claim, now)?;
+        draft.to = asked.from;
+        draft.reply_to = Some(asked.id);
+        draft.thread = asked.thread.or(Some(asked.id));
+        // Killed between the answer and the acknowledgement, and said again: the same answer.
+        draft.key = draft
+            .key
+            .or_else(|| Some(reply_key(asked.id, &draft.content)));
+        let sent = self.send(draft, Unknown::Refuse, breaker, now)?;
+        match mailbox.replied(&permit, at.seq, sent.id, claim, now) {
+            Ok(outcome) => drop(self.settle(outcome, now)),
+            Err(error) => (self.warn)(&format!(
+                "the answer was sent as {}, but {at} was not acknowledged: {error}",
+                sent.at
+            )),
+        }
+        Ok(sent)
+    }
+
+    /// A closed message again: new id, same thread.
+    pub fn restore(&self, at: &Address, now: Now) -> Done<Sent> {
+        let permit = self.permit(Verb::MailRestore, &at.mailbox)?;
+        let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
+        let old = mailbox.message(&permit, at.seq, now)?;
+        match old.status {
+            Status::Dead | Status::Expired | Status::Discarded => {}
+            Status::Queued | Status::Announced | Status::Read | Status::Acked => {
+                return Err(Error::StillAlive {
+                    at: at.clone(),
+                    status: old.status.as_str(),
+                });
+            }
+        }
+        let is_ahead = |moment: &Timestamp| *moment > now.wall;
+        let mut draft = Draft::new(old.from, old.to, old.content);
+        draft.mode = old.mode;
+        draft.key = Some(format!("restore:{}", old.id));
+        draft.reply_to = old.reply_to;
+        draft.thread = old.thread.or(Some(old.id));
+        draft.not_before = old.not_before.filter(is_ahead);
+        draft.expires_at = old.expires_at.filter(is_ahead);
+        draft.metadata = old.metadata;
+        draft
+            .metadata
+            .insert("restores".into(), at.to_string().into());
+        draft.extra = old.extra;
+        let (sent, effects) = mailbox.send(&permit, vec![draft], now)?;
+        let mut sent = sent.into_iter().next().expect("one draft, one result");
+        let warnings = std::mem::take(&mut sent.warnings);
+        let outcome = Outcome {
+            value: sent,
+            effects,
+            warnings,
+        };
+        let sent = self.settle(outcome, now);
+        if !sent.repeated {
+            let event = Event {
+                channel: Channel::Messages,
+                level: Level::Info,
+                event: "mail.restored",
+                msg: format!("{at} again, as {}", sent.at),
+                agent: Some(at.mailbox.clone()),
+                id: Some(sent.id),
+                fields: serde_json::Map::new(),
+            };
+            self.log(&[event], now);
+        }
+        Ok(sent)
+    }
+}
+
+fn reply_key(to: MessageId, content: &str) -> String {
+    format!("reply:{to}:{:016x}", store::sum(content.as_bytes(), 0))
+}
+
+// Taking and closing.
+
+impl Desk {
+    /// The first deliverable message, leased.
+    pub fn next(&self, agent: &AgentId, lease: Duration, now: Now) -> Done<Option<Taken>> {
+        let permit = self.permit(Verb::MailTake, agent)?;
+        match self.mailbox(agent)? {
+            Some(mailbox) => Ok(self.settle(mailbox.next(&permit, lease, now)?, now)),
+            None => Ok(None),
+        }
+    }
+
+    pub fn ack(&self, at: &Address, claim: &Claim, now: Now) -> Done<Closed> {
+        let permit = self.permit(Verb::MailAck, &at.mailbox)?;
+        self.close(at, now, |mailbox| {
+            mailbox.ack(&permit, &[at.seq], claim, now)
+        })
+    }
+
+    /// Everything pending in the mailbox and not leased to another: one write, one flush.
+    pub fn ack_all(&self, agent: &AgentId, now: Now) -> Done<Vec<Closed>> {
+        let permit = self.permit(Verb::MailAck, agent)?;
+        let Some(mailbox) = self.mailbox(agent)? else {
+            return Ok(Vec::new());
+        };
+        let done = self.settle(mailbox.ack_all(&permit, now)?, now);
+        Ok(done.into_iter().map(|done| closed(agent, done)).collect())
+    }
+
+    pub fn nack(&self, at: &Address, claim: &Claim, now: Now) -> Done<Closed> {
+        let permit = self.permit(Verb::MailNack, &at.mailbox)?;
+        self.close(at, now, |mailbox| mailbox.nack(&permit, at.seq, claim, now))
+    }
+
+    pub fn recall(&self, at: &Address, now: Now) -> Done<Closed> {
+        let permit = self.permit(Verb::MailRecall, &at.mailbox)?;
+        self.close(at, now, |mailbox| mailbox.recall(&permit, at.seq, now))
+    }
+
+    fn close(
+        &self,
+        at: &Address,
+        now: Now,
+        how: impl FnOnce(&Mailbox) -> Result<Outcome<Vec<mailbox::Done>>, mailbox::Error>,
+    ) -> Done<Closed> {
+        let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
+        let done = self.settle(how(&mailbox)?, now);
+        let done = done.into_iter().next().expect("one message, one result");
+        Ok(closed(&at.mailbox, done))
+    }
+
+    /// Marks as read what the recipient has been shown in full.
+    pub fn mark_read(&self, agent: &AgentId, seqs: &[u64], now: Now) -> Done<()> {
+        let permit = self.permit(Verb::MailRead, agent)?;
+        if let Some(mailbox) = self.mailbox(agent)? {
+            self.settle(mailbox.mark_read(&permit, seqs, now)?, now);
+        }
+        Ok(())
+    }
+
+    /// Records that the recipient was told: by himself, or again by the sender.
+    pub fn announce(&self, agent: &AgentId, seqs: &[u64], now: Now) -> Done<()> {
+        let Some(mailbox) = self.mailbox(agent)? else {
+            return Ok(());
+        };
+        let mut permit = None;
+        for &seq in seqs {
+            permit = Some(self.look_permit(&mailbox, seq, now)?);
+        }
+        if let Some(permit) = permit {
+            self.settle(mailbox.announce(&permit, seqs, now)?, now);
+        }
+        Ok(())
+    }
+}
+
+fn closed(mailbox: &AgentId, done: mailbox::Done) -> Closed {
+    Closed {
+        at: Address {
+            mailbox: mailbox.clone(),
+            seq: done.seq,
+        },
+        id: done.id,
+        repeated: done.repeated,
+    }
+}
+
+// Looking.
+
+impl Desk {
+    /// Whoever may read the mailbox may look at any message, and everybody at what he sent himself.
+    pub(super) fn look_permit(&self, mailbox: &Mailbox, seq: u64, now: Now) -> Done<Permit> {
+        let agent = mailbox.agent();
+        let act = Act {
+            verb: Verb::MailRead,
+            caller: self.caller.clone(),
+            target: agent.clone(),
+        };
+        let refusal = match policy::decide(act) {
+            Ok(permit) => return Ok(permit),
+            Err(refusal) => refusal,
+        };
+        let permit = self.permit(Verb::MailFollow, agent)?;
+        if mailbox.message(&permit, seq, now)?.from == self.caller.agent {
+            return Ok(permit);
+        }
+        Err(self.refused(agent, refusal.into()))
+    }
+
+    fn look<T>(
+        &self,
+        at: &Address,
+        how: impl FnOnce(&Mailbox, &Permit, Now) -> Result<T, mailbox::Error>,
+    ) -> Done<T> {
+        let now = Now::read();
+        let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
+        let permit = self.look_permit(&mailbox, at.seq, now)?;
+        Ok(how(&mailbox, &permit, now)?)
+    }
+
+    /// In delivery order; `All`: in order of seq. Changes no state.
+    pub fn inbox(&self, agent: &AgentId, which: Which) -> Done<Vec<Message>> {
+        let now = Now::read();
+        let permit = self.permit(Verb::MailRead, agent)?;
+        match self.mailbox(agent)? {
+            Some(mailbox) => Ok(self.settle(mailbox.inbox(&permit, which, now)?, now)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    pub fn message(&self, at: &Address) -> Done<Message> {
+        self.look(at, |mailbox, permit, now| {
+            mailbox.message(permit, at.seq, now)
+        })
+    }
+
+    pub fn history(&self, at: &Address) -> Done<History> {
+        self.look(at, |mailbox, permit, now| {
+            mailbox.history(permit, at.seq, now)
+        })
+    }
+
+    /// Every message of a thread in every mailbox, oldest first; `at` is any message of it.
+    pub fn thread(&self, at: &Address) -> Done<Vec<Message>> {
+        let one = self.message(at)?;
+        let thread = one.thread.unwrap_or(one.id);
+        let mut all = self.select(None, &|message| {
+            message.thread == Some(thread) || message.id == thread
+        })?;
+        all.sort_by_key(|message| (message.timestamp, message.id));
+        Ok(all)
+    }
+
+    /// Case-insensitive text in content, sender, mode or id; archives too. Newest first.
+    pub fn search(&self, agent: Option<&AgentId>, text: &str, limit: usize) -> Done<Vec<Message>> {
+        let wanted = text.to_lowercase();
+        let has = |field: &str| field.to_lowercase().contains(&wanted);
+        let mut all = self.select(agent, &|message| {
+            has(&message.content)
+                || has(message.from.as_str())
+                || has(message.mode.as_str())
+                || has(&message.id.to_string())
+        })?;
+        all.sort_by_key(|message| std::cmp::Reverse((message.timestamp, message.id)));
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    /// What the caller may see of one mailbox or of all: the whole of those he may read, and what he sent into
+    /// the others.
+    fn select(
+        &self,
+        agent: Option<&AgentId>,
+        is_wanted: &dyn Fn(&Message) -> bool,
+    ) -> Done<Vec<Message>> {
+        let now = Now::read();
+        let agents = match agent {
+            Some(agent) => vec![agent.clone()],
+            None => self.everybody()?,
+        };
+        let mut all = Vec::new();
+        for agent in &agents {
+            let Some(mailbox) = self.mailbox(agent)? else {
+                continue;
+            };
+            let act = Act {
+                verb: Verb::MailRead,
+                caller: self.caller.clone(),
+                target: agent.clone(),
+            };
+            let found = match policy::decide(act) {
+                Ok(permit) => mailbox.select(&permit, is_wanted, now)?,
+                Err(_) => {
+                    let permit = self.permit(Verb::MailFollow, agent)?;
+                    let own =
+                        |message: &Message| message.from == self.caller.agent && is_wanted(message);
+                    mailbox.select(&permit, &own, now)?
+                }
+            };
+            all.extend(found);
+        }
+        Ok(all)
+    }
+
+    pub fn counts(&self, agent: &AgentId, now: Now) -> Done<Counts> {
+        let permit = self.permit(Verb::MailRead, agent)?;
+        match self.mailbox(agent)? {
+            Some(mailbox) => Ok(mailbox.counts(&permit, now)?),
+            None => Ok(Counts::default()),
+        }
+    }
+}
+
+// Keeping house.
+
+impl Desk {
+    /// The text that `$EDITOR` is given.
+    pub fn edit_begin(&self, agent: &AgentId, now: Now) -> Done<Vec<u8>> {
+        let permit = self.permit(Verb::MailEdit, agent)?;
+        let mailbox = self.own_mailbox(agent, now)?;
+        Ok(self.settle(mailbox.edit_begin(&permit, now)?, now))
+    }
+
+    /// Merges the edited text; 65 with line and column where it does not parse.
+    pub fn edit_finish(
+        &self,
+        agent: &AgentId,
+        given: &[u8],
+        edited: &[u8],
+        now: Now,
+    ) -> Done<Merged> {
+        let permit = self.permit(Verb::MailEdit, agent)?;
+        let mailbox = self.own_mailbox(agent, now)?;
+        let outcome = mailbox.edit_finish(&permit, given, edited, now)?;
+        Ok(merged(agent, self.settle(outcome, now)))
+    }
+
+    pub fn prune(&self, agent: &AgentId, now: Now) -> Done<Pruned> {
+        let permit = self.permit(Verb::MailPrune, agent)?;
+        match self.mailbox(agent)? {
+            Some(mailbox) => Ok(self.settle(mailbox.prune(&permit, now)?, now)),
+            None => Ok(Pruned::default()),
+        }
+    }
+
+    /// What is wrong with one mailbox, or with all and with what lies between them.
+    pub fn doctor(&self, agent: Option<&AgentId>, fix: bool, now: Now) -> Done<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let agents = match agent {
+            Some(agent) => vec![agent.clone()],
+            None => {
+                //STRAYS
+                self.everybody()?
+            }
+        };
+        for agent in &agents {
+            let verb = if fix {
+                Verb::MailRepair
+            } else {
+                Verb::MailRead
+            };
+            let permit = self.permit(verb, agent)?;
+            if let Some(mailbox) = self.mailbox(agent)? {
+                let _ = (permit, mailbox, now); //DOCTOR
+            }
+        }
+        Ok(findings)
+    }
+}
+
+fn merged(agent: &AgentId, edited: Edited) -> Merged {
+    let all = |seqs: Vec<u64>| {
+        seqs.into_iter()
+            .map(|seq| Address {
+                mailbox: agent.clone(),
+                seq,
+            })
+            .collect()
+    };
+    Merged {
+        edited: all(edited.edited),
+        adopted: all(edited.adopted),
+        discarded: all(edited.discarded),
+        known: edited.known,
+        refused: edited.refused,
+    }
+}

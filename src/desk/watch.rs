@@ -1,0 +1,156 @@
+//! What waits: for mail, for one's turn, for what becomes of a message. Nothing is held while it waits.
+
+use std::time::Duration;
+
+use super::{Desk, Done, no_message};
+use crate::mailbox::{self, Address, History, Message, Taken, Waker};
+use crate::names::{AgentId, Verb};
+use crate::store::Deadline;
+use crate::time::Now;
+
+/// How long a Ctrl-C may go unnoticed.
+const NAP: Duration = Duration::from_millis(200);
+
+/// When somebody stops waiting.
+struct Patience<'p> {
+    deadline: Option<Deadline>,
+    interrupted: &'p dyn Fn() -> bool,
+}
+
+impl<'p> Patience<'p> {
+    fn new(timeout: Option<Duration>, interrupted: &'p dyn Fn() -> bool) -> Self {
+        Self {
+            deadline: timeout.map(Deadline::after),
+            interrupted,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        (self.interrupted)() || self.deadline.is_some_and(Deadline::is_over)
+    }
+
+    fn nap(&self) -> Duration {
+        self.deadline
+            .map_or(NAP, |deadline| NAP.min(deadline.left()))
+    }
+}
+
+impl Desk {
+    /// As `next`, waiting until there is one, `timeout` is over (`None`) or `interrupted` says so (`None`).
+    pub fn next_wait(
+        &self,
+        agent: &AgentId,
+        lease: Duration,
+        timeout: Option<Duration>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Done<Option<Taken>> {
+        let permit = self.permit(Verb::MailTake, agent)?;
+        let mailbox = self.own_mailbox(agent, Now::read())?;
+        let patience = Patience::new(timeout, interrupted);
+        // Before the first look: what comes after that look wakes us.
+        let mut waker = Waker::new(&mailbox);
+        loop {
+            let now = Now::read();
+            let taken = self.settle(mailbox.next(&permit, lease, now)?, now);
+            if taken.is_some() || patience.is_over() {
+                return Ok(taken);
+            }
+            waker.ask(&mailbox, &permit, Now::read())?;
+            while !waker.rest(&mailbox, patience.nap())? {
+                if patience.is_over() {
+                    break;
+                }
+            }
+            if (patience.interrupted)() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Follows a mailbox: every message from now on (or from the kept cursor of that name) exactly once.
+    pub fn watch(&self, agent: &AgentId, cursor: Option<&str>) -> Done<Watch<'_>> {
+        let now = Now::read();
+        let permit = self.permit(Verb::MailRead, agent)?;
+        let mailbox = self.own_mailbox(agent, now)?;
+        let outcome = mailbox::Watch::open(mailbox, permit, cursor, now)?;
+        let inner = self.settle(outcome, now);
+        Ok(Watch { desk: self, inner })
+    }
+
+    /// Follows one message.
+    pub fn trace(&self, at: &Address) -> Done<Trace<'_>> {
+        let now = Now::read();
+        let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
+        let permit = self.look_permit(&mailbox, at.seq, now)?;
+        let inner = mailbox::Trace::open(mailbox, permit, at.seq, now)?;
+        Ok(Trace { desk: self, inner })
+    }
+}
+
+/// A mailbox that is being followed.
+pub struct Watch<'d> {
+    desk: &'d Desk,
+    inner: mailbox::Watch,
+}
+
+impl Watch<'_> {
+    /// Blocks until there is news, `timeout` is over (empty) or `interrupted` (empty). Each message once; one
+    /// that was closed meanwhile comes with its state.
+    pub fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Done<Vec<Message>> {
+        let patience = Patience::new(timeout, interrupted);
+        loop {
+            let now = Now::read();
+            let news = self.desk.settle(self.inner.look(now)?, now);
+            if !news.is_empty() || patience.is_over() {
+                return Ok(news);
+            }
+            while !self.inner.rest(patience.nap(), Now::read()) {
+                if patience.is_over() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Keeps the cursor, after what was returned has been printed.
+    pub fn save(&mut self) -> Done<()> {
+        Ok(self.inner.save()?)
+    }
+}
+
+/// A message that is being followed.
+pub struct Trace<'d> {
+    desk: &'d Desk,
+    inner: mailbox::Trace,
+}
+
+impl Trace<'_> {
+    /// Blocks until the message is as `until` wants it; `None` when `timeout` is over or `interrupted`.
+    pub fn wait(
+        &mut self,
+        until: &dyn Fn(&History) -> bool,
+        timeout: Option<Duration>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Done<Option<History>> {
+        let patience = Patience::new(timeout, interrupted);
+        loop {
+            let now = Now::read();
+            let history = self.desk.settle(self.inner.look(now)?, now);
+            if until(&history) {
+                return Ok(Some(history));
+            }
+            if patience.is_over() {
+                return Ok(None);
+            }
+            while !self.inner.rest(patience.nap(), Now::read()) {
+                if patience.is_over() {
+                    break;
+                }
+            }
+        }
+    }
+}
