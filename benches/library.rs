@@ -54,7 +54,9 @@ fn desk(home: &Path, as_agent: &str) -> Result<Desk> {
         uid: rustix::process::getuid().as_raw(),
         login: None,
     };
-    Ok(Desk::open(Home::at(home), caller)?)
+    Ok(Desk::open(Home::at(home), caller, |warning| {
+        eprintln!("warning: {warning}")
+    })?)
 }
 
 fn batches(home: &Path) -> Result<()> {

@@ -22,6 +22,7 @@ pub use watch::{Trace, Watch};
 pub use crate::mailbox::{Attachment, Claim, Pruned, Which};
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::agents;
 use crate::mailbox::{self, Mailbox, Outcome};
@@ -41,22 +42,27 @@ const REMOTE_SAID: &str = "remote-said";
 type Done<T> = Result<T, Error>;
 
 /// One who speaks, in one home.
+#[derive(Clone)]
 pub struct Desk {
     home: Home,
     caller: Caller,
     roster: Roster,
-    warn: Box<dyn Fn(&str)>,
+    warn: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Desk {
     /// `warn` is told what went wrong beside a result that stands all the same.
-    pub fn open(home: Home, caller: Caller, warn: impl Fn(&str) + 'static) -> Done<Self> {
+    pub fn open(
+        home: Home,
+        caller: Caller,
+        warn: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Done<Self> {
         let roster = agents::read(&home)?;
         Ok(Self {
             home,
             caller,
             roster,
-            warn: Box::new(warn),
+            warn: Arc::new(warn),
         })
     }
 

@@ -68,32 +68,38 @@ impl Desk {
     }
 
     /// Follows a mailbox: every message from now on (or from the kept cursor of that name) exactly once.
-    pub fn watch(&self, agent: &AgentId, cursor: Option<&str>) -> Done<Watch<'_>> {
+    pub fn watch(&self, agent: &AgentId, cursor: Option<&str>) -> Done<Watch> {
         let now = Now::read();
         let permit = self.permit(Verb::MailRead, agent)?;
         let mailbox = self.own_mailbox(agent, now)?;
         let outcome = mailbox::Watch::open(mailbox, permit, cursor, now)?;
         let inner = self.settle(outcome, now);
-        Ok(Watch { desk: self, inner })
+        Ok(Watch {
+            desk: self.clone(),
+            inner,
+        })
     }
 
     /// Follows one message.
-    pub fn trace(&self, at: &Address) -> Done<Trace<'_>> {
+    pub fn trace(&self, at: &Address) -> Done<Trace> {
         let now = Now::read();
         let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
         let permit = self.look_permit(&mailbox, at.seq, now)?;
         let inner = mailbox::Trace::open(mailbox, permit, at.seq, now)?;
-        Ok(Trace { desk: self, inner })
+        Ok(Trace {
+            desk: self.clone(),
+            inner,
+        })
     }
 }
 
 /// A mailbox that is being followed.
-pub struct Watch<'d> {
-    desk: &'d Desk,
+pub struct Watch {
+    desk: Desk,
     inner: mailbox::Watch,
 }
 
-impl Watch<'_> {
+impl Watch {
     /// Blocks until there is news, `timeout` is over (empty) or `interrupted` (empty). Each message once; one
     /// that was closed meanwhile comes with its state.
     pub fn wait(
@@ -123,12 +129,12 @@ impl Watch<'_> {
 }
 
 /// A message that is being followed.
-pub struct Trace<'d> {
-    desk: &'d Desk,
+pub struct Trace {
+    desk: Desk,
     inner: mailbox::Trace,
 }
 
-impl Trace<'_> {
+impl Trace {
     /// Blocks until the message is as `until` wants it; `None` when `timeout` is over or `interrupted`.
     pub fn wait(
         &mut self,

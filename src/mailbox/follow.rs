@@ -1,7 +1,7 @@
 //! Reading a journal as it grows, without its lock: whole lines up to what is known to be flushed, through every
 //! exchange of the file.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::archive;
 use super::error::Error;
@@ -14,7 +14,7 @@ use crate::time::Now;
 const PATIENCE_MS: u64 = 1000;
 
 pub(super) struct Follow {
-    journal: Rc<Journal>,
+    journal: Arc<Journal>,
     /// Where the next line begins.
     pub(super) offset: u64,
     /// An end beyond what is flushed, and since when it has been seen, on this boot's clock.
@@ -22,7 +22,7 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    pub(super) const fn new(journal: Rc<Journal>, offset: u64) -> Self {
+    pub(super) const fn new(journal: Arc<Journal>, offset: u64) -> Self {
         Self {
             journal,
             offset,
@@ -86,7 +86,7 @@ impl Follow {
             Journal::open(dir, JOURNAL, Open::Read)?.ok_or_else(|| Error::JournalGone {
                 path: dir.path().join(JOURNAL),
             })?;
-        *self = Self::new(Rc::new(journal), 0);
+        *self = Self::new(Arc::new(journal), 0);
         self.offset = self.journal.opening.len;
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::error::Error;
 use super::fold::{self, Due, Head};
@@ -69,7 +69,7 @@ pub(super) struct Held<'m> {
     boot: &'m str,
     // Dropped last: what is written is written under it.
     _lock: Lock,
-    pub(super) journal: Rc<Journal>,
+    pub(super) journal: Arc<Journal>,
     pub(super) index: Index,
     keys: Option<Keys>,
     identity: Identity,
@@ -93,7 +93,7 @@ pub(super) struct Held<'m> {
 
 /// What a commit leaves to be flushed: the descriptor that was open before the write.
 pub(super) struct Written {
-    pub(super) journal: Rc<Journal>,
+    pub(super) journal: Arc<Journal>,
     /// Where the journal ended with it.
     pub(super) end: u64,
     /// Whether there is anything to flush.
@@ -129,8 +129,8 @@ impl<'m> Held<'m> {
         let lock = Lock::acquire(dir, LOCK, deadline)?;
         // Opened under the lock, which whoever exchanges the journal holds: it is the current one.
         let journal = match Journal::open(dir, JOURNAL, Open::Append)? {
-            Some(journal) => Rc::new(journal),
-            None => Rc::new(super::create::begin(dir, agent, now)?),
+            Some(journal) => Arc::new(journal),
+            None => Arc::new(super::create::begin(dir, agent, now)?),
         };
         let identity = Identity {
             r#gen: journal.opening.generation,
@@ -228,7 +228,7 @@ impl<'m> Held<'m> {
         if start >= end {
             return Ok(());
         }
-        let journal = Rc::clone(&self.journal);
+        let journal = Arc::clone(&self.journal);
         let bad = std::mem::take(&mut self.bad);
         let rebuilding = start == journal.opening.len;
         let outcome = journal.scan_without(start, end, &bad, |record, _, span| {
@@ -403,7 +403,7 @@ impl<'m> Held<'m> {
 
     /// Fills the keys from the journal as far as the index has applied it.
     fn refile(&mut self) -> Result<(), Error> {
-        let journal = Rc::clone(&self.journal);
+        let journal = Arc::clone(&self.journal);
         let (start, end) = (journal.opening.len, self.index.applied());
         journal.scan(start, end, |record, _, span| match record.t {
             Tag::Send | Tag::Again => {

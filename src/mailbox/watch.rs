@@ -3,7 +3,7 @@
 //! Nothing here holds a lock while it waits. Wake-ups say "look", never "what".
 
 use std::collections::{BTreeMap, HashSet};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,7 @@ impl Watch {
         let (last, last_seq) = (held.index.last_id(), held.index.last_seq());
         let written = held.commit()?;
         written.journal.make_durable(&mailbox.dir)?;
-        let follow = Follow::new(Rc::clone(&written.journal), written.end);
+        let follow = Follow::new(Arc::clone(&written.journal), written.end);
         let outcome = Outcome::of((), visit);
         let mut watch = Self {
             mailbox,
@@ -303,7 +303,7 @@ impl Trace {
             return Err(mailbox.no_message(seq));
         }
         Ok(Self {
-            follow: Follow::new(Rc::clone(&written.journal), offset),
+            follow: Follow::new(Arc::clone(&written.journal), offset),
             mailbox,
             permit,
             sleeper,
