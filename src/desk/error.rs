@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::breaker::Loop;
 use super::policy::Refusal;
@@ -13,8 +13,8 @@ pub enum Error {
     Agents(#[from] agents::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error(transparent)]
-    Name(#[from] UnknownName),
+    #[error("{what} in {home}", home = home.display())]
+    Name { what: UnknownName, home: PathBuf },
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]
@@ -45,7 +45,7 @@ impl Explain for Error {
             Self::Mailbox(e) => e.kind(),
             Self::Agents(e) => e.kind(),
             Self::Store(e) => e.kind(),
-            Self::Name(e) => e.kind(),
+            Self::Name { what, .. } => what.kind(),
             Self::Refused(e) => e.kind(),
             Self::Loop(e) => e.kind(),
             Self::NotFree(e) => e.kind(),
@@ -62,7 +62,7 @@ impl Explain for Error {
             Self::Mailbox(e) => e.hint(),
             Self::Agents(e) => e.hint(),
             Self::Store(e) => e.hint(),
-            Self::Name(e) => e.hint(),
+            Self::Name { what, .. } => what.hint(),
             Self::Refused(e) => e.hint(),
             Self::Loop(e) => e.hint(),
             Self::NotFree(e) => e.hint(),

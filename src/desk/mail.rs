@@ -9,9 +9,7 @@ use crate::mailbox::{
     self, Address, Attachment, Claim, Counts, Edited, Finding, History, Mailbox, Message, Outcome,
     Pruned, Sent, Status, Taken, Which,
 };
-use crate::names::{
-    Act, AgentId, Channel, Draft, Event, Level, MessageId, Permit, UnknownName, Verb,
-};
+use crate::names::{Act, AgentId, Channel, Draft, Event, Level, MessageId, Permit, Verb};
 use crate::store;
 use crate::time::{Now, Timestamp};
 
@@ -107,7 +105,7 @@ impl Desk {
                 let error = self.roster.resolve(to.as_str(), &everybody).err();
                 return Err(error.map_or_else(
                     || mailbox::Error::NoMailbox { agent: to.clone() }.into(),
-                    |error: UnknownName| error.into(),
+                    |what| self.unknown(what),
                 ));
             }
             self.permit(Verb::MailCreate, to)?;

@@ -3,7 +3,7 @@
 use super::{Desk, Done, Error};
 use crate::agents;
 use crate::mailbox::{Address, Mailbox};
-use crate::names::{AgentId, MessageId, MessageRef, Verb};
+use crate::names::{AgentId, MessageId, MessageRef, UnknownName, Verb};
 use crate::time::Now;
 
 impl Desk {
@@ -20,7 +20,17 @@ impl Desk {
         {
             return Ok(id);
         }
-        Ok(self.roster.resolve(name, &self.everybody()?)?)
+        let everybody = self.everybody()?;
+        self.roster
+            .resolve(name, &everybody)
+            .map_err(|what| self.unknown(what))
+    }
+
+    pub(super) fn unknown(&self, what: UnknownName) -> Error {
+        Error::Name {
+            what,
+            home: self.home.dir().to_owned(),
+        }
     }
 
     /// `role:NAME`: its members, at least one.
