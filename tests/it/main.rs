@@ -2,7 +2,10 @@
 
 mod cases;
 mod completion;
+mod contract;
 mod fuzz;
+mod house;
 mod model;
 mod original;
+mod readme;
 mod schemas;
