@@ -12,6 +12,7 @@ use super::fold::{self, Due, Head};
 use super::index::{Identity, Index};
 use super::journal::{JOURNAL, Journal, Tail};
 use super::keys::Keys;
+use super::prune;
 use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION};
 use super::slot::{Slot, Span, State};
 use super::take::Holder;
@@ -99,6 +100,8 @@ pub(super) struct Written {
     /// Whether there is anything to flush.
     pub(super) changed: bool,
     pub(super) unnoticed: Vec<Slot>,
+    /// The journal is mostly waste by now.
+    pub(super) prune_is_due: bool,
 }
 
 fn hash(tag: u8, parts: &[&str], salt: u64) -> u64 {
@@ -705,7 +708,10 @@ impl<'m> Held<'m> {
         let unnoticed = self.unnoticed()?;
         self.save();
         let end = self.index.applied();
+        let (opening, pending) = (&self.journal.opening, self.pending());
+        let prune_is_due = prune::is_due(opening, end, self.index.len(), pending);
         Ok(Written {
+            prune_is_due,
             end,
             journal: self.journal,
             changed: self.changed,

@@ -25,8 +25,6 @@ const TEMPORARY: &str = ".journal.";
 const KEYS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 /// Below this nothing is gained.
 const WORTH_IT: u64 = 1 << 20;
-/// Keys of imports are kept for ever.
-pub(super) const IMPORT_KEY: &str = "import:";
 const WRITE_SIZE: usize = 1 << 20;
 
 #[derive(Clone, Debug, Default)]
@@ -68,8 +66,8 @@ pub(super) fn if_due(visit: &mut Visit<'_>, is_due: bool) {
     if !is_due {
         return;
     }
-    let outcome = Lock::try_acquire(visit.dir(), LOCK).map_err(Error::from);
-    let outcome = outcome.and_then(|lock| match lock {
+    let lock = Lock::try_acquire(visit.dir(), LOCK).map_err(Error::from);
+    let outcome = lock.and_then(|lock| match lock {
         Some(_lock) => compact(visit, &HashSet::new()).map(drop),
         None => Ok(()),
     });
@@ -334,12 +332,7 @@ fn fill(
             }
         }
         Tag::Key => {
-            let lasting = record.adopted.is_some()
-                || record
-                    .key
-                    .as_deref()
-                    .is_some_and(|key| key.starts_with(IMPORT_KEY));
-            if lasting || record.at.is_some_and(|at| now.since(at) < KEYS_KEPT) {
+            if record.adopted.is_some() || record.at.is_some_and(|at| now.since(at) < KEYS_KEPT) {
                 return next.copy(line);
             }
             Ok(())
@@ -374,12 +367,7 @@ fn last_words<'r>(
     now: Timestamp,
 ) -> Option<Record<'r>> {
     let at = fate.closed_at.unwrap_or(now);
-    let lasting = record.adopted.is_some()
-        || record
-            .key
-            .as_deref()
-            .is_some_and(|key| key.starts_with(IMPORT_KEY));
-    if !lasting && now.since(at) >= KEYS_KEPT {
+    if record.adopted.is_none() && now.since(at) >= KEYS_KEPT {
         return None;
     }
     Some(Record {
