@@ -15,7 +15,12 @@ PROGRAMS := cellphone captainphone
 
 DEV       = --locked --all-features
 SMALL     = --locked --release --target $(HOST)
-SMALL_ENV = RUSTFLAGS='-C target-feature=+crt-static'
+# Nothing is relocated at start-up and nothing unwinds: a panic aborts. Of zstd only what level 3 needs.
+SMALL_ENV = RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
+  -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr' \
+  CFLAGS='-Os -DZSTD_NO_INLINE -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 \
+  -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT $(patsubst %,-DZSTD_EXCLUDE_%_BLOCK_COMPRESSOR,\
+  GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA)'
 BOTS      = --locked --release --all-features
 
 DEV_DIR   = $(TARGET)/debug
