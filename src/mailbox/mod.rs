@@ -34,6 +34,8 @@ mod send;
 mod slot;
 mod stamp;
 mod take;
+#[cfg(test)]
+mod tests;
 mod view;
 mod visit;
 
