@@ -12,6 +12,7 @@ use super::fold::{self, Due, Head};
 use super::index::{Identity, Index};
 use super::journal::{JOURNAL, Journal, Tail};
 use super::keys::Keys;
+use super::prune;
 use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION};
 use super::slot::{Slot, Span, State};
 use super::take::Holder;
@@ -99,6 +100,8 @@ pub(super) struct Written {
     /// Whether there is anything to flush.
     pub(super) changed: bool,
     pub(super) unnoticed: Vec<Slot>,
+    /// The journal has become mostly waste.
+    pub(super) is_waste: bool,
 }
 
 fn hash(tag: u8, parts: &[&str], salt: u64) -> u64 {
@@ -705,8 +708,10 @@ impl<'m> Held<'m> {
         let unnoticed = self.unnoticed()?;
         self.save();
         let end = self.index.applied();
+        let (slots, pending) = (self.index.len(), self.pending());
         Ok(Written {
             end,
+            is_waste: prune::is_due(&self.journal.opening, end, slots, pending),
             journal: self.journal,
             changed: self.changed,
             unnoticed,

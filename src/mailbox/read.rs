@@ -341,8 +341,9 @@ impl Mailbox {
         Ok(counts)
     }
 
-    /// Whether there is a journal at all, for readers that must not make one.
-    pub(super) fn journal(&self) -> Result<Option<Journal>, Error> {
-        Journal::open(&self.dir, JOURNAL, Open::Read)
+    /// Whether a newer program began this journal: then it is read only.
+    pub(super) fn is_newer(&self) -> Result<bool, Error> {
+        let journal = Journal::open(&self.dir, JOURNAL, Open::Read)?;
+        Ok(journal.is_some_and(|it| it.must_know_format().is_err()))
     }
 }

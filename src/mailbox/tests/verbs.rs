@@ -404,7 +404,7 @@ fn a_long_queue_shows_its_first_256_and_a_long_message_its_beginning() {
     let batch = (0..20).map(|_| draft(&long)).collect();
     rig.try_send(batch).unwrap();
     let face = rig.face();
-    assert_eq!(face.len(), 20);
+    assert_eq!(face.len(), 5, "what must be read for a face is bounded too");
     assert_eq!(face[0]["content_truncated"], true);
     assert_eq!(face[0]["content"].as_str().unwrap(), "é".repeat(512));
     assert_eq!(rig.message(20).content, long);
@@ -470,8 +470,6 @@ impl Rig {
 #[test]
 fn an_attachment_stays_as_long_as_its_message_and_a_while_longer() {
     let mut rig = Rig::new();
-    // The files on disk carry the time of the machine.
-    rig.now.wall = Now::read().wall;
     let source = rig.home.path().join("picture.png");
     std::fs::write(&source, b"pixels").unwrap();
     let file = rig.mailbox.attach(&source).unwrap();
