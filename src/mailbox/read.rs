@@ -72,11 +72,12 @@ impl Gather<'_> {
                 if step.as_ref().is_some_and(|step| past.steps.contains(step)) {
                     return;
                 }
+                // Where an edit stands is no matter here, so that the fold may find nothing new in it.
+                if record.t == Tag::Edit && past.slot.state.is_pending() {
+                    past.edit = Some(line.to_vec());
+                }
                 if let Some(new) = fold::apply(&past.slot, record, Span::NONE, self.boot) {
                     past.slot = new;
-                    if record.t == Tag::Edit {
-                        past.edit = Some(line.to_vec());
-                    }
                 }
                 past.steps.extend(step);
             }
