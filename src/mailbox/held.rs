@@ -100,8 +100,8 @@ pub(super) struct Written {
     /// Whether there is anything to flush.
     pub(super) changed: bool,
     pub(super) unnoticed: Vec<Slot>,
-    /// The journal is mostly waste by now.
-    pub(super) prune_is_due: bool,
+    /// The journal has become mostly waste.
+    pub(super) is_waste: bool,
 }
 
 fn hash(tag: u8, parts: &[&str], salt: u64) -> u64 {
@@ -708,11 +708,10 @@ impl<'m> Held<'m> {
         let unnoticed = self.unnoticed()?;
         self.save();
         let end = self.index.applied();
-        let (opening, pending) = (&self.journal.opening, self.pending());
-        let prune_is_due = prune::is_due(opening, end, self.index.len(), pending);
+        let (slots, pending) = (self.index.len(), self.pending());
         Ok(Written {
-            prune_is_due,
             end,
+            is_waste: prune::is_due(&self.journal.opening, end, slots, pending),
             journal: self.journal,
             changed: self.changed,
             unnoticed,

@@ -10,6 +10,8 @@
 //!
 //! A due time that is noted for many is a lower bound: closing a message does not raise it, `due` does.
 
+use std::cell::Cell;
+
 use crate::names::Class;
 use crate::store::{self, File, Pages};
 
@@ -258,6 +260,18 @@ pub(super) struct Index {
     written: Option<Header>,
     /// It was none of ours, or a change was cut short by an error: `reset` comes first.
     is_spoilt: bool,
+    /// It was caught contradicting itself.
+    has_lied: Cell<bool>,
+}
+
+impl Drop for Index {
+    /// Whoever opens it next makes it anew.
+    fn drop(&mut self) {
+        if self.has_lied.get() {
+            // Where even this fails, the next one finds the same contradiction.
+            let _ = self.mark();
+        }
+    }
 }
 
 impl Index {
@@ -276,6 +290,7 @@ impl Index {
             header: written.unwrap_or_default(),
             written,
             is_spoilt: written.is_none(),
+            has_lied: Cell::new(false),
         })
     }
 
@@ -295,6 +310,7 @@ impl Index {
             ..Header::default()
         };
         self.is_spoilt = false;
+        self.has_lied.set(false);
         Ok(())
     }
 
@@ -790,6 +806,7 @@ impl Index {
     }
 
     fn spoilt(&self, what: &'static str) -> store::Error {
+        self.has_lied.set(true);
         store::Error::Spoilt {
             path: self.pages.file().path().into(),
             what,
@@ -1069,7 +1086,10 @@ mod tests {
             self.flushed = self.oracle.clone();
         }
 
-        fn put(&mut self, slot: Slot) {
+        fn put(&mut self, mut slot: Slot) {
+            if !slot.state.is_pending() {
+                slot.lease_until = 0;
+            }
             self.index.put(&slot).unwrap();
             self.oracle.put(slot, self.base_seq);
         }

@@ -36,6 +36,8 @@ mod send;
 mod slot;
 mod stamp;
 mod take;
+#[cfg(test)]
+mod tests;
 mod view;
 mod visit;
 mod watch;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::Error;
 use super::fold::{self, Head};
-use super::held::{BALLAST, Held};
+use super::held::{BALLAST, Held, Written};
 use super::journal::{JOURNAL, Journal};
 use super::open::Mailbox;
 use super::record::{self, Opening, Record, Tag, VERSION};
@@ -62,8 +62,8 @@ pub(super) fn is_due(opening: &Opening, end: u64, slots: u64, pending: u64) -> b
 }
 
 /// After a verb whose exit code is settled. That somebody else is at it, or that it fails, concerns nobody now.
-pub(super) fn if_due(visit: &mut Visit<'_>, is_due: bool) {
-    if !is_due {
+pub(super) fn if_due(visit: &mut Visit<'_>, written: &Written) {
+    if !written.is_waste {
         return;
     }
     let lock = Lock::try_acquire(visit.dir(), LOCK).map_err(Error::from);

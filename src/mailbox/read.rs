@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::archive;
 use super::error::Error;
 use super::fold::{self, Head};
+use super::journal::{JOURNAL, Journal};
 use super::message::{Counts, History, Lease, Message, Step};
 use super::open::Mailbox;
 use super::record::{Record, Tag};
@@ -14,6 +15,7 @@ use super::take::{Outcome, token};
 use super::view::{self, View};
 use super::visit::Visit;
 use crate::names::{AgentId, Class, MessageId, Permit};
+use crate::store::Open;
 use crate::time::{Now, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +85,12 @@ impl<'w> Gather<'w> {
                 if step.as_ref().is_some_and(|step| past.steps.contains(step)) {
                     return;
                 }
+                // Where an edit stands is no matter here, so that the fold may find nothing new in it.
+                if record.t == Tag::Edit && past.slot.state.is_pending() {
+                    past.edit = Some(line.to_vec());
+                }
                 if let Some(new) = fold::apply(&past.slot, record, Span::NONE, self.boot) {
                     past.slot = new;
-                    if record.t == Tag::Edit {
-                        past.edit = Some(line.to_vec());
-                    }
                 }
                 past.steps.extend(step);
             }
@@ -342,5 +345,11 @@ impl Mailbox {
         };
         held.commit()?;
         Ok(counts)
+    }
+
+    /// Whether a newer program began this journal: then it is read only.
+    pub(super) fn is_newer(&self) -> Result<bool, Error> {
+        let journal = Journal::open(&self.dir, JOURNAL, Open::Read)?;
+        Ok(journal.is_some_and(|it| it.must_know_format().is_err()))
     }
 }

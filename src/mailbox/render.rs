@@ -44,6 +44,8 @@ impl Visit<'_> {
         let stamps = Stamps::look(self.dir())?;
         match stamp::judge(stamps.stamp.as_ref(), self.dir().ident(FACE)?) {
             Face::Next | Face::Previous | Face::Absent => Ok(()),
+            // What a newer program's mailbox was made to say waits for that program.
+            Face::Foreign if self.mailbox.is_newer()? => Ok(()),
             Face::Foreign => self.render(0),
         }
     }
@@ -547,7 +549,7 @@ pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
         after = Some((slot.class, slot.seq));
         bytes += (slot.send.len as usize).min(view::SHOWN_WHOLE);
         window.push(slot);
-        // The text is longer than its records, so that no more than these can fit.
+        // What is shown in part must be read whole, so it weighs as much as the longest that is shown whole.
         if bytes > face::MOST_BYTES {
             break;
         }

@@ -10,6 +10,7 @@ use super::face;
 use super::held::{Held, Known};
 use super::message::{Address, Sent};
 use super::open::Mailbox;
+use super::prune;
 use super::record::{Envelope, Letter};
 use super::visit::Visit;
 use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit};
@@ -95,6 +96,9 @@ impl Mailbox {
         visit.notices(&written)?;
         if new > 0 && rank < face::MOST_MESSAGES as u64 {
             visit.show(flushed);
+        }
+        if written.changed {
+            prune::if_due(&mut visit, &written);
         }
         let warnings = std::mem::take(&mut visit.warnings);
         let mut sent: Vec<Sent> = minted

@@ -39,17 +39,18 @@ pub(super) fn is_editable(field: &str) -> bool {
 
 /// The fields that an edit may change, as one object.
 pub(super) fn editable(fields: &Fields<'_>) -> String {
-    let mut text = String::from("{");
+    let mut text = vec![b'{'];
     for (name, raw) in fields.iter().filter(|(name, _)| is_editable(name)) {
         if text.len() > 1 {
-            text.push(',');
+            text.push(b',');
         }
-        text.push_str(&serde_json::Value::from(name).to_string());
-        text.push(':');
-        text.push_str(raw.get());
+        text.extend_from_slice(serde_json::Value::from(name).to_string().as_bytes());
+        text.push(b':');
+        // An editor's line breaks would end the record.
+        json::compact(&mut text, raw.get());
     }
-    text.push('}');
-    text
+    text.push(b'}');
+    String::from_utf8(text).expect("made of text")
 }
 
 pub(super) fn version(editable: &str) -> Version {

@@ -170,7 +170,7 @@ impl<'m> Visit<'m> {
         self.notices(&written)?;
         if written.changed {
             self.show(flushed);
-            prune::if_due(self, written.prune_is_due);
+            prune::if_due(self, &written);
         }
         Ok(written)
     }
