@@ -4,7 +4,7 @@
 //! with what the recovery found to say.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use super::error::Error;
@@ -82,9 +82,9 @@ pub(super) struct Held<'m> {
     /// The last number and id given in this write.
     minted: Option<(u64, u128)>,
     /// Numbers that a crash left without a message, to be said in the next write.
-    missing: Vec<u64>,
+    missing: BTreeSet<u64>,
     /// Offsets of broken lines that are passed over: somebody is about to leave them out of the journal.
-    bad: HashSet<u64>,
+    bad: Rc<HashSet<u64>>,
     /// Up to here the index was made anew in this hold.
     rebuilt_to: u64,
     /// The adopted messages at the end of what has been applied, where the index was made anew.
@@ -151,8 +151,8 @@ impl<'m> Held<'m> {
             room: Room::Reserved,
             changed: false,
             minted: None,
-            missing: Vec::new(),
-            bad,
+            missing: BTreeSet::new(),
+            bad: Rc::new(bad),
             rebuilt_to: 0,
             newest_adoption: Vec::new(),
         };
@@ -229,7 +229,7 @@ impl<'m> Held<'m> {
             return Ok(());
         }
         let journal = Rc::clone(&self.journal);
-        let bad = std::mem::take(&mut self.bad);
+        let bad = Rc::clone(&self.bad);
         let rebuilding = start == journal.opening.len;
         let outcome = journal.scan_without(start, end, &bad, |record, _, span| {
             if rebuilding {
@@ -240,7 +240,6 @@ impl<'m> Held<'m> {
                 other => other,
             })
         });
-        self.bad = bad;
         let (reached, tail) = outcome?;
         self.index.set_applied(reached);
         self.tail = tail;
@@ -301,6 +300,10 @@ impl<'m> Held<'m> {
     }
 
     fn apply_change(&mut self, record: &Record<'_>, span: Span) -> Result<(), Error> {
+        if record.t == Tag::Void {
+            // Said already: not to be said again whenever the index is made anew.
+            self.missing.remove(&record.seq);
+        }
         let Some(slot) = self.index.slot(record.seq)? else {
             return Ok(());
         };
@@ -405,7 +408,8 @@ impl<'m> Held<'m> {
     fn refile(&mut self) -> Result<(), Error> {
         let journal = Rc::clone(&self.journal);
         let (start, end) = (journal.opening.len, self.index.applied());
-        journal.scan(start, end, |record, _, span| match record.t {
+        let bad = Rc::clone(&self.bad);
+        journal.scan_without(start, end, &bad, |record, _, span| match record.t {
             Tag::Send | Tag::Again => {
                 let Some(head) = record
                     .msg
