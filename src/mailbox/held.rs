@@ -17,12 +17,12 @@ use super::slot::{Slot, Span, State};
 use super::take::Holder;
 use super::view::{self, View};
 use crate::names::{AgentId, MessageId};
-use crate::store::{self, Deadline, Dir, Lock, Open};
+use crate::store::{self, Deadline, Dir, File, Lock, Open};
 use crate::time::Now;
 
 pub(super) const LOCK: &str = ".lock";
-const INDEX: &str = ".index";
-const KEYS: &str = ".keys";
+pub(super) const INDEX: &str = ".index";
+pub(super) const KEYS: &str = ".keys";
 pub(super) const BALLAST: &str = ".ballast";
 /// Space that stays allocated behind the journal, so that 400 acknowledgements fit on a full disk.
 const RESERVE: u64 = 64 << 10;
@@ -31,7 +31,7 @@ const STRIDE: u64 = 256 << 10;
 /// At most so many messages are moved by the clock in one hold.
 const MOST_DUE: usize = 1024;
 /// A jump of the numbers beyond this is no crash but a broken journal.
-const MOST_MISSING: u64 = 1 << 20;
+pub(super) const MOST_MISSING: u64 = 1 << 20;
 /// So many senders are told of a dead letter in one verb.
 const MOST_NOTICES: usize = 8;
 
@@ -67,12 +67,12 @@ impl Known {
 pub(super) struct Held<'m> {
     dir: &'m Dir,
     boot: &'m str,
-    // Dropped last: what is written is written under it.
-    _lock: Lock,
+    /// Dropped last: what is written is written under it. `None`: a fold beside the mailbox, which writes nothing.
+    lock: Option<Lock>,
     pub(super) journal: Rc<Journal>,
     pub(super) index: Index,
     keys: Option<Keys>,
-    identity: Identity,
+    pub(super) identity: Identity,
     tail: Tail,
     /// Records to be written.
     out: Vec<u8>,
@@ -141,7 +141,7 @@ impl<'m> Held<'m> {
         let mut held = Self {
             dir,
             boot: boot.1,
-            _lock: lock,
+            lock: Some(lock),
             journal,
             index,
             keys: None,
@@ -157,6 +157,42 @@ impl<'m> Held<'m> {
             newest_adoption: Vec::new(),
         };
         held.recover(now)?;
+        Ok(held)
+    }
+
+    /// What the derived files of a journal ought to hold: folded in memory, as far as `end`. Nothing is locked or
+    /// written.
+    pub(super) fn aside(
+        dir: &'m Dir,
+        boot: (u128, &'m str),
+        journal: Journal,
+        end: u64,
+    ) -> Result<Self, Error> {
+        let identity = Identity {
+            r#gen: journal.opening.generation,
+            salt: journal.opening.salt,
+            boot: boot.0,
+        };
+        let mut held = Self {
+            dir,
+            boot: boot.1,
+            lock: None,
+            journal: Rc::new(journal),
+            index: Index::open(File::in_memory(INDEX)?)?,
+            keys: None,
+            identity,
+            tail: Tail::Clean,
+            out: Vec::new(),
+            room: Room::Reserved,
+            changed: false,
+            minted: None,
+            missing: BTreeSet::new(),
+            bad: Rc::default(),
+            rebuilt_to: 0,
+            newest_adoption: Vec::new(),
+        };
+        held.forget()?;
+        held.catch_up_to(end)?;
         Ok(held)
     }
 
@@ -209,7 +245,7 @@ impl<'m> Held<'m> {
         self.index.set_applied(len);
         self.index.set_last_seq(base_seq);
         self.index.set_last_id(last_id.map_or(0, MessageId::bits));
-        let mut keys = Keys::open(self.dir.file(KEYS, Open::Create)?)?;
+        let mut keys = self.open_keys()?;
         keys.reset(&self.identity)?;
         self.keys = Some(keys);
         self.rebuilt_to = self.journal.file.size()?;
@@ -221,9 +257,20 @@ impl<'m> Held<'m> {
         span.offset < self.rebuilt_to
     }
 
+    fn open_keys(&self) -> Result<Keys, Error> {
+        let file = match self.lock {
+            Some(_) => self.dir.file(KEYS, Open::Create)?,
+            None => File::in_memory(KEYS)?,
+        };
+        Ok(Keys::open(file)?)
+    }
+
     /// Applies what was appended since.
     fn catch_up(&mut self) -> Result<(), Error> {
-        let end = self.journal.file.size()?;
+        self.catch_up_to(self.journal.file.size()?)
+    }
+
+    pub(super) fn catch_up_to(&mut self, end: u64) -> Result<(), Error> {
         let start = self.index.applied();
         if start >= end {
             return Ok(());
@@ -390,9 +437,9 @@ impl<'m> Held<'m> {
     }
 
     /// Opened only when somebody asks: a plain message of a person is filed nowhere but in the index.
-    fn keys(&mut self) -> Result<&mut Keys, Error> {
+    pub(super) fn keys(&mut self) -> Result<&mut Keys, Error> {
         if self.keys.is_none() {
-            let mut keys = Keys::open(self.dir.file(KEYS, Open::Create)?)?;
+            let mut keys = self.open_keys()?;
             if !keys.is_of(&self.identity) {
                 keys.reset(&self.identity)?;
                 self.keys = Some(keys);
