@@ -13,6 +13,7 @@
 mod archive;
 mod attach;
 mod create;
+mod doctor;
 mod edit;
 mod error;
 mod face;
@@ -38,6 +39,7 @@ mod view;
 mod visit;
 
 pub use attach::Attachment;
+pub use doctor::strays;
 pub use edit::Edited;
 pub use error::Error;
 pub use message::{Address, Counts, Finding, History, Lease, Message, Sent, Status, Step, Taken};
