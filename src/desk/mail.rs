@@ -509,7 +509,7 @@ impl Desk {
         let agents = match agent {
             Some(agent) => vec![agent.clone()],
             None => {
-                //STRAYS
+                findings.extend(mailbox::strays(&self.home.mailboxes(), fix)?);
                 self.everybody()?
             }
         };
@@ -521,7 +521,7 @@ impl Desk {
             };
             let permit = self.permit(verb, agent)?;
             if let Some(mailbox) = self.mailbox(agent)? {
-                let _ = (permit, mailbox, now); //DOCTOR
+                findings.extend(self.settle(mailbox.doctor(&permit, fix, now)?, now));
             }
         }
         Ok(findings)

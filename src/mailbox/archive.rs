@@ -9,9 +9,9 @@ use super::record::{Opening, Record, Tag};
 use crate::store::{self, Dir, File, Open, Target, random_u64};
 use crate::time::Timestamp;
 
-const ARCHIVE: &str = "archive";
-const PLAIN: &str = ".jsonl";
-const PACKED: &str = ".jsonl.zst";
+pub(super) const ARCHIVE: &str = "archive";
+pub(super) const PLAIN: &str = ".jsonl";
+pub(super) const PACKED: &str = ".jsonl.zst";
 const LEVEL: i32 = 3;
 
 /// How long sealed journals are kept: whichever is less.
@@ -209,7 +209,7 @@ pub(super) fn scan(
     }
 }
 
-const MOST_LINE: u64 = 16 << 20;
+pub(super) const MOST_LINE: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

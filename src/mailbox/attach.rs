@@ -11,7 +11,7 @@ use super::open::Mailbox;
 use crate::store::{Dir, File, Open, Target, random_u64};
 use crate::time::Timestamp;
 
-const FILES: &str = "files";
+pub(super) const FILES: &str = "files";
 pub(super) const MOST_BYTES: u64 = 64 << 20;
 /// A file whose message is still on its way is not removed.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -69,7 +69,7 @@ impl Mailbox {
     }
 }
 
-fn hash(content: &[u8]) -> String {
+pub(super) fn hash(content: &[u8]) -> String {
     Sha256::digest(content)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -11,8 +11,8 @@ use crate::names::AgentId;
 use crate::store::{Deadline, Dir, File, Lock, Open, Target, random_u64};
 use crate::time::{Now, Timestamp};
 
-const NEW: &str = ".new-";
-const BALLAST_SIZE: usize = 256 << 10;
+pub(super) const NEW: &str = ".new-";
+pub(super) const BALLAST_SIZE: usize = 256 << 10;
 
 /// Makes the mailbox of `agent` below `mailboxes`; `false` where another was first.
 pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool, Error> {
@@ -111,7 +111,7 @@ fn sweep(parent: &Dir) -> Result<(), Error> {
     Ok(())
 }
 
-fn remove(parent: &Dir, name: &str) -> Result<(), Error> {
+pub(super) fn remove(parent: &Dir, name: &str) -> Result<(), Error> {
     let dir = parent.sub(name)?;
     for file in dir.names()? {
         dir.remove(&file)?;

@@ -4,7 +4,7 @@
 //! with what the recovery found to say.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::error::Error;
@@ -18,12 +18,12 @@ use super::slot::{Slot, Span, State};
 use super::take::Holder;
 use super::view::{self, View};
 use crate::names::{AgentId, MessageId};
-use crate::store::{self, Deadline, Dir, Lock, Open};
+use crate::store::{self, Deadline, Dir, File, Lock, Open};
 use crate::time::Now;
 
 pub(super) const LOCK: &str = ".lock";
-const INDEX: &str = ".index";
-const KEYS: &str = ".keys";
+pub(super) const INDEX: &str = ".index";
+pub(super) const KEYS: &str = ".keys";
 pub(super) const BALLAST: &str = ".ballast";
 /// Space that stays allocated behind the journal, so that 400 acknowledgements fit on a full disk.
 const RESERVE: u64 = 64 << 10;
@@ -32,7 +32,7 @@ const STRIDE: u64 = 256 << 10;
 /// At most so many messages are moved by the clock in one hold.
 const MOST_DUE: usize = 1024;
 /// A jump of the numbers beyond this is no crash but a broken journal.
-const MOST_MISSING: u64 = 1 << 20;
+pub(super) const MOST_MISSING: u64 = 1 << 20;
 /// So many senders are told of a dead letter in one verb.
 const MOST_NOTICES: usize = 8;
 
@@ -68,12 +68,12 @@ impl Known {
 pub(super) struct Held<'m> {
     dir: &'m Dir,
     boot: &'m str,
-    // Dropped last: what is written is written under it.
-    _lock: Lock,
+    /// Dropped last: what is written is written under it. `None`: a fold beside the mailbox, which writes nothing.
+    lock: Option<Lock>,
     pub(super) journal: Arc<Journal>,
     pub(super) index: Index,
     keys: Option<Keys>,
-    identity: Identity,
+    pub(super) identity: Identity,
     tail: Tail,
     /// Records to be written.
     out: Vec<u8>,
@@ -83,9 +83,9 @@ pub(super) struct Held<'m> {
     /// The last number and id given in this write.
     minted: Option<(u64, u128)>,
     /// Numbers that a crash left without a message, to be said in the next write.
-    missing: Vec<u64>,
+    missing: BTreeSet<u64>,
     /// Offsets of broken lines that are passed over: somebody is about to leave them out of the journal.
-    bad: HashSet<u64>,
+    bad: Arc<HashSet<u64>>,
     /// Up to here the index was made anew in this hold.
     rebuilt_to: u64,
     /// The adopted messages at the end of what has been applied, where the index was made anew.
@@ -144,7 +144,7 @@ impl<'m> Held<'m> {
         let mut held = Self {
             dir,
             boot: boot.1,
-            _lock: lock,
+            lock: Some(lock),
             journal,
             index,
             keys: None,
@@ -154,12 +154,48 @@ impl<'m> Held<'m> {
             room: Room::Reserved,
             changed: false,
             minted: None,
-            missing: Vec::new(),
-            bad,
+            missing: BTreeSet::new(),
+            bad: Arc::new(bad),
             rebuilt_to: 0,
             newest_adoption: Vec::new(),
         };
         held.recover(now)?;
+        Ok(held)
+    }
+
+    /// What the derived files of a journal ought to hold: folded in memory, as far as `end`. Nothing is locked or
+    /// written.
+    pub(super) fn aside(
+        dir: &'m Dir,
+        boot: (u128, &'m str),
+        journal: Journal,
+        end: u64,
+    ) -> Result<Self, Error> {
+        let identity = Identity {
+            r#gen: journal.opening.generation,
+            salt: journal.opening.salt,
+            boot: boot.0,
+        };
+        let mut held = Self {
+            dir,
+            boot: boot.1,
+            lock: None,
+            journal: Arc::new(journal),
+            index: Index::open(File::in_memory(INDEX)?)?,
+            keys: None,
+            identity,
+            tail: Tail::Clean,
+            out: Vec::new(),
+            room: Room::Reserved,
+            changed: false,
+            minted: None,
+            missing: BTreeSet::new(),
+            bad: Arc::default(),
+            rebuilt_to: 0,
+            newest_adoption: Vec::new(),
+        };
+        held.forget()?;
+        held.catch_up_to(end)?;
         Ok(held)
     }
 
@@ -212,7 +248,7 @@ impl<'m> Held<'m> {
         self.index.set_applied(len);
         self.index.set_last_seq(base_seq);
         self.index.set_last_id(last_id.map_or(0, MessageId::bits));
-        let mut keys = Keys::open(self.dir.file(KEYS, Open::Create)?)?;
+        let mut keys = self.open_keys()?;
         keys.reset(&self.identity)?;
         self.keys = Some(keys);
         self.rebuilt_to = self.journal.file.size()?;
@@ -224,15 +260,26 @@ impl<'m> Held<'m> {
         span.offset < self.rebuilt_to
     }
 
+    fn open_keys(&self) -> Result<Keys, Error> {
+        let file = match self.lock {
+            Some(_) => self.dir.file(KEYS, Open::Create)?,
+            None => File::in_memory(KEYS)?,
+        };
+        Ok(Keys::open(file)?)
+    }
+
     /// Applies what was appended since.
     fn catch_up(&mut self) -> Result<(), Error> {
-        let end = self.journal.file.size()?;
+        self.catch_up_to(self.journal.file.size()?)
+    }
+
+    pub(super) fn catch_up_to(&mut self, end: u64) -> Result<(), Error> {
         let start = self.index.applied();
         if start >= end {
             return Ok(());
         }
         let journal = Arc::clone(&self.journal);
-        let bad = std::mem::take(&mut self.bad);
+        let bad = Arc::clone(&self.bad);
         let rebuilding = start == journal.opening.len;
         let outcome = journal.scan_without(start, end, &bad, |record, _, span| {
             if rebuilding {
@@ -243,7 +290,6 @@ impl<'m> Held<'m> {
                 other => other,
             })
         });
-        self.bad = bad;
         let (reached, tail) = outcome?;
         self.index.set_applied(reached);
         self.tail = tail;
@@ -304,6 +350,10 @@ impl<'m> Held<'m> {
     }
 
     fn apply_change(&mut self, record: &Record<'_>, span: Span) -> Result<(), Error> {
+        if record.t == Tag::Void {
+            // Said already: not to be said again whenever the index is made anew.
+            self.missing.remove(&record.seq);
+        }
         let Some(slot) = self.index.slot(record.seq)? else {
             return Ok(());
         };
@@ -390,9 +440,9 @@ impl<'m> Held<'m> {
     }
 
     /// Opened only when somebody asks: a plain message of a person is filed nowhere but in the index.
-    fn keys(&mut self) -> Result<&mut Keys, Error> {
+    pub(super) fn keys(&mut self) -> Result<&mut Keys, Error> {
         if self.keys.is_none() {
-            let mut keys = Keys::open(self.dir.file(KEYS, Open::Create)?)?;
+            let mut keys = self.open_keys()?;
             if !keys.is_of(&self.identity) {
                 keys.reset(&self.identity)?;
                 self.keys = Some(keys);
@@ -408,7 +458,8 @@ impl<'m> Held<'m> {
     fn refile(&mut self) -> Result<(), Error> {
         let journal = Arc::clone(&self.journal);
         let (start, end) = (journal.opening.len, self.index.applied());
-        journal.scan(start, end, |record, _, span| match record.t {
+        let bad = Arc::clone(&self.bad);
+        journal.scan_without(start, end, &bad, |record, _, span| match record.t {
             Tag::Send | Tag::Again => {
                 let Some(head) = record
                     .msg

@@ -299,6 +299,13 @@ impl Index {
         !self.is_spoilt && self.header.identity == *identity
     }
 
+    /// Neither empty nor unfinished nor ours: no header with a right sum.
+    pub(super) fn is_garbage(&mut self) -> Result<bool, store::Error> {
+        let bytes: [u8; HEADER_LEN] = self.pages.read(0)?;
+        let (body, sum) = bytes.split_at(HEADER_LEN - 8);
+        Ok(bytes.iter().any(|&b| b != 0) && store::sum(body, 0).to_le_bytes() != sum)
+    }
+
     /// Forgets everything; slots of seq > `base_seq` will be dense.
     pub(super) fn reset(&mut self, identity: &Identity, base_seq: u64) -> Result<(), store::Error> {
         self.written = None;
@@ -762,6 +769,56 @@ impl Index {
         Ok(())
     }
 
+    /// The first thing in it that contradicts its own slots: a bit, a count, a due time that comes too late.
+    pub(super) fn contradiction(&mut self) -> Result<Option<String>, store::Error> {
+        let mut counts = [0; KINDS];
+        let mut leased = 0;
+        for place in 0..self.header.len {
+            let slot = self.nth(place)?;
+            let (is, due) = (kinds(Some(&slot)), Due::of(&slot));
+            let (chunk, bit) = self.chunk_of(place);
+            for kind in 0..KINDS {
+                counts[kind] += u64::from(is[kind]);
+                if self.bit(self.bitmap(kind, chunk), bit)? != is[kind] {
+                    let map = map_name(kind);
+                    return Ok(Some(format!("seq {}: the {map} bitmap is wrong", slot.seq)));
+                }
+            }
+            leased += u64::from(slot.is_leased());
+            let page = self.geometry.page_due(chunk, bit / SLOTS_A_PAGE);
+            let page = Due::from_bytes(self.pages.read(page)?);
+            let of_chunk = Due::from_bytes(self.pages.read(self.geometry.chunk_due(chunk))?);
+            for bound in [page, of_chunk, self.header.due] {
+                if bound.earlier(due) != bound {
+                    return Ok(Some(format!("seq {}: a due time comes too late", slot.seq)));
+                }
+            }
+        }
+        for kind in 0..KINDS {
+            if self.next_of(kind, self.header.len)?.is_some() {
+                return Ok(Some("a bitmap goes beyond the last slot".into()));
+            }
+            for chunk in 0..self.header.len.div_ceil(self.geometry.chunk_slots()) {
+                let summary = self.summary(kind, chunk * self.geometry.chunk_slots());
+                let is_any = self
+                    .first_bit(self.bitmap(kind, chunk), BITMAP_LEN, 0)?
+                    .is_some();
+                if self.bit(summary, chunk % self.geometry.chunks)? != is_any {
+                    return Ok(Some(format!("a summary of {} is wrong", map_name(kind))));
+                }
+            }
+        }
+        if (counts, leased) != (self.header.counts, self.header.leased) {
+            return Ok(Some("its header counts wrong".into()));
+        }
+        Ok(None)
+    }
+
+    fn bit(&mut self, bitmap: u64, bit: u64) -> Result<bool, store::Error> {
+        let [byte] = self.pages.read(bitmap + bit / 8)?;
+        Ok(byte & 1 << (bit % 8) != 0)
+    }
+
     const fn chunk_of(&self, place: u64) -> (u64, u64) {
         let slots = self.geometry.chunk_slots();
         (place / slots, place % slots)
@@ -828,6 +885,14 @@ impl Search {
 
     const fn is_full(&self) -> bool {
         self.found.len() >= self.most
+    }
+}
+
+const fn map_name(kind: usize) -> &'static str {
+    if kind < Class::ALL.len() {
+        "pending"
+    } else {
+        "ready"
     }
 }
 
@@ -1558,5 +1623,54 @@ mod tests {
             })
             .unwrap();
         assert_eq!(index.pages.unwritten(), 0, "nothing changed");
+    }
+
+    #[test]
+    fn a_contradiction_is_seen_wherever_it_stands_and_nowhere_else() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = Dir::open(home.path()).unwrap();
+        let mut index = Index::divided(dir.file("index", Open::Create).unwrap(), SMALL).unwrap();
+        index.reset(&IDENTITY, 0).unwrap();
+        for seq in 1..=500u64 {
+            let slot = Slot {
+                state: [State::Queued, State::Acked, State::Read][(seq % 3) as usize],
+                class: [Class::Normal, Class::Urgent][(seq % 2) as usize],
+                ..Slot::void(seq, u128::from(seq))
+            };
+            let lease_until = if seq % 6 == 2 { seq } else { 0 };
+            index
+                .put(&Slot {
+                    lease_until,
+                    ..slot
+                })
+                .unwrap();
+        }
+        for seq in (1..=500).step_by(7) {
+            let slot = index.slot(seq).unwrap().unwrap();
+            let closed = Slot {
+                state: State::Discarded,
+                lease_until: 0,
+                ..slot
+            };
+            index.put(&closed).unwrap();
+        }
+        index.due(100, 0, 9999).unwrap();
+        assert_eq!(index.contradiction().unwrap(), None);
+        for place in (0..500).step_by(41) {
+            for kind in 0..KINDS {
+                let (chunk, bit) = index.chunk_of(place);
+                let bitmap = index.bitmap(kind, chunk);
+                let is = index.bit(bitmap, bit).unwrap();
+                index.set_bit(bitmap, bit, !is).unwrap();
+                let told = index.contradiction().unwrap();
+                assert!(told.is_some(), "place {place}, kind {kind}");
+                index.set_bit(bitmap, bit, is).unwrap();
+            }
+        }
+        index.header.leased += 1;
+        assert!(index.contradiction().unwrap().is_some());
+        index.header.leased -= 1;
+        index.header.due.boot = 0;
+        assert!(index.contradiction().unwrap().is_some());
     }
 }

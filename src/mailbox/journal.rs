@@ -9,7 +9,7 @@ use super::slot::Span;
 use crate::store::{self, Dir, File, Line, Lines, Open};
 
 pub(super) const JOURNAL: &str = "journal.jsonl";
-const DURABLE: &str = ".durable";
+pub(super) const DURABLE: &str = ".durable";
 /// An opening line is far shorter: one read gets it whole.
 const FIRST_READ: usize = 1024;
 

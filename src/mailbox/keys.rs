@@ -106,6 +106,12 @@ impl Keys {
             .is_some_and(|header| header.identity == *identity)
     }
 
+    /// Neither empty nor ours.
+    pub(super) fn is_garbage(&mut self) -> Result<bool, store::Error> {
+        let bytes: [u8; HEADER_LEN] = self.pages.read(0)?;
+        Ok(bytes.iter().any(|&b| b != 0) && self.header.is_none())
+    }
+
     /// Forgets everything.
     pub(super) fn reset(&mut self, identity: &Identity) -> Result<(), store::Error> {
         self.header = None;
@@ -158,6 +164,25 @@ impl Keys {
         self.pages.write_u64(offset, hash)?;
         self.pages.write_u64(offset + 8, value)?;
         self.header = Some(header);
+        Ok(())
+    }
+
+    /// Every entry, those that are hidden by a newer level too.
+    pub(super) fn each(&mut self, mut see: impl FnMut(u64, u64)) -> Result<(), store::Error> {
+        let levels = self.header.map_or(0, |header| header.levels);
+        for level in 0..levels {
+            let start = (1 + FIRST_PAGES * ((1 << level) - 1)) * PAGE;
+            let end = start.saturating_add(entries(level) * ENTRY_LEN);
+            // What the file does not reach is empty.
+            let mut offset = start;
+            while offset < end.min(self.pages.end() * PAGE) {
+                match self.pages.read_u64(offset)? {
+                    0 => {}
+                    hash => see(hash, self.pages.read_u64(offset + 8)?),
+                }
+                offset += ENTRY_LEN;
+            }
+        }
         Ok(())
     }
 

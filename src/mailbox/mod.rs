@@ -14,6 +14,7 @@ mod adopt;
 mod archive;
 mod attach;
 mod create;
+mod doctor;
 mod edit;
 mod error;
 mod face;
@@ -44,6 +45,7 @@ mod watch;
 
 pub use adopt::Adopted;
 pub use attach::Attachment;
+pub use doctor::strays;
 pub use edit::Edited;
 pub use error::Error;
 pub use message::{Address, Counts, Finding, History, Lease, Message, Sent, Status, Step, Taken};

@@ -19,8 +19,8 @@ use crate::names::{Level, MessageId, Permit};
 use crate::store::{Dir, File, Lock, Open, Target, random_u64};
 use crate::time::{Now, Timestamp};
 
-const LOCK: &str = ".prune.lock";
-const TEMPORARY: &str = ".journal.";
+pub(super) const LOCK: &str = ".prune.lock";
+pub(super) const TEMPORARY: &str = ".journal.";
 /// A key outlives its message by this; what was imported or adopted, as long as the mailbox.
 const KEYS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 /// Below this nothing is gained.
@@ -43,7 +43,7 @@ impl Mailbox {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let _lock = Lock::acquire(&self.dir, LOCK, visit.deadline)?;
-        let pruned = compact(&mut visit, &HashSet::new())?;
+        let pruned = compact(&mut visit, &Repair::default())?;
         let msg = format!("{}: {} messages went", self.agent, pruned.removed);
         let fields = [
             ("removed", pruned.removed.into()),
@@ -66,9 +66,9 @@ pub(super) fn if_due(visit: &mut Visit<'_>, written: &Written) {
     if !written.is_waste {
         return;
     }
-    let lock = Lock::try_acquire(visit.dir(), LOCK).map_err(Error::from);
-    let outcome = lock.and_then(|lock| match lock {
-        Some(_lock) => compact(visit, &HashSet::new()).map(drop),
+    let outcome = Lock::try_acquire(visit.dir(), LOCK).map_err(Error::from);
+    let outcome = outcome.and_then(|lock| match lock {
+        Some(_lock) => compact(visit, &Repair::default()).map(drop),
         None => Ok(()),
     });
     if let Err(error) = outcome {
@@ -79,13 +79,28 @@ pub(super) fn if_due(visit: &mut Visit<'_>, written: &Written) {
 /// After a failed flush: everything, unflushed or not, goes into a new file, for the old one cannot be trusted.
 pub(super) fn rescue(visit: &mut Visit<'_>) -> Result<(), Error> {
     let _lock = Lock::acquire(visit.dir(), LOCK, visit.deadline)?;
-    compact(visit, &HashSet::new()).map(drop)
+    compact(visit, &Repair::default()).map(drop)
 }
 
-/// As `rescue`, leaving out the lines at these offsets, which somebody has copied aside.
-pub(super) fn without(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<(), Error> {
-    let _lock = Lock::acquire(visit.dir(), LOCK, visit.deadline)?;
-    compact(visit, bad).map(drop)
+/// A compaction that leaves out broken lines, which somebody has copied aside.
+#[derive(Debug, Default)]
+pub(super) struct Repair {
+    /// Where they begin, in the current generation.
+    pub(super) bad: HashSet<u64>,
+    /// The numbers up to here may have been given by them.
+    pub(super) last_seq: u64,
+}
+
+impl Repair {
+    /// Then nothing is removed beside them: what only a broken line names is still somebody's.
+    fn is_asked(&self) -> bool {
+        !self.bad.is_empty()
+    }
+}
+
+/// As `rescue`, under the prune lock that the caller holds: the offsets are of the generation that he looked at.
+pub(super) fn without(visit: &mut Visit<'_>, _held: &Lock, repair: &Repair) -> Result<(), Error> {
+    compact(visit, repair).map(drop)
 }
 
 /// What becomes of one message.
@@ -218,25 +233,26 @@ impl<'d> Next<'d> {
     }
 }
 
-/// Under the prune lock. `bad`: offsets of lines that are left out.
-fn compact(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Error> {
+/// Under the prune lock.
+fn compact(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error> {
     let dir = visit.dir();
     left_overs(visit)?;
-    match compact_once(visit, bad) {
-        Err(Error::Store(error)) if error.is_no_space() => {
+    match compact_once(visit, repair) {
+        Err(Error::Store(error)) if error.is_no_space() && !repair.is_asked() => {
             let sealed = archive::list(dir)?;
             archive::remove(dir, &archive::retired(&sealed, visit.now.wall, true))?;
             if dir.exists(BALLAST)? {
                 dir.remove(BALLAST)?;
             }
-            compact_once(visit, bad)
+            compact_once(visit, repair)
         }
         other => other,
     }
 }
 
-fn compact_once(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Error> {
+fn compact_once(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error> {
     let dir = visit.dir();
+    let bad = &repair.bad;
     let now = visit.now.wall;
     let Some(old) = Journal::open(dir, JOURNAL, Open::Append)? else {
         return Err(Error::JournalGone {
@@ -250,6 +266,7 @@ fn compact_once(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Err
         fates.see(record, boot);
         Ok(())
     })?;
+    fates.last_seq = fates.last_seq.max(repair.last_seq);
     let mut next = Next::begin(dir, &old.opening, &fates, now)?;
     let outcome = fill(&mut next, &old, x, &fates, bad, now);
     let outcome = outcome.and_then(|named| {
@@ -276,13 +293,19 @@ fn compact_once(visit: &mut Visit<'_>, bad: &HashSet<u64>) -> Result<Pruned, Err
             named.extend(files_of(&held.view(&slot)?));
         }
     }
-    let files_removed = attach::sweep(dir, &named, now)?;
+    let files_removed = if repair.is_asked() {
+        Vec::new()
+    } else {
+        attach::sweep(dir, &named, now)?
+    };
     let written = held.commit()?;
     visit.flush(&written, None)?;
 
     seal(visit, &next.name, old.opening.generation)?;
-    let sealed = archive::list(dir)?;
-    archive::remove(dir, &archive::retired(&sealed, now, false))?;
+    if !repair.is_asked() {
+        let sealed = archive::list(dir)?;
+        archive::remove(dir, &archive::retired(&sealed, now, false))?;
+    }
     if !dir.exists(BALLAST)? {
         // On a disk that is still full the next prune tries again.
         let _ = create::write_ballast(dir);
@@ -424,7 +447,7 @@ fn exchange(
 }
 
 /// Step 6, also for what an earlier prune left.
-fn seal(visit: &Visit<'_>, name: &str, generation: u64) -> Result<(), Error> {
+pub(super) fn seal(visit: &Visit<'_>, name: &str, generation: u64) -> Result<(), Error> {
     let dir = visit.dir();
     if !dir.exists(name)? {
         return Ok(());

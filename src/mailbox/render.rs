@@ -16,15 +16,15 @@ use crate::names::{Class, Level, MessageId};
 use crate::store::{self, Dir, File, Ident, Lock, Open, Target, random_u64};
 
 pub(super) const FACE: &str = "inbox.json";
-const DEAD: &str = "dead.json";
-const LOCK: &str = ".render.lock";
-const TEMPORARY: &str = ".face-";
-const DISPLACED: &str = ".displaced-";
-const REJECTED: &str = "inbox.json.rejected-";
+pub(super) const DEAD: &str = "dead.json";
+pub(super) const LOCK: &str = ".render.lock";
+pub(super) const TEMPORARY: &str = ".face-";
+pub(super) const DISPLACED: &str = ".displaced-";
+pub(super) const REJECTED: &str = "inbox.json.rejected-";
 /// How long a foreign writer is waited for.
 const WRITER: Duration = Duration::from_millis(250);
 const MOST_ROUNDS: usize = 8;
-const MOST_DEAD: usize = 1_000;
+pub(super) const MOST_DEAD: usize = 1_000;
 /// A revision beyond this was not made by any clock.
 const SANE_REV: u64 = 1 << 62;
 
@@ -558,7 +558,7 @@ pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
 }
 
 /// The newest dead letters of this generation, oldest first.
-fn dead_letters(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
+pub(super) fn dead_letters(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
     let mut slots = Vec::new();
     let mut seq = held.index.last_dead();
     while slots.len() < MOST_DEAD

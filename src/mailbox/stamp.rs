@@ -3,7 +3,7 @@
 
 use crate::store::{self, Dir, File, Ident, Open};
 
-const STAMP: &str = ".stamp";
+pub(super) const STAMP: &str = ".stamp";
 const MAGIC: u64 = 0x3170_6d61_7473_6f64; // "dostamp1"
 const HEAD: usize = 256;
 const ENTRY: usize = 32;
@@ -168,14 +168,19 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
+    /// As where there is no such file.
+    pub(super) const fn none() -> Self {
+        Self {
+            file: None,
+            slot: None,
+            stamp: None,
+        }
+    }
+
     /// The newest whole stamp, without the messages that it showed.
     pub(super) fn look(dir: &Dir) -> Result<Self, store::Error> {
         let Some(file) = dir.file_if_any(STAMP, Open::Write)? else {
-            return Ok(Self {
-                file: None,
-                slot: None,
-                stamp: None,
-            });
+            return Ok(Self::none());
         };
         let mut heads = [0; 2 * HEAD];
         let n = file.read_at(0, &mut heads)?;

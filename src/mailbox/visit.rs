@@ -16,7 +16,7 @@ use crate::store::{Deadline, Dir};
 use crate::time::Now;
 
 /// One deadline for the whole verb.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 pub(super) struct Visit<'m> {
     pub(super) mailbox: &'m Mailbox,

@@ -1,11 +1,11 @@
 //! A directory by descriptor, and plain files below it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat,
-    Timespec, Timestamps,
+    AtFlags, CWD, FallocateFlags, FileType, MemfdFlags, Mode, OFlags, RenameFlags, ResolveFlags,
+    Stat, Timespec, Timestamps,
 };
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -37,6 +37,27 @@ pub(crate) struct Ident {
     pub(crate) ino: u64,
     pub(crate) size: u64,
     pub(crate) mtime_ns: i128,
+}
+
+/// What lies under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    File,
+    Directory,
+    Link,
+    /// A pipe, socket or device.
+    Other,
+}
+
+/// A name as `stat` sees it: nothing is opened or followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) what: What,
+    /// The permission bits.
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) links: u64,
+    pub(crate) ident: Ident,
 }
 
 /// How a file is opened.
@@ -101,6 +122,25 @@ fn ident(stat: &Stat) -> Ident {
         ino: stat.st_ino,
         size: u64::try_from(stat.st_size).unwrap_or(0),
         mtime_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+    }
+}
+
+fn look(stat: &Stat) -> Look {
+    Look {
+        what: match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => What::File,
+            FileType::Directory => What::Directory,
+            FileType::Symlink => What::Link,
+            _ => What::Other,
+        },
+        mode: Mode::from_raw_mode(stat.st_mode).as_raw_mode(),
+        uid: stat.st_uid,
+        #[expect(
+            clippy::useless_conversion,
+            reason = "the width of st_nlink differs between targets"
+        )]
+        links: u64::from(stat.st_nlink),
+        ident: ident(stat),
     }
 }
 
@@ -243,6 +283,37 @@ impl Dir {
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(self.fail("look at", name)(e)),
         }
+    }
+
+    /// What lies under a name, `.` being the directory itself; `None` where nothing does.
+    pub(crate) fn look(&self, name: &str) -> Result<Option<Look>, Error> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(look(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(self.fail("look at", name)(e)),
+        }
+    }
+
+    /// Sets the permission bits of a plain file with one name, or of a directory. No permission on it is needed,
+    /// and no link is followed.
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) -> Result<(), Error> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())
+            .map_err(self.fail("open", name))?;
+        let stat = rustix::fs::fstat(&fd).map_err(self.fail("look at", name))?;
+        let found = look(&stat);
+        if !matches!(found.what, What::File | What::Directory)
+            || (found.what == What::File && found.links > 1)
+        {
+            return Err(Error::NotPlain {
+                path: self.path.join(name),
+                what: "a link, pipe, socket or device",
+            });
+        }
+        // The kernel changes no mode through such a descriptor itself.
+        let through = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        rustix::fs::chmodat(CWD, &*through, Mode::from_raw_mode(mode), AtFlags::empty())
+            .map_err(self.fail("change the mode of", name))
     }
 
     pub(crate) fn exists(&self, name: &str) -> Result<bool, Error> {
@@ -473,6 +544,23 @@ impl File {
         rustix::fs::futimens(&self.fd, &times).map_err(self.fail("mark"))
     }
 
+    /// A file that lies in no directory and vanishes when it is closed.
+    pub(crate) fn in_memory(name: &str) -> Result<Self, Error> {
+        let path = PathBuf::from(name);
+        let fail = |source| Error::Io {
+            doing: "make in memory",
+            path: path.clone(),
+            source,
+        };
+        let fd = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC).map_err(fail)?;
+        let stat = rustix::fs::fstat(&fd).map_err(fail)?;
+        Ok(Self {
+            opened: ident(&stat),
+            fd,
+            path,
+        })
+    }
+
     /// Opens what a user names, wherever it lies; only the file that is meant must be a plain one.
     pub(crate) fn open_foreign(path: &Path) -> Result<Self, Error> {
         let fail = |source| Error::Io {
@@ -565,5 +653,49 @@ impl Dir {
     pub(crate) fn is_dir(path: &Path) -> bool {
         rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_set_on_what_is_ours_and_never_through_a_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let home = tempfile::tempdir().unwrap();
+        let dir = Dir::open(home.path()).unwrap();
+        std::fs::write(home.path().join("file"), "x").unwrap();
+        std::fs::write(home.path().join("aim"), "x").unwrap();
+        std::fs::create_dir(home.path().join("dir")).unwrap();
+        std::os::unix::fs::symlink("aim", home.path().join("link")).unwrap();
+        std::fs::write(home.path().join("first"), "x").unwrap();
+        std::fs::hard_link(home.path().join("first"), home.path().join("second")).unwrap();
+        let unreadable = std::fs::Permissions::from_mode(0o0);
+        std::fs::set_permissions(home.path().join("file"), unreadable).unwrap();
+
+        dir.set_mode("file", 0o600).unwrap();
+        dir.set_mode("dir", 0o700).unwrap();
+        let seen = |name| dir.look(name).unwrap().unwrap();
+        assert_eq!((seen("file").what, seen("file").mode), (What::File, 0o600));
+        assert_eq!(
+            (seen("dir").what, seen("dir").mode),
+            (What::Directory, 0o700)
+        );
+        let before = (seen("aim").mode, seen("first").mode);
+        assert!(dir.set_mode("link", 0o777).is_err());
+        assert!(dir.set_mode("first", 0o777).is_err());
+        assert_eq!((seen("aim").mode, seen("first").mode), before);
+        assert_eq!((seen("link").what, seen("first").links), (What::Link, 2));
+        assert_eq!(dir.look("absent").unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_in_memory_is_read_back_and_lies_nowhere() {
+        let file = File::in_memory("scratch").unwrap();
+        file.write_at(5, b"hello").unwrap();
+        assert_eq!(file.read_to_end(100).unwrap(), b"\0\0\0\0\0hello");
+        assert!(!Path::new("scratch").exists());
     }
 }

@@ -81,6 +81,19 @@ impl Lock {
         }
     }
 
+    /// As `acquire`, but nothing is made: `None` where nobody has ever locked it.
+    pub(crate) fn acquire_if_any(
+        dir: &Dir,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Option<Self>, Error> {
+        if dir.exists(name)? {
+            Self::acquire(dir, name, deadline).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// `None` where somebody else holds it.
     pub(crate) fn try_acquire(dir: &Dir, name: &str) -> Result<Option<Self>, Error> {
         Self::attempt(dir, name).map(Result::ok)

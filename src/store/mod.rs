@@ -15,7 +15,7 @@ mod sys;
 mod walk;
 mod watch;
 
-pub(crate) use dir::{Dir, File, Ident, Open, Target, random_u64, random_u128};
+pub(crate) use dir::{Dir, File, Ident, Look, Open, Target, What, random_u64, random_u128};
 pub use error::Error;
 pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
 pub(crate) use lock::{Deadline, Hold, Lock, busy, try_hold};
