@@ -162,9 +162,10 @@ struct Letter {
     status: Status,
     attempts: u32,
     lease: Option<Lease>,
-    /// As it was sent, and whether it still holds the message back.
+    /// As it was sent.
     not_before: Option<i64>,
-    waits: bool,
+    /// The same, until it has passed.
+    waits_for: Option<i64>,
     expires: Option<i64>,
     closed_at: i64,
     closed_by: Option<(&'static str, Option<&'static str>)>,
@@ -208,6 +209,7 @@ struct Oracle {
 impl Oracle {
     fn tick(&mut self) {
         for it in self.letters.iter_mut().filter(|it| it.status.is_pending()) {
+            it.waits_for = it.waits_for.filter(|at| *at > self.wall);
             let lapsed = it
                 .lease
                 .as_ref()
@@ -219,12 +221,9 @@ impl Oracle {
                 it.close(Status::Expired, None, self.wall);
             } else if lapsed && it.attempts >= 5 {
                 it.close(Status::Dead, None, self.wall);
-            } else {
-                if lapsed {
-                    it.status = Status::Queued;
-                    it.lease = None;
-                }
-                it.waits &= it.not_before.is_some_and(|at| at > self.wall);
+            } else if lapsed {
+                it.status = Status::Queued;
+                it.lease = None;
             }
         }
     }
@@ -232,7 +231,7 @@ impl Oracle {
     /// A new index knows all that the old one knew, but not what the wall clock said before it was set back.
     fn rebuild(&mut self) {
         for it in &mut self.letters {
-            it.waits = it.not_before.is_some();
+            it.waits_for = it.not_before;
         }
     }
 
@@ -275,7 +274,7 @@ impl Oracle {
                 }
             }
         }
-        let ready = |it: &&Letter| it.lease.is_none() && !it.waits;
+        let ready = |it: &&Letter| it.lease.is_none() && it.waits_for.is_none();
         loop {
             let seq = self.pending().into_iter().find(ready)?.seq;
             let (wall, boot_ms) = (self.wall, self.boot_ms);
@@ -360,24 +359,7 @@ impl Run {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Send(posts) => self.send(posts),
-            Step::Next { run, lease } => {
-                let permit = permit("agent-1", RUNS[*run]);
-                let lease = Duration::from_secs(*lease + 1);
-                let taken = self
-                    .rig
-                    .mailbox
-                    .next(&permit, lease, self.rig.now)
-                    .unwrap()
-                    .value;
-                let millis = u64::try_from(lease.as_millis()).unwrap();
-                let expected = self.oracle.next(RUNS[*run], millis);
-                assert_eq!(taken.as_ref().map(|taken| taken.message.seq), expected);
-                if let Some(taken) = taken {
-                    let it = self.oracle.at(taken.message.seq);
-                    assert_eq!(taken.token, format!("{}:{}", it.id, it.attempts));
-                    assert_eq!(taken.message.content, it.content);
-                }
-            }
+            Step::Next { run, lease } => self.next(RUNS[*run], Duration::from_secs(*lease + 1)),
             Step::Ack {
                 nth,
                 who,
@@ -392,50 +374,9 @@ impl Run {
             Step::Recall { nth, from } => {
                 self.recall(self.pick(*nth), ["agent-2", "agent-3", "user"][*from]);
             }
-            Step::Announce { nth } => {
-                let seq = self.pick(*nth);
-                self.rig
-                    .mailbox
-                    .announce(&me(), &[seq], self.rig.now)
-                    .unwrap();
-                self.oracle.tick();
-                let it = self.oracle.letters.iter_mut().find(|it| it.seq == seq);
-                if let Some(it) = it.filter(|it| it.status == Status::Queued) {
-                    it.status = Status::Announced;
-                }
-            }
-            Step::Read { nth } => {
-                let seq = self.pick(*nth);
-                self.rig
-                    .mailbox
-                    .mark_read(&me(), &[seq], self.rig.now)
-                    .unwrap();
-                self.oracle.tick();
-                let it = self.oracle.letters.iter_mut().find(|it| it.seq == seq);
-                if let Some(it) = it.filter(|it| it.status.is_pending()) {
-                    it.status = Status::Read;
-                }
-            }
-            Step::Noticed { nth } => {
-                let is_dead = |it: &&Letter| {
-                    matches!(it.status, Status::Expired | Status::Dead) && it.is_here
-                };
-                let dead: Vec<u64> = self
-                    .oracle
-                    .letters
-                    .iter()
-                    .filter(is_dead)
-                    .map(|it| it.seq)
-                    .collect();
-                if let Some(&seq) = dead.get(nth % dead.len().max(1)) {
-                    self.rig
-                        .mailbox
-                        .noticed(&me(), &[seq], self.rig.now)
-                        .unwrap();
-                    self.oracle.at(seq).noticed = true;
-                }
-                self.oracle.tick();
-            }
+            Step::Announce { nth } => self.announce(self.pick(*nth)),
+            Step::Read { nth } => self.read(self.pick(*nth)),
+            Step::Noticed { nth } => self.notice(*nth),
             Step::Edit { nth } => self.edit(*nth),
             Step::Remove { nth } => self.remove(*nth),
             Step::Add => self.add(),
@@ -475,6 +416,53 @@ impl Run {
                 self.rig.mailbox.boot_text = text;
             }
         }
+    }
+
+    fn next(&mut self, run: Option<&'static str>, lease: Duration) {
+        let permit = permit("agent-1", run);
+        let taken = self.rig.mailbox.next(&permit, lease, self.rig.now);
+        let taken = taken.unwrap().value;
+        let millis = u64::try_from(lease.as_millis()).unwrap();
+        let expected = self.oracle.next(run, millis);
+        assert_eq!(taken.as_ref().map(|taken| taken.message.seq), expected);
+        if let Some(taken) = taken {
+            let it = self.oracle.at(taken.message.seq);
+            assert_eq!(taken.token, format!("{}:{}", it.id, it.attempts));
+            assert_eq!(taken.message.content, it.content);
+        }
+    }
+
+    fn announce(&mut self, seq: u64) {
+        let outcome = self.rig.mailbox.announce(&me(), &[seq], self.rig.now);
+        outcome.unwrap();
+        self.oracle.tick();
+        let it = self.oracle.letters.iter_mut().find(|it| it.seq == seq);
+        if let Some(it) = it.filter(|it| it.status == Status::Queued) {
+            it.status = Status::Announced;
+        }
+    }
+
+    fn read(&mut self, seq: u64) {
+        let outcome = self.rig.mailbox.mark_read(&me(), &[seq], self.rig.now);
+        outcome.unwrap();
+        self.oracle.tick();
+        let it = self.oracle.letters.iter_mut().find(|it| it.seq == seq);
+        if let Some(it) = it.filter(|it| it.status.is_pending()) {
+            it.status = Status::Read;
+        }
+    }
+
+    fn notice(&mut self, nth: usize) {
+        let is_dead =
+            |it: &&Letter| matches!(it.status, Status::Expired | Status::Dead) && it.is_here;
+        let dead = self.oracle.letters.iter().filter(is_dead);
+        let dead: Vec<u64> = dead.map(|it| it.seq).collect();
+        if let Some(&seq) = dead.get(nth % dead.len().max(1)) {
+            let outcome = self.rig.mailbox.noticed(&me(), &[seq], self.rig.now);
+            outcome.unwrap();
+            self.oracle.at(seq).noticed = true;
+        }
+        self.oracle.tick();
     }
 
     fn send(&mut self, posts: &[Post]) {
@@ -528,7 +516,7 @@ impl Run {
     }
 
     fn arrive(&mut self, mut letter: Letter) {
-        letter.waits = letter.not_before.is_some();
+        letter.waits_for = letter.not_before;
         if let Some(last) = self.oracle.letters.last() {
             assert!(last.id < letter.id, "ids rise with numbers");
         }
@@ -656,7 +644,7 @@ impl Run {
         let it = self.oracle.at(face[nth]["seq"].as_u64().unwrap());
         if it.lease.is_none() {
             it.content = content;
-            it.waits = it.not_before.is_some();
+            it.waits_for = it.not_before;
         }
         let kept = self.rig.rejected().len();
         self.list();
@@ -773,7 +761,7 @@ fn plain(seq: u64, id: MessageId, content: String) -> Letter {
         attempts: 0,
         lease: None,
         not_before: None,
-        waits: false,
+        waits_for: None,
         expires: None,
         closed_at: 0,
         closed_by: None,
