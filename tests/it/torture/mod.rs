@@ -1,7 +1,12 @@
 //! Mailboxes under torture: many real processes at once, killed at any system call, with foreign programs between
 //! them. After each, everything in `crate::invariants` must hold.
 
+mod deadlock;
+mod foreign;
 mod kills;
+mod reader;
+mod watchers;
+mod writers;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,9 +29,28 @@ struct House {
     home: PathBuf,
 }
 
+/// In memory where the machine has room for that: SIGKILL does not ask whether a flush took long.
+fn place() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir()
+        && let Ok(place) = tempfile::tempdir_in(memory)
+    {
+        return place;
+    }
+    tempfile::tempdir().unwrap()
+}
+
 impl House {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
+        Self::at(place())
+    }
+
+    /// Where a flush takes as long as it takes.
+    fn on_disk() -> Self {
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    fn at(place: tempfile::TempDir) -> Self {
         let home = place.path().join("home");
         let made = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/home"))
             .arg(&home)
@@ -41,7 +65,7 @@ impl House {
 
     /// Another with the same files in it.
     fn copy(&self) -> Self {
-        let place = tempfile::tempdir().unwrap();
+        let place = place();
         let home = place.path().join("home");
         copy_tree(&self.home, &home);
         Self {
@@ -134,6 +158,12 @@ impl House {
         Ok(truths)
     }
 
+    /// The other opinion: what `doctor` says of the whole home.
+    fn must_be_well(&self) {
+        let done = self.run("doctor --format plain");
+        assert!(done.status.success() && done.stdout.is_empty(), "{done:?}");
+    }
+
     fn truth(&self, agent: &str) -> Truth {
         self.check().remove(agent).unwrap()
     }
@@ -197,4 +227,20 @@ fn script(house: &House, name: &str, text: &str) -> PathBuf {
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
     path
+}
+
+/// Past the harness's capture, for whoever started this process to read.
+fn tell(what: &str) {
+    writeln!(std::io::stdout(), "{what}").unwrap();
+}
+
+fn say(to: &mut impl std::io::Write) {
+    to.write_all(b"go\n").unwrap();
+    to.flush().unwrap();
+}
+
+fn hear(from: &mut impl std::io::BufRead, word: &str) {
+    let mut line = String::new();
+    from.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), word);
 }
