@@ -12,4 +12,4 @@ mod model;
 mod original;
 mod readme;
 mod schemas;
-mod torture;
+mod siege;

@@ -1,4 +1,4 @@
-//! Mailboxes under torture: many real processes at once, killed at any system call, with foreign programs between
+//! Mailboxes under siege: many real processes at once, killed at any system call, with foreign programs between
 //! them. After each, everything in `crate::invariants` must hold.
 
 mod deadlock;

@@ -176,7 +176,7 @@ fn heal(house: &House, case: &Case) -> Verdict {
 }
 
 /// All failures at once, so that a pattern shows.
-fn torture(case: &Case) {
+fn besiege(case: &Case) {
     if !has("strace", &["-o", "/dev/null", "true"]) {
         return;
     }
@@ -234,7 +234,7 @@ fn taken(house: &House) {
 
 #[test]
 fn a_send_killed_at_any_call_is_whole_or_not_there_and_its_retry_is_one() {
-    torture(&Case {
+    besiege(&Case {
         name: "send",
         prepare: some_mail,
         ready: look,
@@ -252,7 +252,7 @@ fn a_send_killed_at_any_call_is_whole_or_not_there_and_its_retry_is_one() {
 
 #[test]
 fn a_next_killed_at_any_call_loses_nothing_and_spends_one_attempt_at_most() {
-    torture(&Case {
+    besiege(&Case {
         name: "next",
         prepare: some_mail,
         ready: look,
@@ -281,7 +281,7 @@ fn a_next_killed_at_any_call_loses_nothing_and_spends_one_attempt_at_most() {
 
 #[test]
 fn an_ack_killed_at_any_call_holds_if_it_was_said_and_can_be_said_again() {
-    torture(&Case {
+    besiege(&Case {
         name: "ack",
         prepare: taken,
         ready: look,
@@ -303,7 +303,7 @@ fn an_ack_killed_at_any_call_holds_if_it_was_said_and_can_be_said_again() {
 
 #[test]
 fn a_nack_killed_at_any_call_gives_back_once() {
-    torture(&Case {
+    besiege(&Case {
         name: "nack",
         prepare: taken,
         ready: look,
@@ -322,7 +322,7 @@ fn a_nack_killed_at_any_call_gives_back_once() {
 
 #[test]
 fn a_reply_killed_at_any_call_answers_once_and_acknowledges() {
-    torture(&Case {
+    besiege(&Case {
         name: "reply",
         prepare: taken,
         ready: look,
@@ -340,7 +340,7 @@ fn a_reply_killed_at_any_call_answers_once_and_acknowledges() {
 
 #[test]
 fn a_recall_killed_at_any_call_takes_back_one_message() {
-    torture(&Case {
+    besiege(&Case {
         name: "recall",
         prepare: some_mail,
         ready: look,
@@ -376,7 +376,7 @@ fn used(house: &House) {
 
 #[test]
 fn a_prune_killed_at_any_call_keeps_what_waits_and_the_keys_of_what_is_over() {
-    torture(&Case {
+    besiege(&Case {
         name: "prune",
         prepare: used,
         ready: look,
@@ -425,7 +425,7 @@ fn by_hand(truths: &Truths) -> Verdict {
 
 #[test]
 fn a_merge_of_a_hand_edit_killed_at_any_call_takes_it_over_once() {
-    torture(&Case {
+    besiege(&Case {
         name: "merge",
         prepare: |house| {
             some_mail(house);
@@ -442,7 +442,7 @@ fn a_merge_of_a_hand_edit_killed_at_any_call_takes_it_over_once() {
 
 #[test]
 fn a_creation_killed_at_any_call_leaves_a_whole_mailbox_or_none() {
-    torture(&Case {
+    besiege(&Case {
         name: "create",
         prepare: |_| {},
         ready: look,
@@ -462,7 +462,7 @@ fn a_creation_killed_at_any_call_leaves_a_whole_mailbox_or_none() {
 
 #[test]
 fn a_dead_letter_killed_at_any_call_is_told_to_its_sender_once() {
-    torture(&Case {
+    besiege(&Case {
         name: "expiry",
         prepare: |house| {
             some_mail(house);

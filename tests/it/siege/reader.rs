@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Guard, House, script};
 
 /// Set for the process that only reads: this test run once more, as a program of its own.
-const READ: &str = "TORTURE_READ";
+const READ: &str = "SIEGE_READ";
 const FOR: Duration = Duration::from_secs(8);
 
 const BUSY: &str = r#"#!/bin/bash
@@ -56,7 +56,7 @@ fn an_unlocked_reader_never_sees_anything_but_valid_json() {
         .collect();
     let mut reader = Guard(
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "torture::reader::an_unlocked_reader_never_sees_anything_but_valid_json"])
+            .args(["--exact", "--nocapture", "siege::reader::an_unlocked_reader_never_sees_anything_but_valid_json"])
             .env(READ, house.face("agent-1"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
