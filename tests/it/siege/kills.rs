@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Output;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
@@ -193,32 +195,45 @@ fn besiege(case: &Case) {
             }
         }
     }
+    let failed = each(jobs.len(), |job| {
+        let (n, deeper) = jobs[job];
+        let call = &calls_of_it[n];
+        kill_once(&template, case, call, deeper).map_err(|why| {
+            let then = deeper.map(|it| format!(", then at {} {}", it.name, it.nth));
+            format!("#{n} {} {}{}: {why}", call.name, call.nth, then.unwrap_or_default())
+        })
+    });
+    let of = jobs.len();
+    assert!(failed.is_empty(), "{}: {} of {of} kills:\n{}", case.name, failed.len(), failed.join("\n"));
+}
+
+/// Does all of these jobs and collects what went wrong.
+fn each(jobs: usize, job: impl Fn(usize) -> Verdict + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
-    let failed = std::sync::Mutex::new(Vec::new());
+    let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some((n, deeper)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let call = &calls_of_it[*n];
-                    let verdict = std::panic::catch_unwind(|| kill_once(&template, case, call, *deeper))
-                        .unwrap_or_else(|_| Err("panicked".into()));
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= jobs {
+                        return;
+                    }
+                    let verdict = catch_unwind(AssertUnwindSafe(|| job(n)));
+                    let verdict = verdict.unwrap_or_else(|panic| Err(words(panic.as_ref())));
                     if let Err(why) = verdict {
-                        let then = deeper.map(|it| format!(", then at {} {}", it.name, it.nth)).unwrap_or_default();
-                        failed.lock().unwrap().push(format!("#{n} {} {}{then}: {why}", call.name, call.nth));
+                        failed.lock().unwrap().push(format!("{n}: {why}"));
                     }
                 }
             });
         }
     });
-    let failed = failed.into_inner().unwrap();
-    assert!(
-        failed.is_empty(),
-        "{}: {} of {} kills:\n{}",
-        case.name,
-        failed.len(),
-        jobs.len(),
-        failed.join("\n")
-    );
+    failed.into_inner().unwrap()
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned())).unwrap_or_default()
 }
 
 fn some_mail(house: &House) {
@@ -408,12 +423,16 @@ fn edit_by_hand(house: &House) {
     look(house);
     let face = house.face("agent-1");
     let mut entries: Vec<Value> = serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
+    edit(&mut entries);
+    std::fs::write(&face, serde_json::to_vec(&entries).unwrap()).unwrap();
+}
+
+fn edit(entries: &mut Vec<Value>) {
     assert_eq!(entries[1]["content"], "second");
     entries[0]["content"] = "edited".into();
     entries.remove(1);
     entries.push(serde_json::json!({"id": "mine-1", "from": "user", "content": "named"}));
     entries.push(serde_json::json!({"content": "nameless"}));
-    std::fs::write(&face, serde_json::to_vec(&entries).unwrap()).unwrap();
 }
 
 fn by_hand(truths: &Truths) -> Verdict {
@@ -438,6 +457,45 @@ fn a_merge_of_a_hand_edit_killed_at_any_call_takes_it_over_once() {
         killed: |truths, said| if said.contains("exit 0") { by_hand(truths) } else { Ok(()) },
         healed: |_, truths| by_hand(truths),
     });
+}
+
+/// Attack 2: whatever a killed renderer left, an edit of the face that stands there then is taken over once.
+#[test]
+fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
+    if !has("strace", &["-o", "/dev/null", "true"]) {
+        return;
+    }
+    let template = House::new();
+    some_mail(&template);
+    template.must("send agent-1 third");
+    let ready = || {
+        let house = template.copy();
+        look(&house);
+        house
+    };
+    let verb = "send agent-1 victim --key once";
+    let calls = calls(&ready(), verb);
+    let failed = each(calls.len(), |n| {
+        let house = ready();
+        kill_at(&house, verb, &calls[n]);
+        let face = house.face("agent-1");
+        let mut entries: Vec<Value> = serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
+        edit(&mut entries);
+        if n % 2 == 0 {
+            std::fs::write(&face, serde_json::to_vec(&entries).unwrap()).unwrap();
+        } else {
+            let beside = house.home.join("beside");
+            std::fs::write(&beside, serde_json::to_vec(&entries).unwrap()).unwrap();
+            std::fs::rename(&beside, &face).unwrap();
+        }
+        house.must("inbox agent-1");
+        house.must(verb);
+        house.must("prune agent-1");
+        let truths = house.settled()?;
+        by_hand(&truths)?;
+        once(&truths, "agent-1", "victim")
+    });
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), calls.len(), failed.join("\n"));
 }
 
 #[test]

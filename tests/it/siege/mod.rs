@@ -1,6 +1,7 @@
 //! Mailboxes under siege: many real processes at once, killed at any system call, with foreign programs between
 //! them. After each, everything in `crate::invariants` must hold.
 
+mod attacks;
 mod deadlock;
 mod foreign;
 mod kills;
