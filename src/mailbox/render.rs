@@ -44,10 +44,10 @@ impl Visit<'_> {
     pub(super) fn look(&mut self) -> Result<(), Error> {
         let stamps = Stamps::look(self.dir())?;
         match stamp::judge(stamps.stamp.as_ref(), self.dir().ident(FACE)?) {
-            Face::Next | Face::Previous | Face::Absent => Ok(()),
+            Face::Next | Face::Previous => Ok(()),
             // What a newer program's mailbox was made to say waits for that program.
-            Face::Foreign if self.mailbox.is_newer()? => Ok(()),
-            Face::Foreign => self.render(0),
+            Face::Absent | Face::Foreign if self.mailbox.is_newer()? => Ok(()),
+            Face::Absent | Face::Foreign => self.render(0),
         }
     }
 
