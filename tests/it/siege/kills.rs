@@ -131,10 +131,11 @@ fn strace(house: &House, line: &str, options: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Never with `--seccomp-bpf`: strace 6.1 then drops the signal without a word, and nobody is killed.
 fn kill_at(house: &House, line: &str, call: &Call) -> Output {
     let trace = format!("trace={}", call.name);
     let inject = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
-    strace(house, line, &["--seccomp-bpf", "-o", "/dev/null", "-e", &trace, "-e", &inject])
+    strace(house, line, &["-o", "/dev/null", "-e", &trace, "-e", &inject])
 }
 
 fn fresh(template: &House, case: &Case) -> House {
@@ -144,12 +145,16 @@ fn fresh(template: &House, case: &Case) -> House {
 }
 
 /// Kills the verb at one call, then says it again; `deeper` also kills what is said again.
-fn kill_once(template: &House, case: &Case, call: &Call, deeper: Option<&Call>) -> Verdict {
+fn kill_once(
+    template: &House,
+    case: &Case,
+    call: &Call,
+    deeper: Option<&Call>,
+    landed: &AtomicUsize,
+) -> Verdict {
     let house = fresh(template, case);
     let done = kill_at(&house, case.verb, call);
-    if done.status.signal() != Some(9) && done.status.code().is_none() {
-        return Err(format!("ended by {:?}", done.status));
-    }
+    landed.fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
     let mut said = String::from_utf8_lossy(&done.stdout).into_owned();
     if done.status.success() {
         // The call came later than in the trace, or not at all: then it must have done its work.
@@ -164,6 +169,16 @@ fn kill_once(template: &House, case: &Case, call: &Call, deeper: Option<&Call>) 
         (case.killed)(&truths, &format!("{said}{deeper}"))?;
     }
     heal(&house, case)
+}
+
+/// strace ends as the program that it ran did.
+fn was_killed(done: &Output) -> bool {
+    done.status.signal() == Some(9)
+}
+
+/// Kills that miss prove nothing: the calls of a verb hardly differ from one run to the next.
+fn assert_landed(landed: usize, of: usize) {
+    assert!(landed * 100 >= of * 95, "only {landed} of {of} kills landed");
 }
 
 fn heal(house: &House, case: &Case) -> Verdict {
@@ -195,15 +210,17 @@ fn besiege(case: &Case) {
             }
         }
     }
+    let landed = AtomicUsize::new(0);
     let failed = each(jobs.len(), |job| {
         let (n, deeper) = jobs[job];
         let call = &calls_of_it[n];
-        kill_once(&template, case, call, deeper).map_err(|why| {
+        kill_once(&template, case, call, deeper, &landed).map_err(|why| {
             let then = deeper.map(|it| format!(", then at {} {}", it.name, it.nth));
             format!("#{n} {} {}{}: {why}", call.name, call.nth, then.unwrap_or_default())
         })
     });
     let of = jobs.len();
+    assert_landed(landed.into_inner(), of);
     assert!(failed.is_empty(), "{}: {} of {of} kills:\n{}", case.name, failed.len(), failed.join("\n"));
 }
 
@@ -476,9 +493,11 @@ fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
     };
     let verb = "send agent-1 victim --key once";
     let calls = calls(&ready(), verb);
+    let landed = AtomicUsize::new(0);
     let failed = each(calls.len(), |n| {
         let house = ready();
-        kill_at(&house, verb, &calls[n]);
+        let done = kill_at(&house, verb, &calls[n]);
+        landed.fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
         let face = house.face("agent-1");
         let mut entries: Vec<Value> = serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
         edit(&mut entries);
@@ -496,6 +515,7 @@ fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
         by_hand(&truths)?;
         once(&truths, "agent-1", "victim")
     });
+    assert_landed(landed.into_inner(), calls.len());
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), calls.len(), failed.join("\n"));
 }
 
