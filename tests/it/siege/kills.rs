@@ -20,8 +20,8 @@ use crate::invariants::Truths;
 const AT_ONCE: usize = 2;
 /// The recovery is killed too after every so manieth kill, at every so manieth of its calls. Both are prime, so
 /// that over the verbs every kind of call has its turn.
-const RECOVERED: usize = 19;
-const RECOVERY_CALLS: usize = 7;
+const RECOVERED: usize = 41;
+const RECOVERY_CALLS: usize = 13;
 
 /// These change neither a file nor what the process will do to one.
 const HARMLESS: &[&str] = &[
