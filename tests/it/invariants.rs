@@ -15,7 +15,6 @@ pub(crate) struct Mail {
     pub(crate) content: String,
     pub(crate) key: Option<String>,
     pub(crate) foreign_id: Option<String>,
-    pub(crate) adopted: bool,
     /// The first closing record, if there is one: `ack`, `discard`, `dead` or `void`.
     pub(crate) closed: Option<String>,
     pub(crate) attempts: u64,
@@ -49,7 +48,10 @@ pub(crate) struct Truth {
 
 impl Truth {
     pub(crate) fn with_content(&self, content: &str) -> Vec<&Mail> {
-        self.mail.values().filter(|it| it.content == content).collect()
+        self.mail
+            .values()
+            .filter(|it| it.content == content)
+            .collect()
     }
 
     pub(crate) fn pending(&self) -> Vec<&Mail> {
@@ -112,7 +114,7 @@ fn mailbox(dir: &Path) -> Result<Truth, String> {
             let number = name.split('.').next().unwrap_or_default();
             let generation: u64 = number.parse().map_err(|_| format!("archive/{name}"))?;
             let bytes = std::fs::read(dir.join("archive").join(&name)).unwrap();
-            let bytes = if name.ends_with(".zst") {
+            let bytes = if name.strip_suffix(".zst").is_some() {
                 zstd::stream::decode_all(&bytes[..]).map_err(|e| format!("archive/{name}: {e}"))?
             } else {
                 truth.left_overs.push(format!("archive/{name}"));
@@ -121,7 +123,9 @@ fn mailbox(dir: &Path) -> Result<Truth, String> {
             if let Some(other) = sealed.insert(generation, bytes.clone())
                 && other != bytes
             {
-                return Err(format!("generation {generation} is sealed twice, differently"));
+                return Err(format!(
+                    "generation {generation} is sealed twice, differently"
+                ));
             }
         }
     }
@@ -186,7 +190,9 @@ impl Generation {
             let record: Value =
                 serde_json::from_slice(line).map_err(|e| format!("{place} is no JSON: {e}"))?;
             if n == 0 {
-                it.number = record["gen"].as_u64().ok_or("the first line opens nothing")?;
+                it.number = record["gen"]
+                    .as_u64()
+                    .ok_or("the first line opens nothing")?;
                 salt = u64::from_str_radix(record["salt"].as_str().unwrap_or_default(), 16)
                     .map_err(|_| "no salt")?;
             }
@@ -236,7 +242,10 @@ impl Generation {
                 None => drop(early.entry(seq).or_insert_with(|| tag.to_owned())),
             },
             "lease" => {
-                let it = self.mail.get_mut(&seq).ok_or(format!("{seq} is leased, never sent"))?;
+                let it = self
+                    .mail
+                    .get_mut(&seq)
+                    .ok_or(format!("{seq} is leased, never sent"))?;
                 if let Some(closed) = &it.closed {
                     return Err(format!("{seq} is leased after its {closed}"));
                 }
@@ -249,8 +258,14 @@ impl Generation {
             "edit" => {
                 if let Some(it) = self.mail.get_mut(&seq).filter(|it| it.is_pending()) {
                     let fields = &record["fields"];
-                    fields["content"].as_str().unwrap_or_default().clone_into(&mut it.content);
-                    fields["mode"].as_str().unwrap_or_default().clone_into(&mut it.mode);
+                    fields["content"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .clone_into(&mut it.content);
+                    fields["mode"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .clone_into(&mut it.mode);
                 }
             }
             "key" => {
@@ -289,7 +304,11 @@ impl Generation {
         for (seq, id) in &self.keys {
             match truth.mail.get(seq) {
                 Some(known) if known.id == *id => {}
-                _ => return Err(format!("generation {number} has a key of {seq}, which never was")),
+                _ => {
+                    return Err(format!(
+                        "generation {number} has a key of {seq}, which never was"
+                    ));
+                }
             }
         }
         truth.generation = number;
@@ -301,14 +320,18 @@ impl Generation {
 
 fn mail(record: &Value) -> Result<Mail, String> {
     let msg = &record["msg"];
-    let text = |name: &str| msg[name].as_str().map(str::to_owned).ok_or(format!("no {name}"));
+    let text = |name: &str| {
+        msg[name]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or(format!("no {name}"))
+    };
     Ok(Mail {
         id: text("id")?,
         from: text("from")?,
         content: text("content")?,
         key: record["key"].as_str().map(str::to_owned),
         foreign_id: msg["foreign_id"].as_str().map(str::to_owned),
-        adopted: record.get("adopted").is_some(),
         closed: None,
         attempts: 0,
         mode: text("mode")?,
@@ -319,7 +342,9 @@ fn mail(record: &Value) -> Result<Mail, String> {
 fn verify(line: &[u8], salt: u64) -> Result<(), String> {
     let text = std::str::from_utf8(line).map_err(|_| "no UTF-8")?;
     let (body, sum) = text.rsplit_once(",\"sum\":\"").ok_or("no checksum")?;
-    let sum = sum.strip_suffix("\"}").ok_or("something follows the checksum")?;
+    let sum = sum
+        .strip_suffix("\"}")
+        .ok_or("something follows the checksum")?;
     let sum = u64::from_str_radix(sum, 16).map_err(|_| "the checksum is no number")?;
     if xxh3_64_with_seed(body.as_bytes(), salt) == sum {
         Ok(())
@@ -348,7 +373,9 @@ fn is_dense(truth: &Truth) -> Result<(), String> {
         if let Some(key) = &mail.key
             && let Some(other) = keys.insert((&mail.from, key), seq)
         {
-            return Err(format!("key {key} was accepted twice, as {other} and {seq}"));
+            return Err(format!(
+                "key {key} was accepted twice, as {other} and {seq}"
+            ));
         }
     }
     Ok(())
@@ -372,7 +399,9 @@ fn face(dir: &Path) -> Result<(), String> {
 pub(crate) fn agrees(dir: &Path, truth: &Truth, listed: &Value) -> Result<(), String> {
     let ids = |list: &Value| -> Vec<String> {
         let list = list.as_array().cloned().unwrap_or_default();
-        list.iter().filter_map(|it| Some(it["id"].as_str()?.to_owned())).collect()
+        list.iter()
+            .filter_map(|it| Some(it["id"].as_str()?.to_owned()))
+            .collect()
     };
     let pending: Vec<String> = truth.pending().iter().map(|it| it.id.clone()).collect();
     let listed = ids(listed);

@@ -30,15 +30,26 @@ fn theirs(content: &str) -> Value {
 }
 
 fn many(house: &House, from: usize, to: usize) {
-    let lines: String = (from..to).map(|n| format!("{{\"content\": \"m-{n}\"}}\n")).collect();
-    assert!(house.batch("send agent-1 --batch -", &lines).status.success());
+    let lines: Vec<String> = (from..to)
+        .map(|n| format!("{{\"content\": \"m-{n}\"}}"))
+        .collect();
+    let lines = lines.join("\n");
+    assert!(
+        house
+            .batch("send agent-1 --batch -", &lines)
+            .status
+            .success()
+    );
 }
 
 fn all_pending_once(house: &House, contents: &[&str]) {
     let truths = house.check_settled();
     for content in contents {
         let them = truths["agent-1"].with_content(content);
-        assert!(them.len() == 1 && them[0].is_pending(), "{content}: {them:?}");
+        assert!(
+            them.len() == 1 && them[0].is_pending(),
+            "{content}: {them:?}"
+        );
     }
 }
 
@@ -56,7 +67,11 @@ fn attack_1_a_stale_dump_discards_nothing_that_came_after_its_load() {
         dump(&face, &loaded);
         house.must("send agent-1 after");
         let truth = house.check_settled().remove("agent-1").unwrap();
-        assert_eq!(truth.pending().len(), 303, "something was discarded or doubled");
+        assert_eq!(
+            truth.pending().len(),
+            303,
+            "something was discarded or doubled"
+        );
         assert_eq!(truth.with_content("appended").len(), 1);
     }
 }
@@ -69,9 +84,15 @@ fn attack_1_what_an_urgent_message_pushed_out_of_the_window_and_back_is_not_disc
         many(&house, 0, 256);
         house.must("send agent-1 urgent --mode PRIORITY --as captain");
         let mut loaded = load(&face);
-        assert!(!loaded.iter().any(|it| it["content"] == "m-255"), "the window moved");
+        assert!(
+            !loaded.iter().any(|it| it["content"] == "m-255"),
+            "the window moved"
+        );
         house.must("ack agent-1/257 --as agent-1");
-        assert!(load(&face).iter().any(|it| it["content"] == "m-255"), "and moved back");
+        assert!(
+            load(&face).iter().any(|it| it["content"] == "m-255"),
+            "and moved back"
+        );
         loaded.push(theirs("appended"));
         dump(&face, &loaded);
         house.must("send agent-1 after");
@@ -112,10 +133,26 @@ fn attack_3_a_dump_caught_half_way_is_taken_over_once_it_is_whole() {
     assert!(slow.0.wait().unwrap().success());
     house.must("send agent-1 after");
     house.must("send agent-1 last");
-    all_pending_once(&house, &["first", "late", "meanwhile", "meanwhile-too", "after", "last"]);
+    all_pending_once(
+        &house,
+        &[
+            "first",
+            "late",
+            "meanwhile",
+            "meanwhile-too",
+            "after",
+            "last",
+        ],
+    );
     let set_aside = std::fs::read_dir(house.mailbox("agent-1"))
         .unwrap()
-        .any(|entry| entry.unwrap().file_name().to_string_lossy().contains("rejected"));
+        .any(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .contains("rejected")
+        });
     assert!(!set_aside, "it was set aside while it was written");
 }
 
@@ -174,7 +211,9 @@ fn attack_4_a_sender_that_appended_before_a_compaction_and_flushes_after_it_lose
     let journal = house.journal("agent-1");
     let mut sender = delayed(&house, "fdatasync", 1, "send agent-1 overtaken");
     until("it never appended", || {
-        std::fs::read_to_string(&journal).unwrap().contains("overtaken")
+        std::fs::read_to_string(&journal)
+            .unwrap()
+            .contains("overtaken")
     });
     house.must("prune agent-1");
     assert_eq!(sender.0.try_wait().unwrap(), None, "it was not overtaken");
@@ -196,7 +235,13 @@ fn attack_4_what_is_sent_acked_and_edited_while_a_compaction_copies_is_in_the_ne
     until("it never copied", || {
         std::fs::read_dir(house.mailbox("agent-1"))
             .unwrap()
-            .any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(".journal."))
+            .any(|entry| {
+                entry
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with(".journal.")
+            })
     });
     house.must("send agent-1 sent --key sent");
     house.must("ack agent-1/3 --as agent-1");
@@ -213,11 +258,20 @@ fn attack_4_what_is_sent_acked_and_edited_while_a_compaction_copies_is_in_the_ne
     assert!(prune.0.wait().unwrap().success());
     let truth = house.check_settled().remove("agent-1").unwrap();
     assert_eq!(truth.generation, 2);
-    let closed: Vec<u64> = truth.mail.iter().filter(|(_, it)| !it.is_pending()).map(|(seq, _)| *seq).collect();
+    let closed: Vec<u64> = truth
+        .mail
+        .iter()
+        .filter(|(_, it)| !it.is_pending())
+        .map(|(seq, _)| *seq)
+        .collect();
     assert_eq!(closed, [1, 3]);
     all_pending_once(&house, &["stays", "changed", "leased", "sent"]);
     for key in ["done", "acked", "sent"] {
-        assert_eq!(house.json(&format!("send agent-1 {key} --key {key}"))["repeated"], true, "{key}");
+        assert_eq!(
+            house.json(&format!("send agent-1 {key} --key {key}"))["repeated"],
+            true,
+            "{key}"
+        );
     }
 }
 
@@ -243,8 +297,18 @@ fn attack_4_a_crowd_that_waits_for_the_lock_is_overtaken_by_a_compaction_and_los
     super::hear(&mut hear, "held");
     let crowd: Vec<Guard> = (0..12)
         .map(|n| {
-            let verb = if n % 4 == 3 { "prune agent-1".to_owned() } else { format!("send agent-1 crowd-{n}") };
-            Guard(house.cellphone(&verb).stdout(Stdio::null()).spawn().unwrap())
+            let verb = if n % 4 == 3 {
+                "prune agent-1".to_owned()
+            } else {
+                format!("send agent-1 crowd-{n}")
+            };
+            Guard(
+                house
+                    .cellphone(&verb)
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .unwrap(),
+            )
         })
         .collect();
     // All of them are in the mailbox, and none can have the lock.
@@ -286,10 +350,17 @@ fn attack_8_a_ghost_of_what_was_acked_and_pruned_does_not_come_back() {
         dump(&face, &loaded);
         house.must("inbox agent-1");
         let truth = house.check_settled().remove("agent-1").unwrap();
-        let contents: Vec<_> = truth.pending().iter().map(|it| it.content.clone()).collect();
+        let contents: Vec<_> = truth
+            .pending()
+            .iter()
+            .map(|it| it.content.clone())
+            .collect();
         assert_eq!(contents, ["stays", "appended"]);
         let retried = house.json("send agent-1 haunting --key haunting");
-        assert_eq!((&retried["repeated"], &retried["name"]), (&json!(true), &json!("agent-1/1")));
+        assert_eq!(
+            (&retried["repeated"], &retried["name"]),
+            (&json!(true), &json!("agent-1/1"))
+        );
         assert_eq!(house.exit("next --as agent-1"), 0);
         house.check_settled();
     }
@@ -336,14 +407,27 @@ fn attack_13_a_late_ack_does_not_end_the_second_taker_s_lease() {
     assert_eq!(second["attempts"], 2);
     let token = |taken: &Value| taken["token"].as_str().unwrap().to_owned();
     for verb in ["ack", "nack"] {
-        let late = house.run(&format!("{verb} agent-1/1 --as agent-1 --token {}", token(&first)));
+        let late = house.run(&format!(
+            "{verb} agent-1/1 --as agent-1 --token {}",
+            token(&first)
+        ));
         assert_eq!(late.status.code(), Some(1), "{verb}: {late:?}");
         let truth = house.truth("agent-1");
         assert!(truth.mail[&1].is_pending());
-        assert_eq!(house.exit("next --as agent-1"), 1, "it was free again after a late {verb}");
+        assert_eq!(
+            house.exit("next --as agent-1"),
+            1,
+            "it was free again after a late {verb}"
+        );
     }
-    house.must(&format!("ack agent-1/1 --as agent-1 --token {}", token(&second)));
-    let again = house.run(&format!("ack agent-1/1 --as agent-1 --token {}", token(&second)));
+    house.must(&format!(
+        "ack agent-1/1 --as agent-1 --token {}",
+        token(&second)
+    ));
+    let again = house.run(&format!(
+        "ack agent-1/1 --as agent-1 --token {}",
+        token(&second)
+    ));
     assert_eq!(again.status.code(), Some(0), "{again:?}");
     house.check_settled();
 }
@@ -372,7 +456,10 @@ fn attack_16_deleting_what_is_derived_loses_no_mail_no_lease_and_no_key() {
     for subset in 1_usize..1 << derived.len() {
         let house = before.copy();
         house.must("inbox agent-1");
-        let gone: Vec<&str> = (0..derived.len()).filter(|n| subset >> n & 1 == 1).map(|n| derived[n]).collect();
+        let gone: Vec<&str> = (0..derived.len())
+            .filter(|n| subset >> n & 1 == 1)
+            .map(|n| derived[n])
+            .collect();
         for name in &gone {
             std::fs::remove_file(house.mailbox("agent-1").join(name)).unwrap();
         }
@@ -384,10 +471,21 @@ fn attack_16_deleting_what_is_derived_loses_no_mail_no_lease_and_no_key() {
         dump(&house.face("agent-1"), &stale);
         house.must("send agent-1 after");
         let truth = house.check_settled().remove("agent-1").unwrap();
-        let contents: Vec<_> = truth.pending().iter().map(|it| it.content.clone()).collect();
-        assert_eq!(contents, ["leased", "waits", "adopted", "after"], "without {gone:?}");
+        let contents: Vec<_> = truth
+            .pending()
+            .iter()
+            .map(|it| it.content.clone())
+            .collect();
+        assert_eq!(
+            contents,
+            ["leased", "waits", "adopted", "after"],
+            "without {gone:?}"
+        );
         let next = house.json("next --as agent-1");
-        assert_eq!(next["content"], "waits", "the lease is gone without {gone:?}");
+        assert_eq!(
+            next["content"], "waits",
+            "the lease is gone without {gone:?}"
+        );
     }
 }
 
@@ -401,11 +499,23 @@ fn attack_16_derived_files_that_vanish_under_eight_senders_lose_nothing() {
         "#!/bin/bash\nfor (( i = 0; i < 40; i++ )); do cellphone send agent-1 ours-$1-$i --quiet --key ours-$1-$i || exit; done\n",
     );
     let mut senders: Vec<Guard> = (0..8)
-        .map(|w| Guard(house.command(sender.to_str().unwrap()).arg(w.to_string()).spawn().unwrap()))
+        .map(|w| {
+            Guard(
+                house
+                    .command(sender.to_str().unwrap())
+                    .arg(w.to_string())
+                    .spawn()
+                    .unwrap(),
+            )
+        })
         .collect();
     let mut dice = super::Dice(16);
-    while senders.iter_mut().any(|it| it.0.try_wait().unwrap().is_none()) {
-        let name = [".index", ".keys", ".durable", ".stamp"][usize::try_from(dice.roll(4)).unwrap()];
+    while senders
+        .iter_mut()
+        .any(|it| it.0.try_wait().unwrap().is_none())
+    {
+        let name =
+            [".index", ".keys", ".durable", ".stamp"][usize::try_from(dice.roll(4)).unwrap()];
         // Deleted just now, or not made again yet.
         let _ = std::fs::remove_file(house.mailbox("agent-1").join(name));
         std::thread::sleep(Duration::from_millis(3 + dice.roll(20)));
@@ -440,7 +550,14 @@ fn attack_16_a_deleted_journal_is_corruption_and_never_a_fresh_start() {
         std::fs::remove_file(house.journal("agent-1")).unwrap();
         let done = house.run(verb);
         assert_eq!(done.status.code(), Some(65), "{verb}: {done:?}");
-        assert!(!house.journal("agent-1").exists(), "{verb} made a new journal");
-        assert_eq!(std::fs::read(house.face("agent-1")).unwrap(), face, "{verb} changed the face");
+        assert!(
+            !house.journal("agent-1").exists(),
+            "{verb} made a new journal"
+        );
+        assert_eq!(
+            std::fs::read(house.face("agent-1")).unwrap(),
+            face,
+            "{verb} changed the face"
+        );
     }
 }

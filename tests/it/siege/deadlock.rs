@@ -59,7 +59,8 @@ fn merges_renders_prunes_and_acks_killed_at_random_never_wait_beyond_the_deadlin
     let mut killed = 0;
     for w in 1..=WORKERS {
         let took = std::fs::read_to_string(house.home.join(format!("took-{w}"))).unwrap();
-        let errors = || std::fs::read_to_string(house.home.join(format!("errors-{w}"))).unwrap_or_default();
+        let errors =
+            || std::fs::read_to_string(house.home.join(format!("errors-{w}"))).unwrap_or_default();
         for line in took.lines() {
             let mut words = line.splitn(3, ' ');
             let micros: u128 = words.next().unwrap().parse().unwrap();
@@ -130,12 +131,19 @@ fn stopped_holder(lock: &str, verb: &str, exit: i32) {
     assert_eq!(done.status.code(), Some(exit), "{lock}, {verb}: {errors}");
     assert!(took < PATIENCE, "{lock}, {verb} took {took:?}");
     if took.as_secs() >= 4 {
-        assert!(errors.contains("(sh)") && errors.contains("stopped"), "{lock}, {verb}: {errors}");
+        assert!(
+            errors.contains("(sh)") && errors.contains("stopped"),
+            "{lock}, {verb}: {errors}"
+        );
     }
-    assert!(exit != 75 || took.as_secs() >= 4, "{lock}, {verb} gave up after {took:?}");
+    assert!(
+        exit != 75 || took.as_secs() >= 4,
+        "{lock}, {verb} gave up after {took:?}"
+    );
 }
 
 fn is_stopped(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, state)| state.starts_with('T'))
 }

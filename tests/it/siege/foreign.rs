@@ -41,12 +41,25 @@ fn a_script_that_loads_appends_and_dumps_without_a_lock_loses_nobody_s_mail() {
     let sender = script(&house, "sender", SENDER);
     let start = |program: &std::path::Path, arguments: [String; 2]| {
         let mut command = house.command(program.to_str().unwrap());
-        Guard(command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+        Guard(
+            command
+                .args(arguments)
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
     };
     let mut senders: Vec<Guard> = (0..SENDERS)
         .map(|w| start(&sender, [w.to_string(), EACH.to_string()]))
         .collect();
-    let mut script = start(&foreign, [house.face("agent-1").display().to_string(), DUMPS.to_string()]);
+    let mut script = start(
+        &foreign,
+        [
+            house.face("agent-1").display().to_string(),
+            DUMPS.to_string(),
+        ],
+    );
     for sender in &mut senders {
         assert!(sender.0.wait().unwrap().success());
     }
@@ -76,6 +89,10 @@ fn a_script_that_loads_appends_and_dumps_without_a_lock_loses_nobody_s_mail() {
     let dumped = std::fs::read_to_string(house.home.join("dumped")).unwrap();
     for content in dumped.lines() {
         assert_eq!(pending.get(content), Some(&1), "{content}");
+        let own_id = truths["agent-1"].with_content(content)[0]
+            .foreign_id
+            .as_deref();
+        assert_eq!(own_id, Some(content), "the id that the script gave is kept");
     }
     assert_eq!(dumped.lines().count(), DUMPS);
     let rejected: Vec<_> = std::fs::read_dir(house.mailbox("agent-1"))
@@ -98,7 +115,8 @@ fn a_dump_into_a_face_that_was_displaced_meanwhile_is_taken_over() {
         "#!/bin/bash\nexec 3<>\"$1\"\necho open\nread -r go\nprintf '%s' \"$2\" >&3\necho written\nread -r go\nexit 0\n",
     );
     let face = house.face("agent-1");
-    let mut entries: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
+    let mut entries: Vec<serde_json::Value> =
+        serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
     entries.push(serde_json::json!({"id": "late", "from": "user", "content": "late"}));
     let mut text = serde_json::to_string(&entries).unwrap();
     // As long as what it overwrites, so that nothing of that is left behind it.
@@ -133,12 +151,18 @@ fn a_dump_into_a_face_that_was_displaced_meanwhile_is_taken_over() {
         if late == 1 {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(10), "it was never taken over");
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "it was never taken over"
+        );
     }
     house.must("send agent-1 last");
     let truths = house.check_settled();
     for content in ["first", "second", "meanwhile", "later", "late", "last"] {
         let them = truths["agent-1"].with_content(content);
-        assert!(them.len() == 1 && them[0].is_pending(), "{content}: {them:?}");
+        assert!(
+            them.len() == 1 && them[0].is_pending(),
+            "{content}: {them:?}"
+        );
     }
 }

@@ -25,8 +25,23 @@ const RECOVERY_CALLS: usize = 13;
 
 /// These change neither a file nor what the process will do to one.
 const HARMLESS: &[&str] = &[
-    "brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "getrandom", "getuid", "getpid", "gettid", "prctl",
-    "rt_sigaction", "rt_sigprocmask", "sigaltstack", "exit_group", "clock_gettime", "sched_getaffinity",
+    "brk",
+    "mmap",
+    "munmap",
+    "mprotect",
+    "mremap",
+    "madvise",
+    "getrandom",
+    "getuid",
+    "getpid",
+    "gettid",
+    "prctl",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "sigaltstack",
+    "exit_group",
+    "clock_gettime",
+    "sched_getaffinity",
 ];
 
 type Verdict = Result<(), String>;
@@ -62,25 +77,37 @@ fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
 }
 
 fn count(truths: &Truths, agent: &str, content: &str) -> usize {
-    truths.get(agent).map_or(0, |truth| truth.with_content(content).len())
+    truths
+        .get(agent)
+        .map_or(0, |truth| truth.with_content(content).len())
 }
 
 fn pending(truths: &Truths, agent: &str, content: &str) -> usize {
-    let Some(truth) = truths.get(agent) else { return 0 };
-    truth.pending().iter().filter(|it| it.content == content).count()
+    let Some(truth) = truths.get(agent) else {
+        return 0;
+    };
+    truth
+        .pending()
+        .iter()
+        .filter(|it| it.content == content)
+        .count()
 }
 
 fn once(truths: &Truths, agent: &str, content: &str) -> Verdict {
     let n = pending(truths, agent, content);
     let all = count(truths, agent, content);
-    require(n == 1 && all == 1, || format!("{content:?} is there {all} times, {n} pending"))
+    require(n == 1 && all == 1, || {
+        format!("{content:?} is there {all} times, {n} pending")
+    })
 }
 
 /// At most once, and once if it was said that it is.
 fn once_if_said(truths: &Truths, agent: &str, content: &str, said: &str) -> Verdict {
     let n = count(truths, agent, content);
     let least = usize::from(!said.trim().is_empty());
-    require((least..=1).contains(&n), || format!("{content:?} is there {n} times, said: {said:?}"))
+    require((least..=1).contains(&n), || {
+        format!("{content:?} is there {n} times, said: {said:?}")
+    })
 }
 
 /// One line of a trace, as far as an injection needs it: which call, and the how manieth of its name.
@@ -135,7 +162,11 @@ fn strace(house: &House, line: &str, options: &[&str]) -> Output {
 fn kill_at(house: &House, line: &str, call: &Call) -> Output {
     let trace = format!("trace={}", call.name);
     let inject = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
-    strace(house, line, &["-o", "/dev/null", "-e", &trace, "-e", &inject])
+    strace(
+        house,
+        line,
+        &["-o", "/dev/null", "-e", &trace, "-e", &inject],
+    )
 }
 
 fn fresh(template: &House, case: &Case) -> House {
@@ -178,13 +209,18 @@ fn was_killed(done: &Output) -> bool {
 
 /// Kills that miss prove nothing: the calls of a verb hardly differ from one run to the next.
 fn assert_landed(landed: usize, of: usize) {
-    assert!(landed * 100 >= of * 95, "only {landed} of {of} kills landed");
+    assert!(
+        landed * 100 >= of * 95,
+        "only {landed} of {of} kills landed"
+    );
 }
 
 fn heal(house: &House, case: &Case) -> Verdict {
     let done = house.run(case.again);
     let code = done.status.code().unwrap_or(-1);
-    require(case.may_exit.contains(&code), || format!("said again: {done:?}"))?;
+    require(case.may_exit.contains(&code), || {
+        format!("said again: {done:?}")
+    })?;
     // What each kind of verb leaves, the next of its kind sweeps.
     house.must("send agent-1 after");
     house.must("prune agent-1");
@@ -216,12 +252,23 @@ fn besiege(case: &Case) {
         let call = &calls_of_it[n];
         kill_once(&template, case, call, deeper, &landed).map_err(|why| {
             let then = deeper.map(|it| format!(", then at {} {}", it.name, it.nth));
-            format!("#{n} {} {}{}: {why}", call.name, call.nth, then.unwrap_or_default())
+            format!(
+                "#{n} {} {}{}: {why}",
+                call.name,
+                call.nth,
+                then.unwrap_or_default()
+            )
         })
     });
     let of = jobs.len();
     assert_landed(landed.into_inner(), of);
-    assert!(failed.is_empty(), "{}: {} of {of} kills:\n{}", case.name, failed.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{}: {} of {of} kills:\n{}",
+        case.name,
+        failed.len(),
+        failed.join("\n")
+    );
 }
 
 /// Does all of these jobs and collects what went wrong.
@@ -250,7 +297,8 @@ fn each(jobs: usize, job: impl Fn(usize) -> Verdict + Sync) -> Vec<String> {
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned())).unwrap_or_default()
+    text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()))
+        .unwrap_or_default()
 }
 
 fn some_mail(house: &House) {
@@ -295,9 +343,10 @@ fn a_next_killed_at_any_call_loses_nothing_and_spends_one_attempt_at_most() {
         killed: |truths, said| {
             let first = truths["agent-1"].with_content("first")[0].clone();
             let least = u64::from(said.contains("first"));
-            require(first.is_pending() && (least..=1).contains(&first.attempts), || {
-                format!("{first:?}, said: {said:?}")
-            })?;
+            require(
+                first.is_pending() && (least..=1).contains(&first.attempts),
+                || format!("{first:?}, said: {said:?}"),
+            )?;
             once(truths, "agent-1", "second")
         },
         healed: |house, truths| {
@@ -323,10 +372,14 @@ fn an_ack_killed_at_any_call_holds_if_it_was_said_and_can_be_said_again() {
         may_exit: &[0],
         killed: |truths, said| {
             let first = truths["agent-1"].with_content("first")[0].clone();
-            require(said.trim().is_empty() || !first.is_pending(), || format!("{first:?}, said: {said:?}"))
+            require(said.trim().is_empty() || !first.is_pending(), || {
+                format!("{first:?}, said: {said:?}")
+            })
         },
         healed: |house, truths| {
-            require(pending(truths, "agent-1", "first") == 0, || "it is pending".into())?;
+            require(pending(truths, "agent-1", "first") == 0, || {
+                "it is pending".into()
+            })?;
             once(truths, "agent-1", "second")?;
             let next: Value = house.json("next --as agent-1");
             require(next["content"] == "second", || format!("next: {next}"))
@@ -346,9 +399,13 @@ fn a_nack_killed_at_any_call_gives_back_once() {
         killed: |truths, _| once(truths, "agent-1", "first"),
         healed: |house, truths| {
             let first = truths["agent-1"].with_content("first")[0].clone();
-            require(first.is_pending() && first.attempts == 1, || format!("{first:?}"))?;
+            require(first.is_pending() && first.attempts == 1, || {
+                format!("{first:?}")
+            })?;
             let next: Value = house.json("next --as agent-1");
-            require(next["content"] == "first" && next["attempts"] == 2, || format!("next: {next}"))
+            require(next["content"] == "first" && next["attempts"] == 2, || {
+                format!("next: {next}")
+            })
         },
     });
 }
@@ -366,7 +423,9 @@ fn a_reply_killed_at_any_call_answers_once_and_acknowledges() {
         healed: |_, truths| {
             once(truths, "captain", "answer")?;
             once(truths, "captain", "greeting")?;
-            require(pending(truths, "agent-1", "first") == 0, || "it is pending".into())
+            require(pending(truths, "agent-1", "first") == 0, || {
+                "it is pending".into()
+            })
         },
     });
 }
@@ -382,10 +441,14 @@ fn a_recall_killed_at_any_call_takes_back_one_message() {
         may_exit: &[0],
         killed: |truths, said| {
             let n = pending(truths, "agent-1", "second");
-            require(said.trim().is_empty() || n == 0, || format!("pending, said: {said:?}"))
+            require(said.trim().is_empty() || n == 0, || {
+                format!("pending, said: {said:?}")
+            })
         },
         healed: |_, truths| {
-            require(pending(truths, "agent-1", "second") == 0, || "it is pending".into())?;
+            require(pending(truths, "agent-1", "second") == 0, || {
+                "it is pending".into()
+            })?;
             once(truths, "agent-1", "first")
         },
     });
@@ -429,7 +492,9 @@ fn a_prune_killed_at_any_call_keeps_what_waits_and_the_keys_of_what_is_over() {
             for (content, key, seq) in [("done", "done-key", 1), ("third", "third-key", 5)] {
                 let sent = house.json(&format!("send agent-1 {content} --key {key}"));
                 let name = format!("agent-1/{seq}");
-                require(sent["name"] == *name && sent["repeated"] == true, || format!("retry: {sent}"))?;
+                require(sent["name"] == *name && sent["repeated"] == true, || {
+                    format!("retry: {sent}")
+                })?;
             }
             Ok(())
         },
@@ -457,7 +522,9 @@ fn by_hand(truths: &Truths) -> Verdict {
     for content in ["edited", "named", "nameless", "third"] {
         once(truths, "agent-1", content)?;
     }
-    require(pending(truths, "agent-1", "second") == 0, || "the second is still there".into())
+    require(pending(truths, "agent-1", "second") == 0, || {
+        "the second is still there".into()
+    })
 }
 
 #[test]
@@ -472,7 +539,13 @@ fn a_merge_of_a_hand_edit_killed_at_any_call_takes_it_over_once() {
         verb: "inbox agent-1 --json",
         again: "inbox agent-1 --json",
         may_exit: &[0],
-        killed: |truths, said| if said.contains("exit 0") { by_hand(truths) } else { Ok(()) },
+        killed: |truths, said| {
+            if said.contains("exit 0") {
+                by_hand(truths)
+            } else {
+                Ok(())
+            }
+        },
         healed: |_, truths| by_hand(truths),
     });
 }
@@ -499,7 +572,8 @@ fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
         let done = kill_at(&house, verb, &calls[n]);
         landed.fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
         let face = house.face("agent-1");
-        let mut entries: Vec<Value> = serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
+        let mut entries: Vec<Value> =
+            serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
         edit(&mut entries);
         if n % 2 == 0 {
             std::fs::write(&face, serde_json::to_vec(&entries).unwrap()).unwrap();
@@ -516,7 +590,13 @@ fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
         once(&truths, "agent-1", "victim")
     });
     assert_landed(landed.into_inner(), calls.len());
-    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), calls.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{}",
+        failed.len(),
+        calls.len(),
+        failed.join("\n")
+    );
 }
 
 #[test]
@@ -534,7 +614,9 @@ fn a_creation_killed_at_any_call_leaves_a_whole_mailbox_or_none() {
             // The next creation sweeps what a killed one left.
             house.must("send another hello --create");
             let left: Vec<_> = names(&house.home.join("runtime/mailbox"));
-            require(!left.iter().any(|name| name.starts_with('.')), || format!("left over: {left:?}"))
+            require(!left.iter().any(|name| name.starts_with('.')), || {
+                format!("left over: {left:?}")
+            })
         },
     });
 }
@@ -555,8 +637,14 @@ fn a_dead_letter_killed_at_any_call_is_told_to_its_sender_once() {
         killed: |truths, said| once_if_said(truths, "agent-1", "nudge", said),
         healed: |_, truths| {
             once(truths, "agent-1", "nudge")?;
-            require(pending(truths, "agent-1", "fleeting") == 0, || "it is pending".into())?;
-            let notices = truths["captain"].mail.values().filter(|it| it.from == "system").count();
+            require(pending(truths, "agent-1", "fleeting") == 0, || {
+                "it is pending".into()
+            })?;
+            let notices = truths["captain"]
+                .mail
+                .values()
+                .filter(|it| it.from == "system")
+                .count();
             require(notices == 1, || format!("{notices} notices"))
         },
     });

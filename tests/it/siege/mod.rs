@@ -125,11 +125,7 @@ impl House {
 
     /// One flush for all of these lines.
     fn batch(&self, line: &str, lines: &str) -> Output {
-        let mut child = self
-            .cellphone(line)
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = self.cellphone(line).stdin(Stdio::piped()).spawn().unwrap();
         let written = child.stdin.take().unwrap().write_all(lines.as_bytes());
         let done = child.wait_with_output().unwrap();
         written.unwrap();
@@ -217,7 +213,9 @@ fn has(tool: &str, arguments: &[&str]) -> bool {
         .status()
         .is_ok_and(|status| status.success());
     if !works {
-        writeln!(std::io::stderr(), "SKIPPED: needs {tool}").unwrap();
+        // Not `eprintln`: of a test that passes, what that writes is kept back.
+        let line = format!("SKIPPED: needs {tool}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
     works
 }
@@ -232,7 +230,8 @@ fn script(house: &House, name: &str, text: &str) -> PathBuf {
 
 /// Past the harness's capture, for whoever started this process to read.
 fn tell(what: &str) {
-    writeln!(std::io::stdout(), "{what}").unwrap();
+    let line = format!("{what}\n");
+    std::io::stdout().write_all(line.as_bytes()).unwrap();
 }
 
 fn say(to: &mut impl std::io::Write) {

@@ -31,7 +31,8 @@ fn read_on(face: &Path) {
     let mut n = 0;
     let mut lengths = std::collections::BTreeSet::new();
     while begun.elapsed() < FOR {
-        let bytes = std::fs::read(face).unwrap_or_else(|e| panic!("inbox.json after {n} reads: {e}"));
+        let bytes =
+            std::fs::read(face).unwrap_or_else(|e| panic!("inbox.json after {n} reads: {e}"));
         let entries: Vec<serde_json::Value> = serde_json::from_slice(&bytes)
             .unwrap_or_else(|e| panic!("{e} after {n} reads: {}", String::from_utf8_lossy(&bytes)));
         lengths.insert(entries.len());
@@ -51,12 +52,23 @@ fn an_unlocked_reader_never_sees_anything_but_valid_json() {
     let _writers: Vec<Guard> = (1..=8)
         .map(|n| {
             let mut command = house.command(busy.to_str().unwrap());
-            Guard(command.arg(n.to_string()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+            Guard(
+                command
+                    .arg(n.to_string())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()
+                    .unwrap(),
+            )
         })
         .collect();
     let mut reader = Guard(
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "siege::reader::an_unlocked_reader_never_sees_anything_but_valid_json"])
+            .args([
+                "--exact",
+                "--nocapture",
+                "siege::reader::an_unlocked_reader_never_sees_anything_but_valid_json",
+            ])
             .env(READ, house.face("agent-1"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -71,8 +83,14 @@ fn an_unlocked_reader_never_sees_anything_but_valid_json() {
         said.extend(BufReader::new(pipe).lines().map(Result::unwrap));
     }
     assert!(reader.0.wait().unwrap().success(), "{}", said.join("\n"));
-    let summary = said.iter().find_map(|line| line.strip_prefix("read ")).expect("the reader said how often");
-    let numbers: Vec<u64> = summary.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let summary = said
+        .iter()
+        .find_map(|line| line.strip_prefix("read "))
+        .expect("the reader said how often");
+    let numbers: Vec<u64> = summary
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
     // It read often, and not the same file each time.
     assert!(numbers[0] > 200 && numbers[1] > 3, "{summary}");
 }

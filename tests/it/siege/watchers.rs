@@ -55,9 +55,21 @@ fn note(line: &str, counts: &mut HashMap<String, usize>) {
 fn watchers_report_each_message_once_through_prunes_and_a_restart() {
     let house = House::new();
     house.must("send agent-1 seen-before");
-    let mut steady = Guard(house.cellphone("watch agent-1 --format jsonl").spawn().unwrap());
+    let mut steady = Guard(
+        house
+            .cellphone("watch agent-1 --format jsonl")
+            .spawn()
+            .unwrap(),
+    );
     let steady_hears = listen(&mut steady.0);
-    let restarted = |house: &House| Guard(house.cellphone("watch agent-1 --format jsonl --cursor mine").spawn().unwrap());
+    let restarted = |house: &House| {
+        Guard(
+            house
+                .cellphone("watch agent-1 --format jsonl --cursor mine")
+                .spawn()
+                .unwrap(),
+        )
+    };
     let mut first = restarted(&house);
     let first_hears = listen(&mut first.0);
     // Both are at work once they report something that was sent after they began.
@@ -67,7 +79,10 @@ fn watchers_report_each_message_once_through_prunes_and_a_restart() {
         n += 1;
         assert!(n < 200, "a watcher never began");
         house.must("send agent-1 go --force");
-        for (hears, counts) in [(&steady_hears, &mut primed.0), (&first_hears, &mut primed.1)] {
+        for (hears, counts) in [
+            (&steady_hears, &mut primed.0),
+            (&first_hears, &mut primed.1),
+        ] {
             while let Ok(line) = hears.recv_timeout(Duration::from_millis(100)) {
                 *counts.entry(content(&line)).or_insert(0) += 1;
             }
@@ -114,7 +129,12 @@ fn watchers_report_each_message_once_through_prunes_and_a_restart() {
     // The cursor is saved after the output: killed between the two, the last output comes again.
     let twice: Vec<_> = theirs.iter().filter(|(_, n)| **n > 1).collect();
     assert!(theirs.values().all(|n| *n <= 2), "{theirs:?}");
-    assert!(twice.iter().all(|(content, _)| before.contains_key(*content)), "{twice:?}");
+    assert!(
+        twice
+            .iter()
+            .all(|(content, _)| before.contains_key(*content)),
+        "{twice:?}"
+    );
     house.must("prune agent-1");
     house.check_settled();
 }
@@ -123,17 +143,32 @@ fn watchers_report_each_message_once_through_prunes_and_a_restart() {
 fn a_wait_that_is_interrupted_leaves_the_message_queued_and_ends_with_130() {
     let house = House::new();
     house.must("send agent-1 first");
-    let mut waiting = Guard(house.cellphone("send agent-1 patience --wait=ack --timeout 60s").spawn().unwrap());
+    let mut waiting = Guard(
+        house
+            .cellphone("send agent-1 patience --wait=ack --timeout 60s")
+            .spawn()
+            .unwrap(),
+    );
     let begun = Instant::now();
     while house.truth("agent-1").with_content("patience").is_empty() {
         assert!(begun.elapsed() < LONG);
     }
     // It waits once it sleeps; before that a signal would find it elsewhere, and mean the same.
-    let status = house.command("kill").args(["-INT", &waiting.0.id().to_string()]).status().unwrap();
+    let status = house
+        .command("kill")
+        .args(["-INT", &waiting.0.id().to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
     let ended = waiting.0.wait().unwrap();
     let mut errors = String::new();
-    waiting.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    waiting
+        .0
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut errors)
+        .unwrap();
     assert_eq!(ended.code(), Some(130), "{errors}");
     let truths = house.check_settled();
     let patience = truths["agent-1"].with_content("patience")[0].clone();
@@ -156,7 +191,11 @@ fn a_broken_pipe_is_quiet_and_the_work_is_done() {
         "next --as agent-1",
         "ack --all --as agent-1",
     ] {
-        let mut child = house.cellphone(verb).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = house
+            .cellphone(verb)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         drop(child.stdout.take());
         let done = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&done.stderr), "", "{verb}");
@@ -164,5 +203,10 @@ fn a_broken_pipe_is_quiet_and_the_work_is_done() {
     }
     let truths = house.check_settled();
     assert_eq!(truths["agent-1"].with_content("unheard").len(), 1);
-    assert_eq!(truths["agent-1"].with_content("unheard")[0].closed.as_deref(), Some("ack"));
+    assert_eq!(
+        truths["agent-1"].with_content("unheard")[0]
+            .closed
+            .as_deref(),
+        Some("ack")
+    );
 }

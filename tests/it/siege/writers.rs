@@ -82,7 +82,10 @@ fn thirty_two_writers_killed_at_random_lose_nothing_and_double_nothing() {
     let mut unknown = 0;
     for w in 1..=WRITERS {
         let told = std::fs::read_to_string(house.home.join(format!("told-{w}"))).unwrap();
-        assert!(told.ends_with("done\n"), "writer {w} did not come to its end");
+        assert!(
+            told.ends_with("done\n"),
+            "writer {w} did not come to its end"
+        );
         let mut last = 0;
         for line in told.lines().filter(|line| *line != "done") {
             let (what, key) = line.split_once(' ').unwrap();
@@ -91,7 +94,10 @@ fn thirty_two_writers_killed_at_random_lose_nothing_and_double_nothing() {
                 "ok" => {
                     assert_eq!(seqs.len(), 1, "{key} was accepted and is there as {seqs:?}");
                     // In the order in which its sender was told, for all that was said only once.
-                    assert!(w % 2 == 1 || seqs[0] > last, "{key} is {seqs:?} after {last}");
+                    assert!(
+                        w % 2 == 1 || seqs[0] > last,
+                        "{key} is {seqs:?} after {last}"
+                    );
                     last = seqs[0];
                     told_ok += 1;
                 }
