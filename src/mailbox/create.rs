@@ -45,12 +45,14 @@ fn begun(parent: &Dir) -> Result<(String, Dir, Lock), Error> {
     loop {
         let name = format!("{NEW}{:016x}", random_u64());
         parent.make_dir(&name)?;
-        let dir = parent.sub(&name)?;
-        match Lock::acquire(&dir, LOCK, deadline) {
-            // A sweeper came between the making of the lock and its taking.
+        let outcome = parent
+            .sub(&name)
+            .and_then(|dir| Lock::acquire(&dir, LOCK, deadline).map(|lock| (dir, lock)));
+        match outcome {
+            // A sweeper took it for a dead maker's before it was locked.
             Err(error) if error.is_absent() && !deadline.is_over() => {}
             Err(error) => return Err(error.into()),
-            Ok(lock) => return Ok((name, dir, lock)),
+            Ok((dir, lock)) => return Ok((name, dir, lock)),
         }
     }
 }
@@ -112,9 +114,8 @@ pub(super) fn begin(dir: &Dir, agent: &AgentId, now: Now) -> Result<Journal, Err
 fn sweep(parent: &Dir) -> Result<(), Error> {
     for name in parent.names()?.iter().filter(|name| name.starts_with(NEW)) {
         let Ok(dir) = parent.sub(name) else { continue };
-        // No lock file yet: its maker is between two calls, or died there. It is left to the next sweep.
-        let is_begun = dir.exists(LOCK).unwrap_or(false);
-        if is_begun && let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
+        // Without a lock file its maker died before he made one, or is about to: then he begins anew.
+        if let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
             // Another sweeper may be quicker, or its maker alive after all: then it is gone, or not empty.
             let _ = remove(parent, name);
         }
