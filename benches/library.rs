@@ -54,8 +54,9 @@ fn desk(home: &Path, as_agent: &str) -> Result<Desk> {
         uid: rustix::process::getuid().as_raw(),
         login: None,
     };
+    // A figure that was measured beside a warning is none.
     Ok(Desk::open(Home::at(home), caller, |warning| {
-        eprintln!("warning: {warning}")
+        panic!("{warning}")
     })?)
 }
 

@@ -211,14 +211,14 @@ pub(crate) fn report_one(context: &Context, delivery: &Delivery, wait: Option<&W
 }
 
 fn warn(context: &Context, delivery: &Delivery) {
-    if let Ok(sent) = &delivery.sent {
-        if let Some(failure) = &delivery.lost_sight {
-            context.warn(&format!(
-                "{} is queued, but: {}",
-                sent.at,
-                failure.message()
-            ));
-        }
+    if let Ok(sent) = &delivery.sent
+        && let Some(failure) = &delivery.lost_sight
+    {
+        context.warn(&format!(
+            "{} is queued, but: {}",
+            sent.at,
+            failure.message()
+        ));
     }
 }
 

@@ -66,6 +66,9 @@ pub(super) fn judge(
     recent: &[Recent],
     now: Timestamp,
 ) -> Result<(), Loop> {
+    if !obeys(draft) {
+        return Ok(());
+    }
     let within = Duration::from_secs(limits.within);
     let is_fresh = |old: &&Recent| now.since(old.at) <= within;
 

@@ -39,7 +39,7 @@ impl Desk {
         let mut imported = Imported::default();
         let mut sorted = Sorted::new();
         let is_file = !store::Dir::is_dir(path);
-        for (file, source, handled) in self.sources(path, is_file)? {
+        for (file, source, handled) in Self::sources(path, is_file)? {
             let bytes = match File::open_foreign(&file).and_then(|it| it.read_to_end(MOST_BYTES)) {
                 Ok(bytes) => bytes,
                 Err(error) if is_file => return Err(error.into()),
@@ -85,7 +85,7 @@ impl Desk {
     }
 
     /// The files that hold mail, each with what its place says. A single file is taken for mail wherever it lies.
-    fn sources(&self, path: &Path, is_file: bool) -> Done<Vec<(PathBuf, Source, bool)>> {
+    fn sources(path: &Path, is_file: bool) -> Done<Vec<(PathBuf, Source, bool)>> {
         let mut all = Vec::new();
         for file in store::files_below(path)? {
             let full = std::path::absolute(&file).unwrap_or_else(|_| file.clone());

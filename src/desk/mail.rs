@@ -57,7 +57,7 @@ impl Desk {
     pub fn send(&self, draft: Draft, unknown: Unknown, breaker: Breaker, now: Now) -> Done<Sent> {
         let to = draft.to.clone();
         let sent = self.send_batch(&to, vec![draft], unknown, breaker, now)?;
-        Ok(sent.into_iter().next().expect("one draft, one result"))
+        Ok(only(sent))
     }
 
     /// One write and one flush for all; all drafts go to the same mailbox.
@@ -138,9 +138,10 @@ impl Desk {
             {
                 continue;
             }
-            let (_, said) = match recent.take().filter(|(from, _)| *from == draft.from) {
-                Some(known) => recent.insert(known),
-                None => {
+            let (_, said) =
+                if let Some(known) = recent.take().filter(|(from, _)| *from == draft.from) {
+                    recent.insert(known)
+                } else {
                     let said = mailbox.said(permit, &draft.from, since, MOST_RECENT, now)?;
                     let said = said.into_iter().map(|it| Recent {
                         content: it.content,
@@ -148,8 +149,7 @@ impl Desk {
                         at: it.at,
                     });
                     recent.insert((draft.from.clone(), said.collect()))
-                }
-            };
+                };
             breaker::judge(limits, draft, said, now.wall)?;
             said.insert(
                 0,
@@ -230,7 +230,7 @@ impl Desk {
             .insert("restores".into(), at.to_string().into());
         draft.extra = old.extra;
         let (sent, effects) = mailbox.send(&permit, vec![draft], now)?;
-        let mut sent = sent.into_iter().next().expect("one draft, one result");
+        let mut sent = only(sent);
         let warnings = std::mem::take(&mut sent.warnings);
         let outcome = Outcome {
             value: sent,
@@ -284,7 +284,7 @@ impl Desk {
             return Ok(Vec::new());
         };
         let done = self.settle(mailbox.ack_all(&permit, now)?, now);
-        Ok(done.into_iter().map(|done| closed(agent, done)).collect())
+        Ok(done.iter().map(|done| closed(agent, done)).collect())
     }
 
     pub fn nack(&self, at: &Address, claim: &Claim, now: Now) -> Done<Closed> {
@@ -305,8 +305,7 @@ impl Desk {
     ) -> Done<Closed> {
         let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
         let done = self.settle(how(&mailbox)?, now);
-        let done = done.into_iter().next().expect("one message, one result");
-        Ok(closed(&at.mailbox, done))
+        Ok(closed(&at.mailbox, &only(done)))
     }
 
     /// Marks as read what the recipient has been shown in full.
@@ -334,7 +333,12 @@ impl Desk {
     }
 }
 
-fn closed(mailbox: &AgentId, done: mailbox::Done) -> Closed {
+/// Of one draft or one message there is one result.
+fn only<T>(mut results: Vec<T>) -> T {
+    results.pop().expect("as many results as were asked for")
+}
+
+fn closed(mailbox: &AgentId, done: &mailbox::Done) -> Closed {
     Closed {
         at: Address {
             mailbox: mailbox.clone(),
@@ -448,14 +452,13 @@ impl Desk {
                 caller: self.caller.clone(),
                 target: agent.clone(),
             };
-            let found = match policy::decide(act) {
-                Ok(permit) => mailbox.select(&permit, is_wanted, now)?,
-                Err(_) => {
-                    let permit = self.permit(Verb::MailFollow, agent)?;
-                    let own =
-                        |message: &Message| message.from == self.caller.agent && is_wanted(message);
-                    mailbox.select(&permit, &own, now)?
-                }
+            let found = if let Ok(permit) = policy::decide(act) {
+                mailbox.select(&permit, is_wanted, now)?
+            } else {
+                let permit = self.permit(Verb::MailFollow, agent)?;
+                let own =
+                    |message: &Message| message.from == self.caller.agent && is_wanted(message);
+                mailbox.select(&permit, &own, now)?
             };
             all.extend(found);
         }
@@ -506,12 +509,11 @@ impl Desk {
     /// What is wrong with one mailbox, or with all and with what lies between them.
     pub fn doctor(&self, agent: Option<&AgentId>, fix: bool, now: Now) -> Done<Vec<Finding>> {
         let mut findings = Vec::new();
-        let agents = match agent {
-            Some(agent) => vec![agent.clone()],
-            None => {
-                findings.extend(mailbox::strays(&self.home.mailboxes(), fix)?);
-                self.everybody()?
-            }
+        let agents = if let Some(agent) = agent {
+            vec![agent.clone()]
+        } else {
+            findings.extend(mailbox::strays(&self.home.mailboxes(), fix)?);
+            self.everybody()?
         };
         for agent in &agents {
             let verb = if fix {

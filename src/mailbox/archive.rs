@@ -15,7 +15,7 @@ pub(super) const PACKED: &str = ".jsonl.zst";
 const LEVEL: i32 = 3;
 
 /// How long sealed journals are kept: whichever is less.
-pub(super) const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const KEPT_FOR: Duration = Duration::from_hours(720);
 pub(super) const KEPT_BYTES: u64 = 100 << 20;
 
 /// One file of the archive.

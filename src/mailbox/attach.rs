@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub(super) const FILES: &str = "files";
 pub(super) const MOST_BYTES: u64 = 64 << 20;
 /// A file whose message is still on its way is not removed.
-const GRACE: Duration = Duration::from_secs(3600);
+const GRACE: Duration = Duration::from_hours(1);
 
 /// A file that lies in a mailbox and waits for the message that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +70,12 @@ impl Mailbox {
 }
 
 pub(super) fn hash(content: &[u8]) -> String {
-    Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    use std::fmt::Write as _;
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(content) {
+        write!(hex, "{byte:02x}").expect("a string grows");
+    }
+    hex
 }
 
 /// Removes what no kept message names. Called under the journal lock.

@@ -18,15 +18,7 @@ pub(super) const BALLAST_SIZE: usize = 256 << 10;
 pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool, Error> {
     let parent = Dir::open(mailboxes)?;
     sweep(&parent)?;
-    let name = format!("{NEW}{:016x}", random_u64());
-    parent.make_dir(&name)?;
-    let dir = parent.sub(&name)?;
-    // Held until it is whole, so that a sweeper knows it from one whose maker died.
-    let lock = Lock::acquire(
-        &dir,
-        LOCK,
-        Deadline::after(std::time::Duration::from_secs(5)),
-    )?;
+    let (name, dir, lock) = begun(&parent)?;
     fill(&dir, agent, now)?;
     let outcome = parent.rename(&name, agent.as_str(), Target::Kept);
     drop(lock);
@@ -42,6 +34,23 @@ pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool
         Err(error) => {
             remove(&parent, &name)?;
             Err(error.into())
+        }
+    }
+}
+
+/// A directory under a passing name, and its lock, held until it is whole: by that a sweeper knows it from one
+/// whose maker died.
+fn begun(parent: &Dir) -> Result<(String, Dir, Lock), Error> {
+    let deadline = Deadline::after(std::time::Duration::from_secs(5));
+    loop {
+        let name = format!("{NEW}{:016x}", random_u64());
+        parent.make_dir(&name)?;
+        let dir = parent.sub(&name)?;
+        match Lock::acquire(&dir, LOCK, deadline) {
+            // A sweeper came between the making of the lock and its taking.
+            Err(error) if error.is_absent() && !deadline.is_over() => {}
+            Err(error) => return Err(error.into()),
+            Ok(lock) => return Ok((name, dir, lock)),
         }
     }
 }
@@ -104,8 +113,10 @@ fn sweep(parent: &Dir) -> Result<(), Error> {
     for name in parent.names()?.iter().filter(|name| name.starts_with(NEW)) {
         let Ok(dir) = parent.sub(name) else { continue };
         // No lock file yet: its maker is between two calls, or died there. It is left to the next sweep.
-        if dir.exists(LOCK)? && Lock::try_acquire(&dir, LOCK)?.is_some() {
-            remove(parent, name)?;
+        let is_begun = dir.exists(LOCK).unwrap_or(false);
+        if is_begun && let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
+            // Another sweeper may be quicker, or its maker alive after all: then it is gone, or not empty.
+            let _ = remove(parent, name);
         }
     }
     Ok(())

@@ -119,6 +119,8 @@ fn remembered(given: &[u8]) -> (Vec<Shown>, HashMap<u128, view::Version>) {
                 seq,
                 since: 0,
                 unmarked: false,
+                look: 0,
+                len: 0,
             };
             Some((shown, (id, view::version(&view::editable(&item.fields)))))
         })

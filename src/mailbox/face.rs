@@ -10,42 +10,97 @@ pub(super) const MOST_BYTES: usize = 256 << 10;
 /// A face under construction.
 pub(super) struct Text {
     bytes: Vec<u8>,
-    count: usize,
+    /// How many bytes each entry has, without the comma before it.
+    lens: Vec<u64>,
     rev: String,
 }
+
+/// The entries of a face that is known to be ours, to be taken over as they are.
+pub(super) struct Entries {
+    bytes: Vec<u8>,
+    rev: String,
+}
+
+impl Entries {
+    pub(super) fn new(bytes: Vec<u8>, rev: u64) -> Self {
+        Self {
+            bytes,
+            rev: rev.to_string(),
+        }
+    }
+
+    /// An entry, and its part before the revision.
+    fn get(&self, range: std::ops::Range<usize>) -> Option<(&[u8], usize)> {
+        let entry = self.bytes.get(range)?;
+        let before = entry
+            .strip_suffix(ENTRY_END)?
+            .strip_suffix(self.rev.as_bytes())?;
+        Some((entry, before.len()))
+    }
+}
+
+/// What stands behind the revision, which is the last field of an entry.
+const ENTRY_END: &[u8] = b"\n  }";
 
 impl Text {
     pub(super) fn new(rev: u64) -> Self {
         Self {
             bytes: vec![b'['],
-            count: 0,
+            lens: Vec::new(),
             rev: rev.to_string(),
         }
     }
 
     /// Adds a message; `false` where the window is full without it.
     pub(super) fn add(&mut self, view: &View) -> bool {
-        if self.count == MOST_MESSAGES {
-            return false;
-        }
         let mut entry = Vec::new();
         write_entry(
-            &mut Writer::below(&mut entry, self.count == 0),
+            &mut Writer::below(&mut entry, true),
             view,
             Some(&self.rev),
             None,
         );
-        // The closing bracket and its newlines belong to the text.
-        if self.count > 0 && self.bytes.len() + entry.len() + 4 > MOST_BYTES {
+        self.push(&entry)
+    }
+
+    /// Adds an entry of an earlier face, as this revision shows it; `None` where it cannot be had from there.
+    pub(super) fn copy(&mut self, from: &Entries, range: std::ops::Range<usize>) -> Option<bool> {
+        let (entry, before) = from
+            .get(range)
+            .filter(|_| from.rev.len() == self.rev.len())?;
+        let is_added = self.push(entry);
+        if is_added {
+            let at = self.bytes.len() - entry.len() + before;
+            self.bytes[at..at + self.rev.len()].copy_from_slice(self.rev.as_bytes());
+        }
+        Some(is_added)
+    }
+
+    fn push(&mut self, entry: &[u8]) -> bool {
+        // The comma, and the closing bracket with its newlines, belong to the text.
+        let end = self.bytes.len() + entry.len() + 5;
+        if self.lens.len() == MOST_MESSAGES || !self.lens.is_empty() && end > MOST_BYTES {
             return false;
         }
-        self.bytes.append(&mut entry);
-        self.count += 1;
+        if !self.lens.is_empty() {
+            self.bytes.push(b',');
+        }
+        self.bytes.extend_from_slice(entry);
+        self.lens.push(entry.len() as u64);
         true
     }
 
+    /// How many bytes the last entry has.
+    pub(super) fn last_len(&self) -> u64 {
+        self.lens.last().copied().unwrap_or(0)
+    }
+
     pub(super) fn finish(mut self) -> Vec<u8> {
-        let end: &[u8] = if self.count == 0 { b"]\n" } else { b"\n]\n" };
+        let end: &[u8] = if self.lens.is_empty() {
+            b"]\n"
+        } else {
+            b"\n]\n"
+        };
         self.bytes.extend_from_slice(end);
         self.bytes
     }

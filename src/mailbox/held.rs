@@ -207,13 +207,7 @@ impl<'m> Held<'m> {
         if !self.index.is_of(&self.identity) {
             self.forget()?;
         }
-        match self.catch_up() {
-            Err(Error::Store(error)) if error.is_spoilt() => {
-                self.forget()?;
-                self.catch_up()?;
-            }
-            other => other?,
-        }
+        self.catch_up_anyway()?;
         if self.journal.opening.version > VERSION {
             return Ok(());
         }
@@ -266,6 +260,33 @@ impl<'m> Held<'m> {
             None => File::in_memory(KEYS)?,
         };
         Ok(Keys::open(file)?)
+    }
+
+    /// Applies what was appended since, to an index made anew where it contradicts itself.
+    fn catch_up_anyway(&mut self) -> Result<(), Error> {
+        match self.catch_up() {
+            Err(Error::Store(error)) if error.is_spoilt() => self.rebuild(),
+            other => other,
+        }
+    }
+
+    fn rebuild(&mut self) -> Result<(), Error> {
+        self.forget()?;
+        self.catch_up()
+    }
+
+    /// What the index says; one that contradicts itself is made anew first.
+    pub(super) fn ask<T>(
+        &mut self,
+        question: impl Fn(&mut Index) -> Result<T, store::Error>,
+    ) -> Result<T, Error> {
+        match question(&mut self.index) {
+            Err(error) if error.is_spoilt() => {
+                self.rebuild()?;
+                Ok(question(&mut self.index)?)
+            }
+            other => Ok(other?),
+        }
     }
 
     /// Applies what was appended since.
@@ -443,12 +464,12 @@ impl<'m> Held<'m> {
     pub(super) fn keys(&mut self) -> Result<&mut Keys, Error> {
         if self.keys.is_none() {
             let mut keys = self.open_keys()?;
-            if !keys.is_of(&self.identity) {
+            if keys.is_of(&self.identity) {
+                self.keys = Some(keys);
+            } else {
                 keys.reset(&self.identity)?;
                 self.keys = Some(keys);
                 self.refile()?;
-            } else {
-                self.keys = Some(keys);
             }
         }
         Ok(self.keys.as_mut().expect("set above"))
@@ -483,7 +504,7 @@ impl<'m> Held<'m> {
         if lapse.is_none_or(|at| at > now.boot_ms) && ripe.is_none_or(|at| at > wall) {
             return Ok(());
         }
-        for slot in self.index.due(now.boot_ms, wall, MOST_DUE)? {
+        for slot in self.ask(|index| index.due(now.boot_ms, wall, MOST_DUE))? {
             match fold::due(&slot, now.boot_ms, now.wall) {
                 Some(Due::Lapse(new) | Due::Ripe(new)) => self.index.put(&new)?,
                 Some(Due::Expire) => self.give_up(slot.seq, "expired", now),
@@ -528,7 +549,7 @@ impl<'m> Held<'m> {
 
     /// The slot of a message; its record must be what the index says.
     pub(super) fn slot(&mut self, seq: u64) -> Result<Option<Slot>, Error> {
-        Ok(self.index.slot(seq)?)
+        self.ask(|index| index.slot(seq))
     }
 
     /// What a slot points at, read and checked. A slot that lies is made anew once.
@@ -536,8 +557,7 @@ impl<'m> Held<'m> {
         if let Some(view) = view::read(&self.journal, slot)? {
             return Ok(view);
         }
-        self.forget()?;
-        self.catch_up()?;
+        self.rebuild()?;
         let again = self.index.slot(slot.seq)?;
         let view = again
             .map(|slot| view::read(&self.journal, &slot))
@@ -562,7 +582,7 @@ impl<'m> Held<'m> {
         let Ok(id) = MessageId::parse(key) else {
             return Ok(None);
         };
-        if let Some(slot) = self.index.by_id(id.bits())? {
+        if let Some(slot) = self.ask(|index| index.by_id(id.bits()))? {
             return Ok(Some(Known::Here(slot)));
         }
         let id_text = id.to_string();
@@ -606,7 +626,7 @@ impl<'m> Held<'m> {
                 })
                 .flatten());
         }
-        let Some(slot) = self.index.slot(value)? else {
+        let Some(slot) = self.slot(value)? else {
             return Ok(None);
         };
         let Some(line) = self.journal.line(slot.send)? else {
@@ -650,7 +670,7 @@ impl<'m> Held<'m> {
         let mut found = Vec::new();
         let mut seq = self.index.last_dead();
         for _ in 0..MOST_NOTICES {
-            let Some(slot) = self.index.slot(seq)?.filter(|_| seq != 0) else {
+            let Some(slot) = self.slot(seq)?.filter(|_| seq != 0) else {
                 break;
             };
             if slot.noticed {
@@ -715,7 +735,7 @@ impl<'m> Held<'m> {
         self.room = Room::Reserved;
         self.minted = None;
         self.changed = true;
-        self.catch_up()
+        self.catch_up_anyway()
     }
 
     /// One `write`. A short or failed one is fenced off, never taken back: another may have read past it.

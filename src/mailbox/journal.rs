@@ -122,7 +122,7 @@ impl Journal {
         let n = self.file.read_at(0, &mut before).unwrap_or(0);
         Error::Corrupt {
             path: self.file.path().into(),
-            line: 1 + before[..n].iter().filter(|&&b| b == b'\n').count(),
+            line: before[..n].split(|&b| b == b'\n').count(),
             column: column.max(1),
             why,
         }

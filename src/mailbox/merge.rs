@@ -173,10 +173,10 @@ impl Merge<'_, '_> {
                 foreign.push(item);
                 continue;
             };
-            if let Some(slot) = self.held.index.by_id(id.bits())? {
+            if let Some(slot) = self.held.ask(|index| index.by_id(id.bits()))? {
                 let canonical = json::canonical(item.raw);
                 match seen.get(&id.bits()) {
-                    Some(first) if *first == canonical => continue,
+                    Some(first) if *first == canonical => {}
                     // A copy that was changed is a new message.
                     Some(_) => foreign.push(item),
                     None => {
@@ -302,7 +302,7 @@ impl Merge<'_, '_> {
             if known {
                 self.out.known += 1;
             } else {
-                self.accept(mail, &identity)?;
+                self.accept(mail, &identity);
             }
         }
         Ok(())
@@ -323,7 +323,7 @@ impl Merge<'_, '_> {
         Ok(count)
     }
 
-    fn accept(&mut self, mail: Foreign, identity: &str) -> Result<(), Error> {
+    fn accept(&mut self, mail: Foreign, identity: &str) {
         let handled = mail.handled;
         let timestamp = mail.timestamp;
         let draft = draft(self.agent, mail);
@@ -341,7 +341,6 @@ impl Merge<'_, '_> {
             self.held.push(&record.by(self.who));
         }
         self.out.adopted.push(seq);
-        Ok(())
     }
 
     fn removed(

@@ -22,7 +22,7 @@ use crate::time::{Now, Timestamp};
 pub(super) const LOCK: &str = ".prune.lock";
 pub(super) const TEMPORARY: &str = ".journal.";
 /// A key outlives its message by this; what was imported or adopted, as long as the mailbox.
-const KEYS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+const KEYS_KEPT: std::time::Duration = std::time::Duration::from_hours(168);
 /// Below this nothing is gained.
 const WORTH_IT: u64 = 1 << 20;
 const WRITE_SIZE: usize = 1 << 20;
@@ -287,7 +287,7 @@ fn compact_once(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error>
     let mut held = visit.hold()?;
     let mut n = 0;
     while n < held.index.len() {
-        let slot = held.index.nth(n)?;
+        let slot = held.ask(|index| index.nth(n))?;
         n += 1;
         if slot.send.len > 0 && slot.seq > next.opening.base_seq {
             named.extend(files_of(&held.view(&slot)?));

@@ -172,7 +172,7 @@ impl Mailbox {
         let mut held = visit.hold()?;
         let mut slots = Vec::new();
         let mut after = None;
-        while let Some(slot) = held.index.next_pending(after)? {
+        while let Some(slot) = held.ask(|index| index.next_pending(after))? {
             after = Some((slot.class, slot.seq));
             slots.push(slot);
         }
@@ -301,8 +301,7 @@ impl Mailbox {
         let visit = Visit::new(self, permit, now);
         let mut held = visit.hold()?;
         let found = held
-            .index
-            .by_id(id.bits())?
+            .ask(|index| index.by_id(id.bits()))?
             .filter(|slot| slot.send.len > 0);
         let gone = match found {
             Some(_) => None,
@@ -323,7 +322,7 @@ impl Mailbox {
         let mut held = visit.hold()?;
         let mut found = Vec::new();
         for n in 0..held.index.len() {
-            let slot = held.index.nth(n)?;
+            let slot = held.ask(|index| index.nth(n))?;
             let id = MessageId::from_bits(slot.id);
             if slot.send.len > 0 && id.to_string().ends_with(tail) {
                 found.push((slot.seq, id));

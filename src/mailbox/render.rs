@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::error::Error;
-use super::face::{self, Text};
+use super::face::{self, Entries, Text};
 use super::held::Held;
+use super::journal::Journal;
 use super::merge::{self, Content, Memory, Outcome};
 use super::slot::{Slot, State};
 use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
@@ -117,39 +118,16 @@ impl Visit<'_> {
         let stamp_rev = stamps.stamp.as_ref().map_or(0, |it| it.rev);
         let clock_us = u64::try_from(self.now.wall.unix_ms()).unwrap_or(0) * 1000;
         let rev = clock_us.max(stamp_rev + 1).max(highest_rev + 1);
-        let mut text = Text::new(rev);
-        let mut shown = Vec::new();
-        let earlier: HashMap<u128, u64> = stamps
-            .stamp
-            .iter()
-            .filter(|_| swapped)
-            .flat_map(|it| it.shown.iter().map(|shown| (shown.id, shown.since)))
+        let earlier = Earlier::read(dir, stamps.stamp.as_ref().filter(|_| swapped), state)?;
+        let durable: Vec<Slot> = window
+            .into_iter()
+            .filter(|slot| slot.send.offset + u64::from(slot.send.len) <= covers)
             .collect();
-        for slot in window {
-            if slot.send.offset + u64::from(slot.send.len) > covers {
-                continue;
-            }
-            let Some(view) = view::read(&written.journal, &slot)? else {
-                return Err(written.journal.bad(
-                    slot.send.offset,
-                    "not what the index says".into(),
-                    1,
-                ));
-            };
-            if !text.add(&view) {
-                break;
-            }
-            shown.push(Shown {
-                id: slot.id,
-                seq: slot.seq,
-                since: earlier.get(&slot.id).copied().unwrap_or(rev),
-                unmarked: slot.adopted && slot.shown == 0,
-            });
-        }
+        let (text, shown) = compose(&written.journal, &durable, &earlier, rev)?;
 
         let random = random_u64();
         let temporary = temporary_name(random);
-        let next = self.write_aside(&temporary, &text.finish())?;
+        let next = self.write_aside(&temporary, &text)?;
         let ours_before = match state {
             Face::Next | Face::Previous => before,
             Face::Absent | Face::Foreign => None,
@@ -165,6 +143,7 @@ impl Visit<'_> {
             next,
             dead: last_dead,
             settled: false,
+            text: store::sum(&text, rev),
             shown,
         };
         let old = stamps.stamp.clone();
@@ -461,6 +440,102 @@ impl Visit<'_> {
     }
 }
 
+/// What the face before this one showed.
+struct Earlier<'s> {
+    shown: &'s [Shown],
+    /// Its text, if that stands there untouched, and where each entry begins.
+    entries: Option<(Entries, Vec<usize>)>,
+}
+
+impl<'s> Earlier<'s> {
+    fn read(dir: &Dir, stamp: Option<&'s Stamp>, state: Face) -> Result<Self, Error> {
+        let Some(stamp) = stamp else {
+            return Ok(Self {
+                shown: &[],
+                entries: None,
+            });
+        };
+        let mut it = Self {
+            shown: &stamp.shown,
+            entries: None,
+        };
+        if state == Face::Next
+            && let Some(file) = dir.file_if_any(FACE, Open::Read)?
+            && file.opened() == stamp.next
+        {
+            let bytes = file.read_to_end(stamp.next.size)?;
+            if store::sum(&bytes, stamp.rev) == stamp.text {
+                // Behind the bracket, and then behind each comma.
+                let begins = stamp.shown.iter().scan(1, |at, shown| {
+                    let begin = *at;
+                    *at += usize::try_from(shown.len).unwrap_or(0) + 1;
+                    Some(begin)
+                });
+                it.entries = Some((Entries::new(bytes, stamp.rev), begins.collect()));
+            }
+        }
+        Ok(it)
+    }
+
+    /// Where it showed a message. Both faces are in delivery order, so that `near` is nearly right.
+    fn find(&self, id: u128, near: usize) -> Option<usize> {
+        let (before, after) = self.shown.split_at(near.min(self.shown.len()));
+        let is_it = |shown: &Shown| shown.id == id;
+        let later = after.iter().position(is_it).map(|at| near + at);
+        later.or_else(|| before.iter().position(is_it))
+    }
+
+    fn copy(&self, text: &mut Text, at: usize, look: u64) -> Option<bool> {
+        let (entries, begins) = self.entries.as_ref()?;
+        let shown = &self.shown[at];
+        let begin = begins[at];
+        let end = begin + usize::try_from(shown.len).ok()?;
+        (shown.look == look)
+            .then(|| text.copy(entries, begin..end))
+            .flatten()
+    }
+}
+
+/// The face of these messages, or of as many as there is room for.
+fn compose(
+    journal: &Journal,
+    slots: &[Slot],
+    earlier: &Earlier<'_>,
+    rev: u64,
+) -> Result<(Vec<u8>, Vec<Shown>), Error> {
+    let mut text = Text::new(rev);
+    let mut shown = Vec::with_capacity(slots.len());
+    let mut near = 0;
+    for slot in slots {
+        let look = stamp::look(slot, journal.opening.salt);
+        let before = earlier.find(slot.id, near);
+        let copied = before.and_then(|at| earlier.copy(&mut text, at, look));
+        let is_added = if let Some(is_added) = copied {
+            is_added
+        } else {
+            let view = view::read(journal, slot)?;
+            let lies = || {
+                let why = "not what the index says".into();
+                journal.bad(slot.send.offset, why, 1)
+            };
+            text.add(&view.ok_or_else(lies)?)
+        };
+        if !is_added {
+            break;
+        }
+        shown.push(Shown {
+            id: slot.id,
+            seq: slot.seq,
+            since: before.map_or(rev, |at| earlier.shown[at].since),
+            unmarked: slot.adopted && slot.shown == 0,
+            look,
+            len: text.last_len(),
+        });
+        near = before.map_or(near, |at| at + 1);
+    }
+    Ok((text.finish(), shown))
+}
+
 /// Why a message is a dead letter, as its closing record says.
 pub(super) fn why(journal: &super::journal::Journal, slot: &Slot) -> Result<String, Error> {
     let line = journal.line(slot.last)?;
@@ -544,7 +619,7 @@ pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
     let mut after: Option<(Class, u64)> = None;
     let mut bytes = 0;
     while window.len() < face::MOST_MESSAGES
-        && let Some(slot) = held.index.next_pending(after)?
+        && let Some(slot) = held.ask(|index| index.next_pending(after))?
     {
         after = Some((slot.class, slot.seq));
         bytes += (slot.send.len as usize).min(view::SHOWN_WHOLE);

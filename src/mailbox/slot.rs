@@ -137,9 +137,10 @@ impl Slot {
         }
         push(&self.attempts.to_le_bytes());
         // What is closed is not leased.
-        let lease_or_dead = match self.state.is_dead_letter() {
-            true => self.prev_dead,
-            false => self.lease_until,
+        let lease_or_dead = if self.state.is_dead_letter() {
+            self.prev_dead
+        } else {
+            self.lease_until
         };
         push(&lease_or_dead.to_le_bytes());
         push(&self.expires.to_le_bytes());
@@ -181,9 +182,10 @@ impl Slot {
         };
         let [class, state, flags] = rest.take()?;
         let state = *State::ALL.get(usize::from(state))?;
-        let (lease_until, prev_dead) = match state.is_dead_letter() {
-            true => (0, slot.lease_until),
-            false => (slot.lease_until, 0),
+        let (lease_until, prev_dead) = if state.is_dead_letter() {
+            (0, slot.lease_until)
+        } else {
+            (slot.lease_until, 0)
         };
         Some(Self {
             class: *Class::ALL.get(usize::from(class))?,

@@ -1,12 +1,14 @@
 //! `.stamp`: what we remember of the faces that we rendered, so that an edit is known from our own write.
 //! Two slots take turns; one that was not written whole does not count. Pure: bytes in, bytes out.
 
+use super::slot::Slot;
+use super::view;
 use crate::store::{self, Dir, File, Ident, Open};
 
 pub(super) const STAMP: &str = ".stamp";
-const MAGIC: u64 = 0x3170_6d61_7473_6f64; // "dostamp1"
+const MAGIC: u64 = 0x3270_6d61_7473_6f64; // "dostamp2"
 const HEAD: usize = 256;
-const ENTRY: usize = 32;
+const ENTRY: usize = 48;
 /// As many as a face shows.
 pub(super) const MOST: usize = 256;
 const SETTLED_AT: usize = HEAD - 8;
@@ -20,6 +22,21 @@ pub(super) struct Shown {
     pub(super) since: u64,
     /// It was adopted, and the index does not know yet that it has been shown.
     pub(super) unmarked: bool,
+    /// What of its slot its entry was made from.
+    pub(super) look: u64,
+    /// How many bytes its entry had.
+    pub(super) len: u64,
+}
+
+/// The same as long as the entry of a message would be the same, but for its revision.
+pub(super) fn look(slot: &Slot, salt: u64) -> u64 {
+    let parts = [
+        slot.edit.offset,
+        slot.edit.len.into(),
+        slot.attempts.into(),
+        view::status(slot) as u64,
+    ];
+    store::sum(parts.map(u64::to_le_bytes).as_flattened(), salt)
 }
 
 /// In the list, the highest bit of a number.
@@ -43,6 +60,8 @@ pub(super) struct Stamp {
     pub(super) dead: u64,
     /// The swap is over and what it displaced has been dealt with.
     pub(super) settled: bool,
+    /// Checksum of the rendered text.
+    pub(super) text: u64,
     pub(super) shown: Vec<Shown>,
 }
 
@@ -100,6 +119,7 @@ impl Stamp {
         put(&[u8::from(self.prev.is_some())]);
         put(&(self.shown.len() as u64).to_le_bytes());
         put(&store::sum(entries, self.rev).to_le_bytes());
+        put(&self.text.to_le_bytes());
         let sum = store::sum(&head[8..SETTLED_AT], MAGIC);
         head[..8].copy_from_slice(&sum.to_le_bytes());
         if self.settled {
@@ -114,7 +134,9 @@ impl Stamp {
             bytes.extend_from_slice(&shown.id.to_le_bytes());
             let unmarked = if shown.unmarked { UNMARKED } else { 0 };
             bytes.extend_from_slice(&(shown.seq | unmarked).to_le_bytes());
-            bytes.extend_from_slice(&shown.since.to_le_bytes());
+            for word in [shown.since, shown.look, shown.len] {
+                bytes.extend_from_slice(&word.to_le_bytes());
+            }
         }
         bytes
     }
@@ -145,6 +167,7 @@ impl Stamp {
             prev: (head[144] != 0).then(|| ident(80)),
             next: ident(112),
             settled: word(SETTLED_AT) == word(48),
+            text: word(161),
             shown: Vec::new(),
         };
         let count = usize::try_from(word(145)).ok().filter(|n| *n <= MOST)?;
@@ -152,7 +175,7 @@ impl Stamp {
     }
 
     /// Which of the two slots it is written to: the one that its predecessor is not in.
-    const fn slot(&self, before: Option<usize>) -> usize {
+    const fn slot_after(before: Option<usize>) -> usize {
         match before {
             Some(0) => 1,
             _ => 0,
@@ -213,11 +236,15 @@ impl Stamps {
             stamp.shown = entries
                 .chunks_exact(ENTRY)
                 .map(|e| {
-                    let seq = u64::from_le_bytes(e[16..24].try_into().expect("8 bytes"));
+                    let word =
+                        |at: usize| u64::from_le_bytes(e[at..at + 8].try_into().expect("8 bytes"));
+                    let seq = word(16);
                     Shown {
                         id: u128::from_le_bytes(e[..16].try_into().expect("16 bytes")),
                         seq: seq & !UNMARKED,
-                        since: u64::from_le_bytes(e[24..].try_into().expect("8 bytes")),
+                        since: word(24),
+                        look: word(32),
+                        len: word(40),
                         unmarked: seq & UNMARKED != 0,
                     }
                 })
@@ -234,7 +261,7 @@ impl Stamps {
             Some(file) => file,
             None => dir.file(STAMP, Open::Create)?,
         };
-        let slot = stamp.slot(self.slot);
+        let slot = Stamp::slot_after(self.slot);
         let entries = stamp.entries();
         file.write_at(entries_at(slot), &entries)?;
         file.write_at((slot * HEAD) as u64, &stamp.head(&entries))?;
@@ -284,12 +311,15 @@ mod tests {
             },
             dead: 3,
             settled: false,
+            text: 77,
             shown: (0..u64::from(u8::try_from(rev).unwrap()))
                 .map(|seq| Shown {
                     id: u128::from(seq) << 80,
                     seq,
                     since: rev,
                     unmarked: seq == 1,
+                    look: seq << 40,
+                    len: seq + 5,
                 })
                 .collect(),
         }

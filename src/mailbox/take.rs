@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::fold::MOST_ATTEMPTS;
 use super::held::Held;
+use super::index::Index;
 use super::message::{Address, Status, Taken};
 use super::open::Mailbox;
 use super::record::{Record, Tag};
@@ -139,7 +140,7 @@ impl Mailbox {
         if visit.who.agent != self.agent || held.index.leased() == 0 {
             return Ok(());
         }
-        for slot in held.index.due(u64::MAX, i64::MIN, MOST_GIVEN_UP)? {
+        for slot in held.ask(|index| index.due(u64::MAX, i64::MIN, MOST_GIVEN_UP))? {
             let Some(holder) = held.holder(&slot)? else {
                 continue;
             };
@@ -190,7 +191,7 @@ impl Mailbox {
         let mut held = visit.hold()?;
         let mut done = Vec::new();
         let mut after = None;
-        while let Some(slot) = held.index.next_pending(after)? {
+        while let Some(slot) = held.ask(|index| index.next_pending(after))? {
             after = Some((slot.class, slot.seq));
             let free = match held.holder(&slot)? {
                 Some(holder) => is_his(&holder, &visit),
@@ -438,7 +439,7 @@ impl Mailbox {
 
 fn first_deliverable(held: &mut Held<'_>, now: Now) -> Result<Option<Slot>, Error> {
     for _ in 0..MOST_GIVEN_UP {
-        match held.index.first_ready()? {
+        match held.ask(Index::first_ready)? {
             Some(slot) if slot.attempts >= MOST_ATTEMPTS => {
                 held.give_up(slot.seq, "attempts", now);
                 held.write()?;

@@ -91,18 +91,17 @@ impl<'m> Visit<'m> {
         if !written.changed {
             return written.journal.durable(self.dir());
         }
-        match written.journal.flush(self.dir()) {
-            Ok(end) => Ok(end),
-            Err(_) => {
-                let at = written.journal.file.path().into();
-                if let Err(error) = prune::rescue(self) {
-                    self.warn(&format!("a new journal could not be made either: {error}"));
-                }
-                Err(Error::OutcomeUnknown {
-                    at,
-                    key: key.map(Into::into),
-                })
+        if let Ok(end) = written.journal.flush(self.dir()) {
+            Ok(end)
+        } else {
+            let at = written.journal.file.path().into();
+            if let Err(error) = prune::rescue(self) {
+                self.warn(&format!("a new journal could not be made either: {error}"));
             }
+            Err(Error::OutcomeUnknown {
+                at,
+                key: key.map(Into::into),
+            })
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::error::Error;
 use super::fold::Head;
 use super::follow::{Follow, read_archives};
+use super::index::Index;
 use super::journal::JOURNAL;
 use super::message::{History, Message};
 use super::open::Mailbox;
@@ -87,6 +88,14 @@ struct Cursor {
     tail: String,
     /// Not told yet, for their time had not come.
     later: Vec<MessageId>,
+}
+
+impl Cursor {
+    fn text(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec(self).expect("plain values into memory");
+        text.push(b'\n');
+        text
+    }
 }
 
 impl Watch {
@@ -247,8 +256,7 @@ impl Watch {
                 .map(|id| MessageId::from_bits(*id))
                 .collect(),
         };
-        let mut text = serde_json::to_vec(&cursor).expect("plain values into memory");
-        text.push(b'\n');
+        let text = cursor.text();
         let dir = &self.mailbox.dir;
         let temporary = format!("{name}.{:016x}", random_u64());
         let file = dir.file(&temporary, Open::New)?;
@@ -397,7 +405,7 @@ impl Waker {
         let visit = Visit::new(mailbox, permit, now);
         let mut held = visit.hold()?;
         let (lapse, ripe) = held.index.next_due();
-        let ready = held.index.first_ready()?.is_some();
+        let ready = held.ask(Index::first_ready)?.is_some();
         held.commit()?;
         let lapse = lapse.map_or(Duration::MAX, |at| {
             Duration::from_millis(at.saturating_sub(now.boot_ms))

@@ -24,6 +24,7 @@ impl Timestamp {
         Self::from_unix_ms(self.unix_ms().saturating_sub(ms))
     }
 
+    #[must_use]
     pub fn plus(self, span: std::time::Duration) -> Self {
         Self(
             self.0

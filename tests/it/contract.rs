@@ -75,7 +75,37 @@ fn used_home(home: &Path) {
     cellphone(home, "send agent-3 --batch -", &many);
     cellphone(home, "ack --all --as agent-3", "");
     cellphone(home, "prune --as agent-3", "");
+    damaged_and_mended(home);
+    watched(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
+}
+
+fn damaged_and_mended(home: &Path) {
+    let mailbox = home.join("runtime/mailbox/agent-4");
+    cellphone(home, "send agent-4 whole", "");
+    let journal = mailbox.join("journal.jsonl");
+    let mut lines = std::fs::read(&journal).unwrap();
+    lines.extend_from_slice(b"{\"t\":\"ack\",\"seq\":1,\"sum\":\"0000000000000000\"}\n");
+    std::fs::write(&journal, lines).unwrap();
+    std::fs::write(mailbox.join("dead.json"), "[ this is no JSON").unwrap();
+    cellphone(home, "doctor agent-4 --fix", "");
+}
+
+/// A watch with a kept cursor, until it has told its first message.
+fn watched(home: &Path) {
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_cellphone"))
+        .args(["watch", "agent-4", "--cursor", "job", "--once", "-v"])
+        .env_clear()
+        .env("DREAMOS_HOME", home)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It follows from now on: whenever that is, one of these comes after it.
+    while watch.try_wait().unwrap().is_none() {
+        cellphone(home, "send agent-4 more -q", "");
+    }
+    assert!(watch.wait().unwrap().success());
 }
 
 /// The first column of the table, and whether such a file only passes.

@@ -1,5 +1,7 @@
 //! The integration tests: real processes, real files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod cases;
 mod completion;
 mod contract;

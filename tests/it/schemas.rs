@@ -34,8 +34,8 @@ fn is_of_type(value: &Value, name: &str) -> bool {
     }
 }
 
-fn check_type(named: &Value, value: &Value) -> bool {
-    match named {
+fn check_type(kind: &Value, value: &Value) -> bool {
+    match kind {
         Value::String(name) => is_of_type(value, name),
         Value::Array(names) => names.iter().any(|name| check_type(name, value)),
         other => panic!("no type: {other}"),

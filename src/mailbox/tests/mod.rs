@@ -13,7 +13,7 @@ use super::*;
 use crate::names::{Act, AgentId, Caller, Draft, Effect, Mode, Permit, Verb};
 use crate::time::{Now, Timestamp};
 
-const LEASE: Duration = Duration::from_secs(600);
+const LEASE: Duration = Duration::from_mins(10);
 
 fn agent(name: &str) -> AgentId {
     AgentId::parse(name).unwrap()

@@ -169,7 +169,7 @@ fn a_known_key_gives_the_first_message_also_after_it_was_closed_and_pruned() {
         rig.prune();
     }
     assert_eq!(rig.pending(), [2]);
-    rig.pass(Duration::from_secs(8 * 24 * 3600));
+    rig.pass(Duration::from_hours(192));
     rig.prune();
     assert_eq!(
         rig.send(keyed("a", "k")).at.seq,
@@ -421,7 +421,7 @@ fn messages_are_found_by_id_by_its_end_and_by_content() {
 fn mail_that_nobody_took_in_time_expires_and_its_sender_is_told_once() {
     let mut rig = Rig::new();
     let mut short = draft("soon");
-    short.expires_at = Some(rig.now.wall.plus(Duration::from_secs(60)));
+    short.expires_at = Some(rig.now.wall.plus(Duration::from_mins(1)));
     let id = rig.send(short).id;
     rig.mail("stays");
     rig.pass(Duration::from_secs(59));
@@ -457,14 +457,14 @@ fn mail_that_nobody_took_in_time_expires_and_its_sender_is_told_once() {
 fn mail_for_later_is_shown_but_not_delivered_before() {
     let mut rig = Rig::new();
     let mut later = urgent("later", Mode::Priority);
-    later.not_before = Some(rig.now.wall.plus(Duration::from_secs(60)));
+    later.not_before = Some(rig.now.wall.plus(Duration::from_mins(1)));
     rig.send(later);
     rig.mail("now");
     assert_eq!(rig.pending(), [1, 2]);
     assert_eq!(rig.seqs_shown(), [1, 2]);
     assert_eq!(rig.next().unwrap().message.seq, 2);
     assert!(rig.next().is_none());
-    rig.pass(Duration::from_secs(60));
+    rig.pass(Duration::from_mins(1));
     assert_eq!(rig.next().unwrap().message.seq, 1);
 }
 
@@ -642,7 +642,7 @@ fn an_attachment_stays_as_long_as_its_message_and_a_while_longer() {
     rig.send(with_file);
     rig.prune();
     assert!(stray.path.exists(), "its message may be on its way");
-    rig.pass(Duration::from_secs(2 * 3600));
+    rig.pass(Duration::from_hours(2));
     assert_eq!(rig.prune().files_removed, [stray.path]);
     assert!(file.path.exists());
     rig.ack(1).unwrap();
@@ -846,9 +846,12 @@ fn numbers_that_a_crash_left_out_are_void() {
     let journal = rig.text("journal.jsonl");
     let lost: String = journal
         .lines()
-        .map(|line| match line.contains("\"content\":\"b\"") {
-            true => "\0\0\0\0\n".to_owned(),
-            false => format!("{line}\n"),
+        .map(|line| {
+            if line.contains("\"content\":\"b\"") {
+                "\0\0\0\0\n".to_owned()
+            } else {
+                format!("{line}\n")
+            }
         })
         .collect();
     std::fs::write(rig.path("journal.jsonl"), lost).unwrap();
