@@ -17,23 +17,24 @@ pub(super) const BALLAST_SIZE: usize = 256 << 10;
 /// Makes the mailbox of `agent` below `mailboxes`; `false` where another was first.
 pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool, Error> {
     let parent = Dir::open(mailboxes)?;
-    sweep(&parent)?;
+    sweep(&parent, now.wall)?;
     let (name, dir, lock) = begun(&parent)?;
-    fill(&dir, agent, now)?;
-    let outcome = parent.rename(&name, agent.as_str(), Target::Kept);
+    let outcome = fill(&dir, agent, now)
+        .and_then(|()| Ok(parent.rename(&name, agent.as_str(), Target::Kept)?));
     drop(lock);
     match outcome {
         Ok(()) => {
             parent.sync()?;
             Ok(true)
         }
-        Err(error) if error.is_taken() => {
+        Err(Error::Store(error)) if error.is_taken() => {
             remove(&parent, &name)?;
             Ok(false)
         }
         Err(error) => {
-            remove(&parent, &name)?;
-            Err(error.into())
+            // Where this fails too, the next maker sweeps.
+            let _ = remove(&parent, &name);
+            Err(error)
         }
     }
 }
@@ -45,12 +46,17 @@ fn begun(parent: &Dir) -> Result<(String, Dir, Lock), Error> {
     loop {
         let name = format!("{NEW}{:016x}", random_u64());
         parent.make_dir(&name)?;
-        let dir = parent.sub(&name)?;
-        match Lock::acquire(&dir, LOCK, deadline) {
+        let dir = parent.sub(&name);
+        let locked = dir.and_then(|dir| Ok((Lock::acquire(&dir, LOCK, deadline)?, dir)));
+        match locked {
             // A sweeper came between the making of the lock and its taking.
             Err(error) if error.is_absent() && !deadline.is_over() => {}
-            Err(error) => return Err(error.into()),
-            Ok(lock) => return Ok((name, dir, lock)),
+            Err(error) => {
+                // Where this fails too, the next maker sweeps.
+                let _ = remove(parent, &name);
+                return Err(error.into());
+            }
+            Ok((lock, dir)) => return Ok((name, dir, lock)),
         }
     }
 }
@@ -108,13 +114,22 @@ pub(super) fn begin(dir: &Dir, agent: &AgentId, now: Now) -> Result<Journal, Err
     })
 }
 
+/// So long after its making a directory without a lock file has no maker any more: he gives up long before.
+const ABANDONED: std::time::Duration = std::time::Duration::from_mins(1);
+
 /// Removes what killed creators left.
-fn sweep(parent: &Dir) -> Result<(), Error> {
+fn sweep(parent: &Dir, now: Timestamp) -> Result<(), Error> {
     for name in parent.names()?.iter().filter(|name| name.starts_with(NEW)) {
         let Ok(dir) = parent.sub(name) else { continue };
-        // No lock file yet: its maker is between two calls, or died there. It is left to the next sweep.
+        // No lock file yet: its maker is between two calls, or died there, which only time tells.
         let is_begun = dir.exists(LOCK).unwrap_or(false);
-        if is_begun && let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
+        let made = parent.ident(name)?.map_or(now, |it| {
+            Timestamp::from_unix_ms(i64::try_from(it.mtime_ns / 1_000_000).unwrap_or(0))
+        });
+        if !is_begun && now.since(made) > ABANDONED {
+            let _ = remove(parent, name);
+        } else if is_begun
+            && let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
             // Another sweeper may be quicker, or its maker alive after all: then it is gone, or not empty.
             let _ = remove(parent, name);
         }

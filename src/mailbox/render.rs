@@ -340,7 +340,7 @@ impl Visit<'_> {
         let written = held.commit()?;
         // Also where all of it was known already: what is known may not be durable yet, and the file goes.
         self.flush_all(&written)?;
-        self.notices(&written)?;
+        self.notices(&written);
         if outcome.refused.is_empty() {
             Ok((Taken::Merged(sum), rev))
         } else {

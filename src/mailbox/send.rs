@@ -93,7 +93,7 @@ impl Mailbox {
         } else {
             written.journal.make_durable(&self.dir)?
         };
-        visit.notices(&written)?;
+        visit.notices(&written);
         if new > 0 && rank < face::MOST_MESSAGES as u64 {
             visit.show(flushed);
         }

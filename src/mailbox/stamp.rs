@@ -227,9 +227,11 @@ impl Stamps {
         };
         let mut head = [0; HEAD];
         let n = file.read_at((slot * HEAD) as u64, &mut head)?;
-        let whole = Stamp::parse(&head[..n]).and_then(|(mut stamp, count, sum)| {
-            let mut entries = vec![0; count * ENTRY];
-            let n = file.read_at(entries_at(slot), &mut entries).ok()?;
+        let parsed = Stamp::parse(&head[..n]);
+        let mut entries = vec![0; parsed.as_ref().map_or(0, |(_, count, _)| count * ENTRY)];
+        // What cannot be read now is no stamp that is lost: without it a removal by hand would not be seen.
+        let n = file.read_at(entries_at(slot), &mut entries)?;
+        let whole = parsed.and_then(|(mut stamp, _, sum)| {
             if n != entries.len() || store::sum(&entries, stamp.rev) != sum {
                 return None;
             }

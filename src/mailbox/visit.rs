@@ -150,23 +150,26 @@ impl<'m> Visit<'m> {
     }
 
     /// The senders of what has been given up are told. Asked after the flush: a notice tells what is durable.
-    pub(super) fn notices(&mut self, written: &Written) -> Result<(), Error> {
+    /// The verb is done by then: what fails here is said, and a later verb tells them.
+    pub(super) fn notices(&mut self, written: &Written) {
         for slot in &written.unnoticed {
-            let Some(view) = view::read(&written.journal, slot)? else {
-                continue;
-            };
-            if let Some(draft) = notice(self.agent(), &view) {
-                self.effects.push(Effect::Mail(draft));
+            match view::read(&written.journal, slot) {
+                Ok(Some(view)) => {
+                    if let Some(draft) = notice(self.agent(), &view) {
+                        self.effects.push(Effect::Mail(draft));
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => self.warn(&format!("a sender was not told of a dead letter: {error}")),
             }
         }
-        Ok(())
     }
 
     /// Commits, flushes, renders: the end of every changing verb but `send`.
     pub(super) fn finish(&mut self, held: Held<'_>) -> Result<Written, Error> {
         let written = held.commit()?;
         let flushed = self.flush(&written, None)?;
-        self.notices(&written)?;
+        self.notices(&written);
         if written.changed {
             self.show(flushed);
             prune::if_due(self, &written);
@@ -174,10 +177,11 @@ impl<'m> Visit<'m> {
         Ok(written)
     }
 
-    /// That a merge could not get at the face is no reason not to do the verb; anything else is.
+    /// That a merge could not get at the face, or found no room, is no reason not to do the verb: acks must pass
+    /// on a full disk, and the edits stay where they are until a later verb takes them over. Anything else is.
     pub(super) fn look_or_warn(&mut self) -> Result<(), Error> {
         match self.look() {
-            Err(error) if error.kind() == Kind::Busy => {
+            Err(error) if matches!(error.kind(), Kind::Busy | Kind::Io | Kind::OutcomeUnknown) => {
                 self.warn(&format!(
                     "edits of inbox.json were not taken over yet: {error}"
                 ));
