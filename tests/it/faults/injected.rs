@@ -19,6 +19,17 @@ struct Call {
     line: String,
 }
 
+impl Call {
+    /// A disk that is full refuses nothing else.
+    fn may_need_room(&self) -> bool {
+        match self.name.as_str() {
+            "pread64" | "unlinkat" | "ftruncate" | "utimensat" => false,
+            "open" | "openat" | "openat2" => self.line.contains("O_CREAT"),
+            _ => true,
+        }
+    }
+}
+
 /// What is done to a home that `prepare` has made, and what must hold afterwards.
 struct Scenario {
     prepare: fn(&Home),
@@ -75,7 +86,7 @@ impl Scenario {
         }
         let mut failed = Vec::new();
         for call in self.calls() {
-            if errno == "ENOSPC" && call.name == "pread64" {
+            if errno == "ENOSPC" && !call.may_need_room() {
                 continue;
             }
             let home = self.home();
@@ -111,13 +122,16 @@ fn afterwards(home: &Home) {
     let pending = home.pending();
     assert_eq!(count(&pending, "later"), 1);
     assert_eq!(home.shown(), pending, "the face is behind");
-    home.cellphone(&["prune", "--as", "agent-1"]);
-    assert_eq!(home.pending(), pending);
-    let names = home.names("agent-1");
+    let mut names = home.names("agent-1");
+    if !names.iter().any(|name| name == ".ballast") {
+        // Given back to a full disk; a prune puts it there again.
+        home.cellphone(&["prune", "--as", "agent-1"]);
+        names = home.names("agent-1");
+    }
     let passing: Vec<_> = names
         .iter()
         .filter(|name| {
-            [".face-", ".displaced-", ".journal.", "inbox.json.rejected"]
+            [".face-", ".displaced-", "inbox.json.rejected"]
                 .iter()
                 .any(|passing| name.starts_with(passing))
         })

@@ -1,9 +1,12 @@
 //! What bad luck and bad will can do to a home, with real processes: calls that fail, full disks, power cuts,
 //! files that are not what they seem, locks that are not let go.
 
+mod disk;
 mod injected;
+mod power;
 
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -178,13 +181,18 @@ impl Home {
     }
 }
 
+/// What `scripts/home` makes, without a shell: hundreds are needed.
 fn make_home(dir: &Path) {
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let made = Command::new(checkout.join("scripts/home"))
-        .arg(dir)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for private in ["config/agent_comms", "runtime/mailbox", "runtime/logs", "runtime/cache"] {
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir.join(private));
+        made.unwrap();
+    }
+    let agents = "config/agents.yaml";
+    std::fs::copy(example.join(agents), dir.join(agents)).unwrap();
 }
 
 fn contents(messages: &[Value]) -> Vec<String> {
