@@ -1,6 +1,7 @@
 //! Mail between the agents of this machine.
 
-use std::process::ExitCode;
+// `main` is the C library's, without Rust's own start-up before it: see `src/cli/start.rs`.
+#![cfg_attr(not(test), no_main)]
 
 use dreamos::cli::{Program, Verb, run};
 
@@ -34,6 +35,11 @@ static PROGRAM: Program = Program {
     agents: phone::open::agents,
 };
 
-fn main() -> ExitCode {
+#[cfg_attr(
+    not(test),
+    expect(unsafe_code, reason = "the C library calls it by this name"),
+    unsafe(no_mangle)
+)]
+extern "C" fn main(_: i32, _: *const *const u8) -> i32 {
     run(&PROGRAM)
 }

@@ -1,7 +1,6 @@
 //! The one map from what went wrong to an exit code, and how it is told.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use serde::Serialize;
 
@@ -40,12 +39,6 @@ impl Exit {
 
     pub const fn code(self) -> u8 {
         self.0
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.0)
     }
 }
 

@@ -18,6 +18,7 @@ mod options;
 mod pages;
 mod program;
 mod signal;
+mod start;
 mod table;
 mod text;
 

@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches as _};
@@ -10,6 +9,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches as _};
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::options::{Format, Options};
+use super::start::start;
 use super::{complete, pages};
 
 pub struct Program {
@@ -71,17 +71,20 @@ fn run_verb<R: Run>(context: &Context, matches: &ArgMatches) -> Result<Exit, Fai
         .run(context)
 }
 
-/// The whole of `main`.
-pub fn run(program: &'static Program) -> ExitCode {
-    if let Some(exit) = complete::answer(program) {
-        return exit.into();
-    }
+/// The whole of `main`: the exit code.
+pub fn run(program: &'static Program) -> i32 {
+    start();
+    let exit = complete::answer(program).unwrap_or_else(|| obey(program));
+    exit.code().into()
+}
+
+fn obey(program: &'static Program) -> Exit {
     // The name that we were called by is not ours to repeat: hints must work for everybody.
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     match parse(program, &args) {
-        Ok(Parsed::Verb(verb, matches)) => perform(program, verb, &matches).into(),
-        Ok(Parsed::Page(page)) => print_page(&page).into(),
-        Err(error) => refuse(&error, &args).into(),
+        Ok(Parsed::Verb(verb, matches)) => perform(program, verb, &matches),
+        Ok(Parsed::Page(page)) => print_page(&page),
+        Err(error) => refuse(&error, &args),
     }
 }
 

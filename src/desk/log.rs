@@ -166,6 +166,8 @@ mod tests {
 
     use serde_json::{Map, Value, json};
 
+    use std::sync::Arc;
+
     use super::*;
     use crate::names::{AgentId, Explain as _, Kind, Level, MessageId};
 
@@ -456,7 +458,7 @@ mod tests {
         use rustix::process::{Resource, Rlimit, setrlimit};
         if let Some(home) = as_child() {
             // The kernel takes what fits below the limit and says so.
-            crate::store::ignore_file_size_signal();
+            signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).unwrap();
             let limit = Rlimit {
                 current: Some(fs::metadata(log(&home)).unwrap().len() + 50),
                 maximum: None,

@@ -182,7 +182,7 @@ impl Desk {
     ) -> Done<Sent> {
         let permit = self.permit(Verb::MailAck, &at.mailbox)?;
         let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
-        let asked = mailbox.message(&permit, at.seq, now)?;
+        let asked = self.settle(mailbox.message(&permit, at.seq, now)?, now);
         mailbox.may_reply(&permit, at.seq, claim, now)?;
         draft.to = asked.from;
         draft.reply_to = Some(asked.id);
@@ -206,7 +206,7 @@ impl Desk {
     pub fn restore(&self, at: &Address, now: Now) -> Done<Sent> {
         let permit = self.permit(Verb::MailRestore, &at.mailbox)?;
         let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
-        let old = mailbox.message(&permit, at.seq, now)?;
+        let old = self.settle(mailbox.message(&permit, at.seq, now)?, now);
         match old.status {
             Status::Dead | Status::Expired | Status::Discarded => {}
             Status::Queued | Status::Announced | Status::Read | Status::Acked => {
@@ -365,7 +365,8 @@ impl Desk {
             Err(refusal) => refusal,
         };
         let permit = self.permit(Verb::MailFollow, agent)?;
-        if mailbox.message(&permit, seq, now)?.from == self.caller.agent {
+        let message = self.settle(mailbox.message(&permit, seq, now)?, now);
+        if message.from == self.caller.agent {
             return Ok(permit);
         }
         Err(self.refused(agent, refusal.into()))
@@ -374,12 +375,12 @@ impl Desk {
     fn look<T>(
         &self,
         at: &Address,
-        how: impl FnOnce(&Mailbox, &Permit, Now) -> Result<T, mailbox::Error>,
+        how: impl FnOnce(&Mailbox, &Permit, Now) -> Result<Outcome<T>, mailbox::Error>,
     ) -> Done<T> {
         let now = Now::read();
         let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
         let permit = self.look_permit(&mailbox, at.seq, now)?;
-        Ok(how(&mailbox, &permit, now)?)
+        Ok(self.settle(how(&mailbox, &permit, now)?, now))
     }
 
     /// In delivery order; `All`: in order of seq. Changes no state.
@@ -460,7 +461,7 @@ impl Desk {
                     |message: &Message| message.from == self.caller.agent && is_wanted(message);
                 mailbox.select(&permit, &own, now)?
             };
-            all.extend(found);
+            all.extend(self.settle(found, now));
         }
         Ok(all)
     }
@@ -468,7 +469,7 @@ impl Desk {
     pub fn counts(&self, agent: &AgentId, now: Now) -> Done<Counts> {
         let permit = self.permit(Verb::MailRead, agent)?;
         match self.mailbox(agent)? {
-            Some(mailbox) => Ok(mailbox.counts(&permit, now)?),
+            Some(mailbox) => Ok(self.settle(mailbox.counts(&permit, now)?, now)),
             None => Ok(Counts::default()),
         }
     }

@@ -4,7 +4,7 @@
 //! with what the recovery found to say.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::error::Error;
@@ -35,6 +35,8 @@ const MOST_DUE: usize = 1024;
 pub(super) const MOST_MISSING: u64 = 1 << 20;
 /// So many senders are told of a dead letter in one verb.
 const MOST_NOTICES: usize = 8;
+/// After so many in a row that need no notice the older ones are taken for done.
+const MOST_TOLD: usize = 16;
 
 /// Whether a write may use the reserve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ pub(super) struct Held<'m> {
     rebuilt_to: u64,
     /// The adopted messages at the end of what has been applied, where the index was made anew.
     newest_adoption: Vec<u64>,
+    over: Vec<(u64, MessageId, &'static str)>,
 }
 
 /// What a commit leaves to be flushed: the descriptor that was open before the write.
@@ -100,6 +103,8 @@ pub(super) struct Written {
     /// Whether there is anything to flush.
     pub(super) changed: bool,
     pub(super) unnoticed: Vec<Slot>,
+    /// What time alone, or the last attempt, ended: number, id, why.
+    pub(super) over: Vec<(u64, MessageId, &'static str)>,
     /// The journal has become mostly waste.
     pub(super) is_waste: bool,
 }
@@ -158,6 +163,7 @@ impl<'m> Held<'m> {
             bad: Arc::new(bad),
             rebuilt_to: 0,
             newest_adoption: Vec::new(),
+            over: Vec::new(),
         };
         held.recover(now)?;
         Ok(held)
@@ -193,6 +199,7 @@ impl<'m> Held<'m> {
             bad: Arc::default(),
             rebuilt_to: 0,
             newest_adoption: Vec::new(),
+            over: Vec::new(),
         };
         held.forget()?;
         held.catch_up_to(end)?;
@@ -509,8 +516,8 @@ impl<'m> Held<'m> {
         for slot in self.ask(|index| index.due(now.boot_ms, wall, MOST_DUE))? {
             match fold::due(&slot, now.boot_ms, now.wall) {
                 Some(Due::Lapse(new) | Due::Ripe(new)) => self.index.put(&new)?,
-                Some(Due::Expire) => self.give_up(slot.seq, "expired", now),
-                Some(Due::GiveUp) => self.give_up(slot.seq, "attempts", now),
+                Some(Due::Expire) => self.give_up(&slot, "expired", now),
+                Some(Due::GiveUp) => self.give_up(&slot, "attempts", now),
                 None => {}
             }
         }
@@ -520,7 +527,9 @@ impl<'m> Held<'m> {
         Ok(())
     }
 
-    pub(super) fn give_up(&mut self, seq: u64, why: &'static str, now: Now) {
+    pub(super) fn give_up(&mut self, slot: &Slot, why: &'static str, now: Now) {
+        let seq = slot.seq;
+        self.over.push((seq, MessageId::from_bits(slot.id), why));
         self.push(&Record {
             t: Tag::Dead,
             seq,
@@ -667,23 +676,25 @@ impl<'m> Held<'m> {
         (seq + 1, id)
     }
 
-    /// Some dead letters whose senders have not been told, newest first.
+    /// Some dead letters whose senders have not been told, the oldest of them.
     fn unnoticed(&mut self) -> Result<Vec<Slot>, Error> {
-        let mut found = Vec::new();
+        let mut found = VecDeque::new();
+        let mut told = 0;
         let mut seq = self.index.last_dead();
-        for _ in 0..MOST_NOTICES {
-            let Some(slot) = self.slot(seq)?.filter(|_| seq != 0) else {
-                break;
-            };
-            if slot.noticed {
-                break;
-            }
-            if matches!(slot.state, State::Expired | State::Dead) {
-                found.push(slot);
-            }
+        while seq != 0
+            && told < MOST_TOLD
+            && let Some(slot) = self.slot(seq)?
+        {
             seq = slot.prev_dead;
+            if slot.noticed || !matches!(slot.state, State::Expired | State::Dead) {
+                told += 1;
+                continue;
+            }
+            told = 0;
+            found.push_front(slot);
+            found.truncate(MOST_NOTICES);
         }
-        Ok(found)
+        Ok(found.into())
     }
 
     /// Whether anything is waiting to be written.
@@ -815,6 +826,7 @@ impl<'m> Held<'m> {
             journal: self.journal,
             changed: self.changed,
             unnoticed,
+            over: self.over,
         })
     }
 
@@ -826,6 +838,7 @@ impl<'m> Held<'m> {
             journal: self.journal,
             changed: self.changed,
             unnoticed: Vec::new(),
+            over: self.over,
         }
     }
 

@@ -15,7 +15,7 @@ use super::take::{Outcome, token};
 use super::view::{self, View};
 use super::visit::Visit;
 use crate::names::{AgentId, Class, MessageId, Permit};
-use crate::store::Open;
+use crate::store::{self, Open};
 use crate::time::{Now, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(super) struct Past {
     line: Vec<u8>,
     edit: Option<Vec<u8>>,
     pub(super) steps: Vec<Step>,
+    /// Checksums of the records that were seen of it.
+    seen: Vec<u64>,
 }
 
 impl Past {
@@ -74,17 +76,19 @@ impl<'w> Gather<'w> {
                     line: line.to_vec(),
                     edit: None,
                     steps: vec![sent_step(record, &head)],
+                    seen: Vec::new(),
                 });
             }
             _ => {
                 let Some(past) = self.past.get_mut(&record.seq) else {
                     return;
                 };
-                let step = step(record);
                 // What was copied into a later generation happened once.
-                if step.as_ref().is_some_and(|step| past.steps.contains(step)) {
+                let sum = store::sum(store::unsealed(line), 0);
+                if past.seen.contains(&sum) {
                     return;
                 }
+                past.seen.push(sum);
                 // Where an edit stands is no matter here, so that the fold may find nothing new in it.
                 if record.t == Tag::Edit && past.slot.state.is_pending() {
                     past.edit = Some(line.to_vec());
@@ -92,7 +96,7 @@ impl<'w> Gather<'w> {
                 if let Some(new) = fold::apply(&past.slot, record, Span::NONE, self.boot) {
                     past.slot = new;
                 }
-                past.steps.extend(step);
+                past.steps.extend(step(record));
             }
         }
     }
@@ -161,7 +165,7 @@ impl Mailbox {
         let messages = match which {
             Which::Pending => self.pending(&mut visit)?,
             Which::All => {
-                let past = self.gather(&visit, &|_| true)?;
+                let past = self.gather(&mut visit, &|_| true)?;
                 past.values().map(Past::message).collect()
             }
         };
@@ -176,7 +180,7 @@ impl Mailbox {
             after = Some((slot.class, slot.seq));
             slots.push(slot);
         }
-        let written = held.commit()?;
+        let written = visit.finish(held)?;
         written.journal.make_durable(&self.dir)?;
         let mut messages = Vec::with_capacity(slots.len());
         for slot in &slots {
@@ -193,11 +197,11 @@ impl Mailbox {
     /// Archives and journal, as far as that is durable.
     pub(super) fn gather(
         &self,
-        visit: &Visit<'_>,
+        visit: &mut Visit<'_>,
         wanted: &dyn Fn(&Head) -> bool,
     ) -> Result<BTreeMap<u64, Past>, Error> {
         let held = visit.hold()?;
-        let written = held.commit()?;
+        let written = visit.finish(held)?;
         let end = written.journal.make_durable(&self.dir)?.min(written.end);
         let mut gather = Gather::new(&self.boot_text, wanted);
         for sealed in archive::list(&self.dir)? {
@@ -214,30 +218,42 @@ impl Mailbox {
                 gather.see(record, line);
                 Ok(())
             })?;
-        Ok(gather.past)
+        // That a lease lapsed is in no record.
+        let mut past = gather.past;
+        let mut held = visit.hold()?;
+        for (seq, past) in past
+            .iter_mut()
+            .filter(|(_, past)| past.slot.state.is_pending())
+        {
+            if let Some(slot) = held.slot(*seq)? {
+                past.slot.state = slot.state;
+            }
+        }
+        held.commit()?;
+        Ok(past)
     }
 
     /// One message, wherever it is kept.
-    pub fn message(&self, permit: &Permit, seq: u64, now: Now) -> Result<Message, Error> {
+    pub fn message(&self, permit: &Permit, seq: u64, now: Now) -> Result<Outcome<Message>, Error> {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let mut held = visit.hold()?;
         let slot = held.slot(seq)?.filter(|slot| slot.send.len > 0);
         if let Some(slot) = slot {
             let message = held.view(&slot)?.message();
-            let written = held.commit()?;
+            let written = visit.finish(held)?;
             written.journal.make_durable(&self.dir)?;
-            return Ok(message);
+            return Ok(Outcome::of(message, visit));
         }
-        held.commit()?;
-        let past = self.gather(&visit, &|head| head.seq == seq)?;
-        past.get(&seq)
-            .map(Past::message)
-            .ok_or_else(|| self.no_message(seq))
+        visit.finish(held)?;
+        let past = self.gather(&mut visit, &|head| head.seq == seq)?;
+        let message = past.get(&seq).map(Past::message);
+        let message = message.ok_or_else(|| self.no_message(seq))?;
+        Ok(Outcome::of(message, visit))
     }
 
     /// Who has seen a message, and when.
-    pub fn history(&self, permit: &Permit, seq: u64, now: Now) -> Result<History, Error> {
+    pub fn history(&self, permit: &Permit, seq: u64, now: Now) -> Result<Outcome<History>, Error> {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let mut held = visit.hold()?;
@@ -251,15 +267,16 @@ impl Mailbox {
             }),
             None => None,
         };
-        let written = held.commit()?;
+        let written = visit.finish(held)?;
         let Some(slot) = slot else {
-            let mut past = self.gather(&visit, &|head| head.seq == seq)?;
+            let mut past = self.gather(&mut visit, &|head| head.seq == seq)?;
             let past = past.remove(&seq).ok_or_else(|| self.no_message(seq))?;
-            return Ok(History {
+            let history = History {
                 message: past.message(),
                 lease: None,
                 steps: past.steps,
-            });
+            };
+            return Ok(Outcome::of(history, visit));
         };
         let end = written.journal.make_durable(&self.dir)?;
         let wanted = |head: &Head| head.seq == seq;
@@ -276,11 +293,12 @@ impl Mailbox {
             .ok_or_else(|| self.no_message(seq))?;
         // The state is the index's: that a lease lapsed is in no record.
         let message = View::new(slot, past.line, past.edit).message();
-        Ok(History {
+        let history = History {
             message,
             lease,
             steps: past.steps,
-        })
+        };
+        Ok(Outcome::of(history, visit))
     }
 
     /// Every kept message that `is_wanted`, in order of number.
@@ -289,11 +307,12 @@ impl Mailbox {
         permit: &Permit,
         is_wanted: &dyn Fn(&Message) -> bool,
         now: Now,
-    ) -> Result<Vec<Message>, Error> {
+    ) -> Result<Outcome<Vec<Message>>, Error> {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
-        let past = self.gather(&visit, &|_| true)?;
-        Ok(past.values().map(Past::message).filter(is_wanted).collect())
+        let past = self.gather(&mut visit, &|_| true)?;
+        let found = past.values().map(Past::message).filter(is_wanted);
+        Ok(Outcome::of(found.collect(), visit))
     }
 
     /// The number of the message with this id.
@@ -333,7 +352,7 @@ impl Mailbox {
     }
 
     /// How many wait.
-    pub fn counts(&self, permit: &Permit, now: Now) -> Result<Counts, Error> {
+    pub fn counts(&self, permit: &Permit, now: Now) -> Result<Outcome<Counts>, Error> {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let held = visit.hold()?;
@@ -342,8 +361,8 @@ impl Mailbox {
             urgent: held.index.pending(Class::Urgent),
             leased: held.index.leased(),
         };
-        held.commit()?;
-        Ok(counts)
+        visit.finish(held)?;
+        Ok(Outcome::of(counts, visit))
     }
 
     /// Whether a newer program began this journal: then it is read only.

@@ -261,7 +261,12 @@ impl Stamps {
     pub(super) fn write(&mut self, dir: &Dir, stamp: Stamp) -> Result<(), store::Error> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => dir.file(STAMP, Open::Create)?,
+            None => {
+                let file = dir.file(STAMP, Open::Create)?;
+                // Allocated whole: on a disk that is full by then it is written over in place.
+                file.write_at(0, &vec![0; entries_at(2) as usize])?;
+                file
+            }
         };
         let slot = Stamp::slot_after(self.slot);
         let entries = stamp.entries();

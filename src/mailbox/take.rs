@@ -250,7 +250,7 @@ impl Mailbox {
             let repeated = self.may_close(&mut held, &visit, &slot, claim, how)?;
             close_one(&mut held, &mut visit, &slot, how);
             if how == Close::Nack && slot.attempts >= MOST_ATTEMPTS {
-                held.give_up(seq, "attempts", now);
+                held.give_up(&slot, "attempts", now);
             }
             done.push(Done {
                 seq,
@@ -489,7 +489,7 @@ fn first_deliverable(held: &mut Held<'_>, now: Now) -> Result<Option<Slot>, Erro
     for _ in 0..MOST_GIVEN_UP {
         match held.ask(Index::first_ready)? {
             Some(slot) if slot.attempts >= MOST_ATTEMPTS => {
-                held.give_up(slot.seq, "attempts", now);
+                held.give_up(&slot, "attempts", now);
                 held.write()?;
             }
             other => return Ok(other),

@@ -152,17 +152,40 @@ impl<'m> Visit<'m> {
     /// The senders of what has been given up are told. Asked after the flush: a notice tells what is durable.
     /// The verb is done by then: what fails here is said, and a later verb tells them.
     pub(super) fn notices(&mut self, written: &Written) {
+        if let Err(error) = self.tell(written) {
+            self.warn(&format!("the sender of a dead letter was not told yet: {error}"));
+        }
+    }
+
+    fn tell(&mut self, written: &Written) -> Result<(), Error> {
+        for &(seq, id, why) in &written.over {
+            let (event, what) = match why {
+                "expired" => ("mail.expired", "expired"),
+                _ => ("mail.dead", "was given up"),
+            };
+            let msg = format!("{}/{seq} {what}", self.agent());
+            self.event(Level::Info, event, msg, Some((seq, id)), &[]);
+        }
+        let mut nobody = Vec::new();
         for slot in &written.unnoticed {
-            match view::read(&written.journal, slot) {
-                Ok(Some(view)) => {
-                    if let Some(draft) = notice(self.agent(), &view) {
-                        self.effects.push(Effect::Mail(draft));
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => self.warn(&format!("a sender was not told of a dead letter: {error}")),
+            let Some(view) = view::read(&written.journal, slot)? else {
+                continue;
+            };
+            match notice(self.agent(), &view) {
+                Some(draft) => self.effects.push(Effect::Mail(draft)),
+                None => nobody.push(slot.seq),
             }
         }
+        if nobody.is_empty() {
+            return Ok(());
+        }
+        // Nobody waits for these notices: not asked again.
+        let mut held = self.hold()?;
+        for seq in nobody {
+            held.push(&self.record(Tag::Noticed, seq));
+        }
+        let written = held.commit()?;
+        self.flush(&written, None).map(drop)
     }
 
     /// Commits, flushes, renders: the end of every changing verb but `send`.

@@ -298,14 +298,14 @@ pub struct Trace {
 impl Trace {
     pub fn open(mailbox: Mailbox, permit: Permit, seq: u64, now: Now) -> Result<Self, Error> {
         let sleeper = Sleeper::new(&mailbox);
-        let visit = Visit::new(&mailbox, &permit, now);
+        let mut visit = Visit::new(&mailbox, &permit, now);
         let mut held = visit.hold()?;
         let slot = held.slot(seq)?.filter(|slot| slot.send.len > 0);
         let written = held.commit()?;
         let end = written.journal.make_durable(&mailbox.dir)?;
         let (past, offset) = match slot {
             Some(slot) => (BTreeMap::new(), slot.send.offset),
-            None => (mailbox.gather(&visit, &|head| head.seq == seq)?, end),
+            None => (mailbox.gather(&mut visit, &|head| head.seq == seq)?, end),
         };
         if slot.is_none() && past.is_empty() {
             return Err(mailbox.no_message(seq));

@@ -20,6 +20,5 @@ pub use error::Error;
 pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
 pub(crate) use lock::{Deadline, Hold, Lock, busy, try_hold};
 pub(crate) use pages::Pages;
-pub use sys::ignore_file_size_signal;
 pub(crate) use walk::files_below;
 pub(crate) use watch::DirWatch;

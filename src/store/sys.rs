@@ -1,8 +1,5 @@
 //! The calls that need `unsafe`: the one audited file. Each takes and returns plain integers.
-#![expect(
-    unsafe_code,
-    reason = "fcntl read leases and signal dispositions have no safe wrapper"
-)]
+#![expect(unsafe_code, reason = "fcntl read leases have no safe wrapper")]
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -16,10 +13,4 @@ pub(super) fn has_writer(fd: &OwnedFd) -> bool {
         return false;
     }
     std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN)
-}
-
-/// Without this a write beyond `RLIMIT_FSIZE` kills the process instead of failing with `EFBIG`.
-pub fn ignore_file_size_signal() {
-    // SAFETY: SIG_IGN is a valid disposition and no handler of ours is replaced.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }

@@ -138,7 +138,7 @@ impl Rig {
     }
 
     fn message(&self, seq: u64) -> Message {
-        self.mailbox.message(&me(), seq, self.now).unwrap()
+        self.mailbox.message(&me(), seq, self.now).unwrap().value
     }
 
     fn status(&self, seq: u64) -> Status {
@@ -146,12 +146,12 @@ impl Rig {
     }
 
     fn steps(&self, seq: u64) -> Vec<&'static str> {
-        let history = self.mailbox.history(&me(), seq, self.now).unwrap();
+        let history = self.mailbox.history(&me(), seq, self.now).unwrap().value;
         history.steps.iter().map(|step| step.what).collect()
     }
 
     fn counts(&self) -> Counts {
-        self.mailbox.counts(&me(), self.now).unwrap()
+        self.mailbox.counts(&me(), self.now).unwrap().value
     }
 
     fn prune(&self) -> Pruned {

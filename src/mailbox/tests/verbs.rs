@@ -352,7 +352,7 @@ fn who_has_seen_it_and_when_is_told_in_order() {
     assert_eq!(rig.status(1), Status::Read, "seen is seen");
     rig.pass(second);
     let taken = rig.next().unwrap();
-    let history = rig.mailbox.history(&me(), 1, rig.now).unwrap();
+    let history = rig.mailbox.history(&me(), 1, rig.now).unwrap().value;
     let lease = history.lease.unwrap();
     assert_eq!((lease.owner, lease.token), (agent("agent-1"), taken.token));
     assert_eq!(lease.lapses_at, rig.now.wall.plus(LEASE));
@@ -395,7 +395,7 @@ fn messages_are_found_by_id_by_its_end_and_by_content() {
         let found = rig
             .mailbox
             .select(&me(), &|m| m.content.contains("apple"), rig.now);
-        found.unwrap().iter().map(|m| m.seq).collect()
+        found.unwrap().value.iter().map(|m| m.seq).collect()
     };
     assert_eq!(apples(&rig), [1, 3]);
     rig.prune();
@@ -619,7 +619,7 @@ fn pruning_seals_what_is_over_and_keeps_what_waits() {
 
 impl Rig {
     fn history_lease_owner(&self, seq: u64) -> Option<AgentId> {
-        let history = self.mailbox.history(&me(), seq, self.now).unwrap();
+        let history = self.mailbox.history(&me(), seq, self.now).unwrap().value;
         history.lease.map(|lease| lease.owner)
     }
 }
@@ -921,4 +921,33 @@ fn pruning_is_due_by_itself_once_most_of_the_journal_is_waste() {
     let size = std::fs::metadata(rig.path("journal.jsonl")).unwrap().len();
     assert!(size < 1 << 20, "{size} bytes");
     assert_eq!(rig.inbox(Which::All).len(), 8);
+}
+
+#[test]
+fn of_many_that_expire_at_once_every_sender_is_told_a_few_a_verb() {
+    let mut rig = Rig::new();
+    let mut short = draft("soon");
+    short.expires_at = Some(rig.now.wall.plus(Duration::from_secs(1)));
+    rig.try_send(vec![short; 20]).unwrap();
+    rig.pass(Duration::from_secs(1));
+    let mut told = Vec::new();
+    for round in 0..5 {
+        let outcome = rig.mailbox.next(&me(), LEASE, rig.now).unwrap();
+        let seqs: Vec<u64> = notices(&outcome.effects)
+            .iter()
+            .map(|notice| {
+                let id = notice.reply_to.unwrap();
+                rig.mailbox.find_id(&me(), id, rig.now).unwrap().unwrap()
+            })
+            .collect();
+        // The first of them cannot be told at first: its sender's mailbox is busy, say.
+        let could: Vec<u64> = seqs
+            .into_iter()
+            .filter(|&seq| seq != 1 || round > 1)
+            .collect();
+        rig.mailbox.noticed(&me(), &could, rig.now).unwrap();
+        told.extend(could);
+    }
+    told.sort_unstable();
+    assert_eq!(told, (1..=20).collect::<Vec<u64>>());
 }

@@ -110,8 +110,8 @@ fn where_no_file_can_be_made_mail_still_comes_and_goes() {
         }
         fillers.push(filler);
     }
-    let sent = home.cellphone(&["send", "agent-1", "three"]);
-    assert!(sent.err.contains("inbox.json was not brought up to date"), "{sent:?}");
+    home.cellphone(&["send", "agent-1", "three"]);
+    assert_eq!(home.shown(), home.pending(), "the ballast makes room for a face");
     home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
     let taken = home.cellphone(&["next", "--as", "agent-1", "--json"]);
     assert_eq!(taken.document()["content"], "two");

@@ -89,6 +89,8 @@ struct Home {
     // Removed with the test, unless it lies on a disk of its own.
     _place: Option<tempfile::TempDir>,
     dir: PathBuf,
+    /// What programs are shown as the id of this boot, where it is not the machine's.
+    boot: Option<PathBuf>,
 }
 
 impl Home {
@@ -99,13 +101,18 @@ impl Home {
         Self {
             _place: Some(place),
             dir,
+            boot: None,
         }
     }
 
     /// On a disk that somebody else takes away.
     fn on(dir: PathBuf) -> Self {
         make_home(&dir);
-        Self { _place: None, dir }
+        Self {
+            _place: None,
+            dir,
+            boot: None,
+        }
     }
 
     fn mailbox(&self, agent: &str) -> PathBuf {
@@ -131,7 +138,16 @@ impl Home {
 
     /// `program` and what it needs to find this home, and nothing else.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let mut command = match &self.boot {
+            None => Command::new(program),
+            Some(boot) => {
+                // A mount that only this program sees.
+                let script = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "sh", "-c", script, path(boot), program]);
+                command
+            }
+        };
         command
             .current_dir(&self.dir)
             .env_clear()

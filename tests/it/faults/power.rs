@@ -3,9 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+
+/// After a power cut the machine boots.
+fn boot(home: &mut Home, disk: &Disk, n: usize) {
+    // Beside the disk: it is no part of what a cut may lose.
+    let id = disk.root().with_file_name("boot_id");
+    std::fs::write(&id, format!("00000000-0000-4000-8000-{n:012x}\n")).unwrap();
+    home.boot = Some(id);
+}
 
 /// What was told to somebody, and must therefore be true.
 #[derive(Debug, Default)]
@@ -91,7 +99,8 @@ fn power_cuts(kind: &str, size: u64, rounds: usize) {
         return;
     }
     let mut disk = Disk::image(kind, size);
-    let home = Home::on(disk.root().join("home"));
+    let mut home = Home::on(disk.root().join("home"));
+    boot(&mut home, &disk, 0);
     home.cellphone(&["send", "agent-1", "the first"]);
     let told = Mutex::new(Told::default());
     told.lock().unwrap().accepted.insert(1, "the first".into());
@@ -104,14 +113,10 @@ fn power_cuts(kind: &str, size: u64, rounds: usize) {
         let pause = Duration::from_micros(40_000 + moment % 200_000);
         let stop = AtomicBool::new(false);
         let before = told.lock().unwrap().accepted.len();
-        let running = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for sender in 0..3 {
-                let (home, told, stop, running) = (&home, &told, &stop, &running);
-                scope.spawn(move || {
-                    running.fetch_add(1, Ordering::Relaxed);
-                    send_much(home, round, sender, told, stop);
-                });
+                let (home, told, stop) = (&home, &told, &stop);
+                scope.spawn(move || send_much(home, round, sender, told, stop));
             }
             scope.spawn(|| take_much(&home, &told, &stop));
             // Not before there is something to lose.
@@ -124,6 +129,7 @@ fn power_cuts(kind: &str, size: u64, rounds: usize) {
         });
         disk.unmount();
         disk.mount(kind);
+        boot(&mut home, &disk, round + 1);
         check(&home, &told.lock().unwrap());
     }
     home.cellphone(&["send", "agent-1", "the last"]);
@@ -154,7 +160,7 @@ fn cut_after(kind: &str, size: u64, call: &str) {
         return;
     }
     let mut disk = Disk::image(kind, size);
-    let home = Home::on(disk.root().join("home"));
+    let mut home = Home::on(disk.root().join("home"));
     for content in ["one", "two", "three"] {
         home.cellphone(&["send", "agent-1", content, "--key", content]);
     }
@@ -175,6 +181,7 @@ fn cut_after(kind: &str, size: u64, call: &str) {
     prune.wait().unwrap();
     disk.unmount();
     disk.mount(kind);
+    boot(&mut home, &disk, 1);
 
     let mut all = home.all();
     all.sort();
