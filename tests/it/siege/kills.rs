@@ -18,10 +18,8 @@ use crate::invariants::Truths;
 
 /// Two at a time: as many as the smallest machine has processors.
 const AT_ONCE: usize = 2;
-/// The recovery is killed too after every so manieth kill, at every so manieth of its calls. Both are prime, so
-/// that over the verbs every kind of call has its turn.
-const RECOVERED: usize = 41;
-const RECOVERY_CALLS: usize = 13;
+/// So many recoveries of a verb are killed as well.
+const MOST_RECOVERIES: usize = 160;
 
 /// These change neither a file nor what the process will do to one.
 const HARMLESS: &[&str] = &[
@@ -224,6 +222,9 @@ fn heal(house: &House, case: &Case) -> Verdict {
     // What each kind of verb leaves, the next of its kind sweeps.
     house.must("send agent-1 after");
     house.must("prune agent-1");
+    if house.mailbox("captain").exists() {
+        house.must("send captain after");
+    }
     let truths = house.settled()?;
     (case.healed)(house, &truths)
 }
@@ -239,12 +240,11 @@ fn besiege(case: &Case) {
     assert!(calls_of_it.len() > 20, "{}: {calls_of_it:?}", case.name);
     let calls_again = calls(&fresh(&template, case), case.again);
     let mut jobs: Vec<(usize, Option<&Call>)> = (0..calls_of_it.len()).map(|n| (n, None)).collect();
-    for n in (0..calls_of_it.len()).step_by(RECOVERED) {
-        for (m, call) in calls_again.iter().enumerate() {
-            if (m + n) % RECOVERY_CALLS == 0 {
-                jobs.push((n, Some(call)));
-            }
-        }
+    // Of all pairs of a kill and a kill of its recovery some, spread evenly. An odd step meets every kind of call.
+    let pairs = calls_of_it.len() * calls_again.len();
+    for pair in (0..pairs).step_by(pairs / MOST_RECOVERIES | 1) {
+        let (n, m) = (pair / calls_again.len(), pair % calls_again.len());
+        jobs.push((n, Some(&calls_again[m])));
     }
     let landed = AtomicUsize::new(0);
     let failed = each(jobs.len(), |job| {
