@@ -331,10 +331,15 @@ impl Visit<'_> {
         let rev = highest_rev(&content);
         let written_us = u64::try_from(file.ident()?.mtime_ns / 1000).unwrap_or(0);
         let mut held = self.hold()?;
-        let same_boot = stamp.filter(|it| it.boot == self.mailbox.boot && swapped);
+        let same_boot = stamp.filter(|it| it.boot == self.mailbox.boot);
+        // Of a rendering that was never installed, what earlier ones had shown already was seen all the same.
+        let shown: Vec<Shown> = same_boot.map_or_else(Vec::new, |it| {
+            let was_seen = |shown: &&Shown| swapped || shown.since < it.rev;
+            it.shown.iter().filter(was_seen).cloned().collect()
+        });
         let memory = stamp.map(|it| Memory {
             rev: it.rev,
-            shown: same_boot.map_or(&[][..], |it| &it.shown),
+            shown: &shown,
             written_us,
             given: HashMap::new(),
         });

@@ -418,3 +418,70 @@ pub(crate) fn agrees(dir: &Path, truth: &Truth, listed: &Value) -> Result<(), St
     }
     Ok(())
 }
+
+/// What the checker is for: each broken promise that can be planted in files is named.
+#[test]
+fn a_planted_violation_is_named() {
+    type Plant = fn(&Path);
+    let plants: [(&str, Plant); 8] = [
+        ("checksum is wrong", |dir| {
+            change(dir, |text| text.replacen("second", "sECOND", 1))
+        }),
+        ("comes where", |dir| {
+            change(dir, |text| without(text, "second"))
+        }),
+        ("sent a second time", |dir| {
+            change(dir, |text| {
+                let line = text
+                    .lines()
+                    .find(|line| line.contains("second"))
+                    .unwrap()
+                    .to_owned();
+                format!("{text}{line}\n")
+            })
+        }),
+        ("is leased after", |dir| {
+            change(dir, |text| {
+                let line = text
+                    .lines()
+                    .find(|line| line.contains("\"lease\""))
+                    .unwrap()
+                    .to_owned();
+                format!("{text}{line}\n")
+            })
+        }),
+        ("no JSON", |dir| {
+            change(dir, |text| format!("{text}no record\n"))
+        }),
+        ("inbox.json", |dir| {
+            std::fs::write(dir.join("inbox.json"), "[{\"id\"").unwrap()
+        }),
+        ("left over", |dir| {
+            std::fs::write(dir.join(".face-0"), "[]").unwrap()
+        }),
+        ("generation", |dir| {
+            let archive = dir.join("archive");
+            std::fs::remove_file(archive.join("1.jsonl.zst")).unwrap();
+        }),
+    ];
+    for (name, plant) in plants {
+        let house = crate::siege::mailbox_in_use();
+        check_swept(house.home()).unwrap();
+        plant(&house.home().join("runtime/mailbox/agent-1"));
+        let why = check_swept(house.home()).expect_err(name);
+        assert!(why.contains(name), "{name}: {why}");
+    }
+}
+
+fn change(dir: &Path, how: impl Fn(&str) -> String) {
+    let path = dir.join("journal.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, how(&text)).unwrap();
+}
+
+fn without(text: &str, word: &str) -> String {
+    text.lines()
+        .filter(|line| !line.contains(word))
+        .map(|line| line.to_owned() + "\n")
+        .collect()
+}

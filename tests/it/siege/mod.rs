@@ -25,7 +25,7 @@ const CELLPHONE: &str = env!("CARGO_BIN_EXE_cellphone");
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A home of its own, removed with it.
-struct House {
+pub(crate) struct House {
     _place: tempfile::TempDir,
     home: PathBuf,
 }
@@ -73,6 +73,10 @@ impl House {
             _place: place,
             home,
         }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
     }
 
     fn mailbox(&self, agent: &str) -> PathBuf {
@@ -164,6 +168,18 @@ impl House {
     fn truth(&self, agent: &str) -> Truth {
         self.check().remove(agent).unwrap()
     }
+}
+
+/// Two generations; in the newer one the second message waits and the third was taken and acknowledged.
+pub(crate) fn mailbox_in_use() -> House {
+    let house = House::new();
+    house.must("send agent-1 first");
+    house.must("prune agent-1");
+    house.must("send agent-1 second");
+    house.must("send agent-1 third --mode PRIORITY --as captain");
+    house.must("next --as agent-1");
+    house.must("ack agent-1/3 --as agent-1");
+    house
 }
 
 fn copy_tree(from: &Path, to: &Path) {
