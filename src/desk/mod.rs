@@ -57,7 +57,6 @@ impl Desk {
         caller: Caller,
         warn: impl Fn(&str) + Send + Sync + 'static,
     ) -> Done<Self> {
-        crate::store::ignore_file_size_signal();
         let roster = agents::read(&home)?;
         Ok(Self {
             home,

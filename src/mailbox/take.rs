@@ -242,7 +242,7 @@ impl Mailbox {
         if !sealed.is_empty() {
             // Perhaps closed before a compaction. The archive is read without the lock.
             held.commit()?;
-            done = self.closed_long_ago(&visit, &sealed, how)?;
+            done = self.closed_long_ago(&mut visit, &sealed, how)?;
             held = visit.hold()?;
         }
         for &seq in seqs.iter().filter(|seq| !sealed.contains(seq)) {
@@ -306,7 +306,7 @@ impl Mailbox {
     /// As `closed_before`, of messages whose records a compaction has sealed.
     fn closed_long_ago(
         &self,
-        visit: &Visit<'_>,
+        visit: &mut Visit<'_>,
         seqs: &[u64],
         how: Close,
     ) -> Result<Vec<Done>, Error> {
