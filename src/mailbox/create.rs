@@ -134,8 +134,7 @@ fn sweep(parent: &Dir, now: Timestamp) -> Result<(), Error> {
         });
         if !is_begun && now.since(made) > ABANDONED {
             let _ = remove(parent, name);
-        } else if is_begun
-            && let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
+        } else if is_begun && let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
             // Another sweeper may be quicker, or its maker alive after all: then it is gone, or not empty.
             let _ = remove(parent, name);
         }

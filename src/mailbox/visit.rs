@@ -153,7 +153,9 @@ impl<'m> Visit<'m> {
     /// The verb is done by then: what fails here is said, and a later verb tells them.
     pub(super) fn notices(&mut self, written: &Written) {
         if let Err(error) = self.tell(written) {
-            self.warn(&format!("the sender of a dead letter was not told yet: {error}"));
+            self.warn(&format!(
+                "the sender of a dead letter was not told yet: {error}"
+            ));
         }
     }
 

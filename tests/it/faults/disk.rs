@@ -39,7 +39,10 @@ fn batch(home: &Home, contents: impl Iterator<Item = String>) {
 
 fn a_full_disk_is_worked_off(disk: &Disk) {
     let home = Home::on(disk.root().join("home"));
-    batch(&home, (1..=MESSAGES).map(|n| format!("{n} {}", "x".repeat(1000))));
+    batch(
+        &home,
+        (1..=MESSAGES).map(|n| format!("{n} {}", "x".repeat(1000))),
+    );
     let before = home.pending();
     assert_eq!(before.len(), MESSAGES);
     let filler = fill(disk);
@@ -62,12 +65,19 @@ fn a_full_disk_is_worked_off(disk: &Disk) {
     }
     assert_eq!(home.pending(), pending[ACKS..], "an ack is final");
     let shown = home.shown();
-    assert_eq!(shown, pending[ACKS..ACKS + shown.len()], "the face is behind");
+    assert_eq!(
+        shown,
+        pending[ACKS..ACKS + shown.len()],
+        "the face is behind"
+    );
 
     let before = used(disk);
     home.cellphone(&["prune", "--as", "agent-1"]);
     let after = used(disk);
-    assert!(after < before, "prune freed nothing: {before}, {after} are used");
+    assert!(
+        after < before,
+        "prune freed nothing: {before}, {after} are used"
+    );
     assert_eq!(home.pending(), pending[ACKS..]);
 
     std::fs::remove_file(filler).unwrap();
@@ -112,7 +122,11 @@ fn where_no_file_can_be_made_mail_still_comes_and_goes() {
         fillers.push(filler);
     }
     home.cellphone(&["send", "agent-1", "three"]);
-    assert_eq!(home.shown(), home.pending(), "the ballast makes room for a face");
+    assert_eq!(
+        home.shown(),
+        home.pending(),
+        "the ballast makes room for a face"
+    );
     home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
     let taken = home.cellphone(&["next", "--as", "agent-1", "--json"]);
     assert_eq!(taken.document()["content"], "two");
@@ -137,7 +151,9 @@ fn a_write_that_is_taken_in_part_is_never_told_as_nothing_and_never_half_there()
         home.cellphone(&["send", "agent-1", "one", "--key", "k1"]);
         let size = std::fs::metadata(home.journal()).unwrap().len();
         // Lines of some 400 bytes around a limit in blocks of 512.
-        let contents: Vec<String> = (0..10).map(|n| format!("{n} {}", "z".repeat(100))).collect();
+        let contents: Vec<String> = (0..10)
+            .map(|n| format!("{n} {}", "z".repeat(100)))
+            .collect();
         let lines: String = contents
             .iter()
             .map(|content| format!("{}\n", serde_json::json!({ "content": content })))

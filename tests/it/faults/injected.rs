@@ -60,7 +60,9 @@ impl Scenario {
         let mut seen: HashMap<&str, usize> = HashMap::new();
         let mut calls = Vec::new();
         for line in trace.lines() {
-            let Some((name, _)) = line.split_once(' ').and_then(|(_, call)| call.split_once('('))
+            let Some((name, _)) = line
+                .split_once(' ')
+                .and_then(|(_, call)| call.split_once('('))
             else {
                 continue;
             };
@@ -264,7 +266,11 @@ const CLOSING: Scenario = Scenario {
 fn judge_ack(home: &Home, ran: &Ran) {
     match ran.code {
         Some(0) => assert_eq!(home.pending(), ["two"], "an ack is final"),
-        Some(74) => assert_eq!(home.pending(), ["one", "two"], "nothing was to have happened"),
+        Some(74) => assert_eq!(
+            home.pending(),
+            ["one", "two"],
+            "nothing was to have happened"
+        ),
         Some(75) if !is_unknown(ran) => assert_eq!(home.pending(), ["one", "two"]),
         Some(75) => {}
         _ => panic!("an exit code that says nothing"),
@@ -309,7 +315,11 @@ fn judge_prune(home: &Home, ran: &Ran) {
     assert_eq!(home.pending(), ["two", "three"]);
     let new = home.cellphone(&["send", "agent-1", "four", "--json"]);
     assert_eq!(new.document()["name"], "agent-1/4", "a number went astray");
-    assert_eq!(home.all(), ["one", "two", "three", "four"], "the archive tells it all");
+    assert_eq!(
+        home.all(),
+        ["one", "two", "three", "four"],
+        "the archive tells it all"
+    );
 }
 
 #[test]
@@ -350,7 +360,11 @@ fn judge_merge(home: &Home, ran: &Ran) {
     home.cellphone(SEND);
     let mut pending = home.pending();
     pending.sort();
-    assert_eq!(pending, ["by hand", "three", "two"], "an edit was lost or doubled");
+    assert_eq!(
+        pending,
+        ["by hand", "three", "two"],
+        "an edit was lost or doubled"
+    );
     assert_eq!(home.all().len(), 4);
 }
 

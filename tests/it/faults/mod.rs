@@ -200,7 +200,12 @@ impl Home {
 /// What `scripts/home` makes, without a shell: hundreds are needed.
 fn make_home(dir: &Path) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for private in ["config/agent_comms", "runtime/mailbox", "runtime/logs", "runtime/cache"] {
+    for private in [
+        "config/agent_comms",
+        "runtime/mailbox",
+        "runtime/logs",
+        "runtime/cache",
+    ] {
         let made = std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -280,7 +285,10 @@ impl Disk {
         };
         std::fs::create_dir(disk.root()).unwrap();
         let image = disk.place.path().join("image");
-        std::fs::File::create(&image).unwrap().set_len(size).unwrap();
+        std::fs::File::create(&image)
+            .unwrap()
+            .set_len(size)
+            .unwrap();
         system(&[&format!("mkfs.{kind}"), "-q", path(&image)]);
         disk.mount(kind);
         disk
@@ -288,7 +296,11 @@ impl Disk {
 
     fn mount(&mut self, kind: &str) {
         // ext4 writes nothing back by itself meanwhile: what was not flushed is lost.
-        let options = if kind == "ext4" { "loop,commit=300" } else { "loop" };
+        let options = if kind == "ext4" {
+            "loop,commit=300"
+        } else {
+            "loop"
+        };
         let (image, root) = (self.place.path().join("image"), self.root());
         system(&["mount", "-o", options, path(&image), path(&root)]);
         self.mounted = true;

@@ -15,6 +15,26 @@ fn boot(home: &mut Home, disk: &Disk, n: usize) {
     home.boot = Some(id);
 }
 
+/// How far a round has got.
+#[derive(Default)]
+struct Round {
+    /// What is told now may be told in the moment of the cut, which counts for nothing: a flush that a shutdown
+    /// overtakes may succeed, where after a true cut nobody is left to be told.
+    cutting: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Round {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    /// Whether this is a promise.
+    fn was_told(&self, ran: &Ran) -> bool {
+        ran.code == Some(0) && !self.cutting.load(Ordering::SeqCst)
+    }
+}
+
 /// What was told to somebody, and must therefore be true.
 #[derive(Debug, Default)]
 struct Told {
@@ -25,14 +45,14 @@ struct Told {
 }
 
 /// Runs until it is told to stop, or nothing works any more.
-fn send_much(home: &Home, round: usize, sender: usize, told: &Mutex<Told>, stop: &AtomicBool) {
+fn send_much(home: &Home, round: usize, sender: usize, told: &Mutex<Told>, now: &Round) {
     for n in 0.. {
-        if stop.load(Ordering::Relaxed) {
+        if now.is_over() {
             return;
         }
         let content = format!("{round}-{sender}-{n}");
         let ran = home.try_cellphone(&["send", "agent-1", &content, "--json", "--force"]);
-        if ran.code == Some(0) {
+        if now.was_told(&ran) {
             let name = ran.document()["name"].as_str().unwrap().to_owned();
             let seq = name.strip_prefix("agent-1/").unwrap().parse().unwrap();
             let before = told.lock().unwrap().accepted.insert(seq, content);
@@ -41,19 +61,20 @@ fn send_much(home: &Home, round: usize, sender: usize, told: &Mutex<Told>, stop:
     }
 }
 
-fn take_much(home: &Home, told: &Mutex<Told>, stop: &AtomicBool) {
+fn take_much(home: &Home, told: &Mutex<Told>, now: &Round) {
     for n in 0.. {
-        if stop.load(Ordering::Relaxed) {
+        if now.is_over() {
             return;
         }
         let taken = home.try_cellphone(&["next", "--as", "agent-1", "--json"]);
-        if taken.code != Some(0) {
+        if !now.was_told(&taken) {
             continue;
         }
         let seq = taken.document()["seq"].as_u64().unwrap();
         told.lock().unwrap().leased.insert(seq);
         let name = format!("agent-1/{seq}");
-        if home.try_cellphone(&["ack", &name, "--as", "agent-1"]).code == Some(0) {
+        let acked = home.try_cellphone(&["ack", &name, "--as", "agent-1"]);
+        if now.was_told(&acked) {
             told.lock().unwrap().acked.insert(seq);
         }
         if n % 5 == 4 {
@@ -80,17 +101,26 @@ fn check(home: &Home, told: &Told) {
     for (seq, content) in &told.accepted {
         let message = by_seq.get(seq);
         let message = message.unwrap_or_else(|| panic!("{seq} {content} was accepted and is lost"));
-        assert_eq!(message["content"], **content, "number {seq} was given again");
+        assert_eq!(
+            message["content"], **content,
+            "number {seq} was given again"
+        );
         assert_ne!(message["status"], "discarded", "nobody removed {seq}");
     }
     let contents: BTreeSet<&str> = all.iter().filter_map(|it| it["content"].as_str()).collect();
     assert_eq!(contents.len(), all.len(), "a message is there twice");
     for seq in &told.leased {
-        assert!(by_seq[seq]["attempts"].as_u64() >= Some(1), "{seq} was taken");
+        assert!(
+            by_seq[seq]["attempts"].as_u64() >= Some(1),
+            "{seq} was taken"
+        );
     }
     for message in &pending {
         let seq = message["seq"].as_u64().unwrap();
-        assert!(!told.acked.contains(&seq), "{seq} was acknowledged and is back");
+        assert!(
+            !told.acked.contains(&seq),
+            "{seq} was acknowledged and is back"
+        );
     }
 }
 
@@ -111,21 +141,22 @@ fn power_cuts(kind: &str, size: u64, rounds: usize) {
         moment ^= moment >> 7;
         moment ^= moment << 17;
         let pause = Duration::from_micros(40_000 + moment % 200_000);
-        let stop = AtomicBool::new(false);
+        let now = Round::default();
         let before = told.lock().unwrap().accepted.len();
         std::thread::scope(|scope| {
             for sender in 0..3 {
-                let (home, told, stop) = (&home, &told, &stop);
-                scope.spawn(move || send_much(home, round, sender, told, stop));
+                let (home, told, now) = (&home, &told, &now);
+                scope.spawn(move || send_much(home, round, sender, told, now));
             }
-            scope.spawn(|| take_much(&home, &told, &stop));
+            scope.spawn(|| take_much(&home, &told, &now));
             // Not before there is something to lose.
             while told.lock().unwrap().accepted.len() < before + 3 {
                 std::thread::sleep(Duration::from_millis(1));
             }
             std::thread::sleep(pause);
+            now.cutting.store(true, Ordering::SeqCst);
             disk.cut_power();
-            stop.store(true, Ordering::Relaxed);
+            now.over.store(true, Ordering::SeqCst);
         });
         disk.unmount();
         disk.mount(kind);
@@ -166,7 +197,8 @@ fn cut_after(kind: &str, size: u64, call: &str) {
     }
     home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
     let old = std::fs::metadata(home.journal()).unwrap().ino();
-    let mut prune = home.command("strace")
+    let mut prune = home
+        .command("strace")
         .args(["-qq", "-o", "/dev/null", "-e", &format!("inject={call}")])
         .args([CELLPHONE, "prune", "--as", "agent-1"])
         .stderr(Stdio::null())
@@ -200,7 +232,10 @@ fn cut_after(kind: &str, size: u64, call: &str) {
 #[test]
 fn a_power_cut_right_after_the_exchange_of_a_compaction_loses_nothing() {
     // Before the directory is flushed; and once it is, before `linked` is written.
-    for call in ["renameat2:delay_exit=1500000:when=1", "fsync:delay_exit=1500000:when=1"] {
+    for call in [
+        "renameat2:delay_exit=1500000:when=1",
+        "fsync:delay_exit=1500000:when=1",
+    ] {
         cut_after("ext4", 32 << 20, call);
         cut_after("xfs", 320 << 20, call);
     }
