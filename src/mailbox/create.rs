@@ -17,7 +17,7 @@ pub(super) const BALLAST_SIZE: usize = 256 << 10;
 /// Makes the mailbox of `agent` below `mailboxes`; `false` where another was first.
 pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool, Error> {
     let parent = Dir::open(mailboxes)?;
-    sweep(&parent, now.wall)?;
+    sweep(&parent)?;
     let (name, dir, lock) = begun(&parent)?;
     let outcome = fill(&dir, agent, now)
         .and_then(|()| Ok(parent.rename(&name, agent.as_str(), Target::Kept)?));
@@ -120,21 +120,12 @@ pub(super) fn begin(dir: &Dir, agent: &AgentId, now: Now) -> Result<Journal, Err
     })
 }
 
-/// So long after its making a directory without a lock file has no maker any more: he gives up long before.
-const ABANDONED: std::time::Duration = std::time::Duration::from_mins(1);
-
 /// Removes what killed creators left.
-fn sweep(parent: &Dir, now: Timestamp) -> Result<(), Error> {
+fn sweep(parent: &Dir) -> Result<(), Error> {
     for name in parent.names()?.iter().filter(|name| name.starts_with(NEW)) {
         let Ok(dir) = parent.sub(name) else { continue };
-        // No lock file yet: its maker is between two calls, or died there, which only time tells.
-        let is_begun = dir.exists(LOCK).unwrap_or(false);
-        let made = parent.ident(name)?.map_or(now, |it| {
-            Timestamp::from_unix_ms(i64::try_from(it.mtime_ns / 1_000_000).unwrap_or(0))
-        });
-        if !is_begun && now.since(made) > ABANDONED {
-            let _ = remove(parent, name);
-        } else if is_begun && let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
+        // Without a lock file its maker died before he made one, or is about to: then he begins anew.
+        if let Ok(Some(_lock)) = Lock::try_acquire(&dir, LOCK) {
             // Another sweeper may be quicker, or its maker alive after all: then it is gone, or not empty.
             let _ = remove(parent, name);
         }

@@ -144,20 +144,20 @@ pub(super) fn due(slot: &Slot, boot_ms: u64, wall: Timestamp) -> Option<Due> {
     if (lapsed || slot.lease_until == 0) && slot.attempts >= MOST_ATTEMPTS {
         return Some(Due::GiveUp);
     }
+    let ripe = slot.not_before != 0 && slot.not_before <= wall.unix_ms();
+    let not_before = if ripe { 0 } else { slot.not_before };
     if lapsed {
         return Some(Due::Lapse(Slot {
             state: State::Queued,
             lease_until: 0,
+            not_before,
             ..*slot
         }));
     }
-    if slot.not_before != 0 && slot.not_before <= wall.unix_ms() {
-        return Some(Due::Ripe(Slot {
-            not_before: 0,
-            ..*slot
-        }));
-    }
-    None
+    ripe.then_some(Due::Ripe(Slot {
+        not_before,
+        ..*slot
+    }))
 }
 
 #[cfg(test)]
@@ -258,6 +258,19 @@ mod tests {
             due(&leased, 5_000, Timestamp::default()),
             Some(Due::Lapse(_))
         ));
+    }
+
+    #[test]
+    fn what_lapses_and_is_ripe_is_deliverable_at_once() {
+        let mut it = slot();
+        it.lease_until = 5;
+        it.not_before = 10;
+        let lapsed_at = |wall| match due(&it, 5, Timestamp::from_unix_ms(wall)) {
+            Some(Due::Lapse(new)) => new,
+            other => panic!("{other:?}"),
+        };
+        assert!(lapsed_at(10).is_ready());
+        assert_eq!(lapsed_at(9).not_before, 10);
     }
 
     #[test]

@@ -664,6 +664,16 @@ impl<'m> Held<'m> {
             }))
     }
 
+    /// Whether its newest lease ended by the clock alone, which no record says.
+    pub(super) fn has_lapsed(&self, slot: &Slot) -> Result<bool, Error> {
+        if slot.lease_until != 0 || slot.attempts == 0 {
+            return Ok(false);
+        }
+        let line = self.journal.line(slot.last)?;
+        let record = line.as_deref().and_then(|line| Record::parse(line).ok());
+        Ok(record.is_some_and(|record| record.t == Tag::Lease))
+    }
+
     /// The number and the id of the next message of this write.
     pub(super) fn mint(&mut self, now: Now) -> (u64, MessageId) {
         let (seq, id) = self

@@ -130,7 +130,7 @@ fn step(record: &Record<'_>) -> Option<Step> {
                 .lapses_at
                 .map(|at| format!("attempt {}, until {at}", record.n)),
         ),
-        Tag::Nack => ("nacked", None),
+        Tag::Nack => ("nacked", why.map(str::to_owned)),
         Tag::Ack => ("acked", None),
         Tag::Discard => ("discarded", why.map(str::to_owned)),
         Tag::Dead if why == Some("expired") => ("expired", None),

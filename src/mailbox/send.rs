@@ -94,7 +94,8 @@ impl Mailbox {
             written.journal.make_durable(&self.dir)?
         };
         visit.notices(&written);
-        if new > 0 && rank < face::MOST_MESSAGES as u64 {
+        // A repeated one too: who sent it first may have been killed before he came to this.
+        if rank < face::MOST_MESSAGES as u64 {
             visit.show(flushed);
         }
         if written.changed {

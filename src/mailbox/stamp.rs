@@ -259,14 +259,13 @@ impl Stamps {
 
     /// A new stamp beside the old one.
     pub(super) fn write(&mut self, dir: &Dir, stamp: Stamp) -> Result<(), store::Error> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let file = dir.file(STAMP, Open::Create)?;
-                // Allocated whole: on a disk that is full by then it is written over in place.
-                file.write_at(0, &vec![0; entries_at(2) as usize])?;
-                file
-            }
+        let file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let file = dir.file(STAMP, Open::Create)?;
+            // Allocated whole: on a disk that is full by then it is written over in place.
+            file.write_at(0, &vec![0; 2 * (HEAD + MOST * ENTRY)])?;
+            file
         };
         let slot = Stamp::slot_after(self.slot);
         let entries = stamp.entries();

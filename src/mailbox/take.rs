@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::error::Error;
-use super::fold::MOST_ATTEMPTS;
+use super::fold::{self, Due, MOST_ATTEMPTS};
 use super::held::Held;
 use super::index::Index;
 use super::message::{Address, Status, Taken};
@@ -18,6 +18,9 @@ use crate::time::{Now, Timestamp};
 
 /// So many given-up messages are passed over in one hold.
 const MOST_GIVEN_UP: usize = 1024;
+/// Why a lease was given back that nobody gave back.
+const OVER: &str = "its run is over";
+const LAPSED: &str = "its lease lapsed";
 
 /// How a closing verb proves that it may.
 #[derive(Clone, Debug, Default)]
@@ -104,7 +107,7 @@ impl Mailbox {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let mut held = visit.hold()?;
-        self.end_leases_of_the_dead(&mut held, &visit)?;
+        self.end_leases_of_the_dead(&mut held, &mut visit)?;
         let Some(slot) = first_deliverable(&mut held, now)? else {
             visit.finish(held)?;
             return Ok(Outcome::of(None, visit));
@@ -142,9 +145,14 @@ impl Mailbox {
         Ok(Outcome::of(Some(taken), visit))
     }
 
-    /// A living run of the agent ends the leases of its earlier runs.
-    fn end_leases_of_the_dead(&self, held: &mut Held<'_>, visit: &Visit<'_>) -> Result<(), Error> {
-        let Some(living) = &visit.who.incarnation else {
+    /// A living run of the agent ends the leases of its earlier runs: what they held counts as lapsed. Said in the
+    /// journal, unlike what the clock does, for nobody could tell it from there.
+    fn end_leases_of_the_dead(
+        &self,
+        held: &mut Held<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        let Some(living) = visit.who.incarnation.clone() else {
             return Ok(());
         };
         if visit.who.agent != self.agent || held.index.leased() == 0 {
@@ -154,15 +162,34 @@ impl Mailbox {
             let Some(holder) = held.holder(&slot)? else {
                 continue;
             };
-            let dead = holder.owner == self.agent.as_str()
-                && holder.incarnation.as_ref().is_some_and(|its| its != living);
-            if dead {
-                held.index.put(&Slot {
-                    state: State::Queued,
-                    lease_until: 0,
-                    ..slot
-                })?;
+            let Some(its) = holder.incarnation.filter(|its| *its != living) else {
+                continue;
+            };
+            if holder.owner != self.agent.as_str() {
+                continue;
             }
+            held.push(&Record {
+                why: Some(OVER.into()),
+                ..visit.record(Tag::Nack, slot.seq)
+            });
+            let msg = format!(
+                "{its} is over, and its lease of {}/{}",
+                self.agent, slot.seq
+            );
+            let about = Some((slot.seq, MessageId::from_bits(slot.id)));
+            visit.event(Level::Info, "mail.nacked", msg, about, &[]);
+            let given_back = Slot {
+                lease_until: 0,
+                ..slot
+            };
+            match fold::due(&given_back, visit.now.boot_ms, visit.now.wall) {
+                Some(Due::Expire) => held.give_up(&slot, "expired", visit.now),
+                Some(Due::GiveUp) => held.give_up(&slot, "attempts", visit.now),
+                Some(Due::Lapse(_) | Due::Ripe(_)) | None => {}
+            }
+        }
+        if held.has_writes() {
+            held.write()?;
         }
         Ok(())
     }
@@ -241,7 +268,7 @@ impl Mailbox {
         }
         if !sealed.is_empty() {
             // Perhaps closed before a compaction. The archive is read without the lock.
-            held.commit()?;
+            visit.finish(held)?;
             done = self.closed_long_ago(&mut visit, &sealed, how)?;
             held = visit.hold()?;
         }
@@ -454,6 +481,13 @@ impl Mailbox {
             };
             if !moves {
                 continue;
+            }
+            if slot.state.is_pending() && held.has_lapsed(&slot)? {
+                // Or a fold of the journal would take it for still leased then, and pass over the mark.
+                held.push(&Record {
+                    why: Some(LAPSED.into()),
+                    ..visit.record(Tag::Nack, seq)
+                });
             }
             held.push(&visit.record(tag, seq));
             if !event.is_empty() {

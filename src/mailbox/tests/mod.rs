@@ -1,6 +1,7 @@
 //! The mailbox end to end, on real directories and a clock that the tests turn.
 
 mod edits;
+mod oracle;
 mod verbs;
 
 use std::path::{Path, PathBuf};

@@ -614,7 +614,12 @@ fn pruning_seals_what_is_over_and_keeps_what_waits() {
     assert_eq!(rig.message(6).content, "message 6, edited");
     assert_eq!(rig.message(5).content, "message 5");
     assert_eq!(rig.nack(1).unwrap().len(), 1);
-    assert_eq!(rig.ack(4).unwrap_err().kind(), Kind::Unknown);
+    let again = rig.ack(3).unwrap();
+    assert!(
+        again[0].repeated,
+        "it was acknowledged before it was sealed"
+    );
+    assert_eq!(rig.ack(99).unwrap_err().kind(), Kind::Unknown);
 }
 
 impl Rig {
@@ -950,4 +955,51 @@ fn of_many_that_expire_at_once_every_sender_is_told_a_few_a_verb() {
     }
     told.sort_unstable();
     assert_eq!(told, (1..=20).collect::<Vec<u64>>());
+}
+
+#[test]
+fn what_became_of_a_lease_outlives_the_index() {
+    let mut rig = Rig::new();
+    rig.mail("a");
+    rig.mail("b");
+    let first = permit("agent-1", Some("run-1"));
+    let second = permit("agent-1", Some("run-2"));
+    let take = |rig: &Rig, who| {
+        let taken = rig.mailbox.next(who, LEASE, rig.now).unwrap().value;
+        taken.map(|taken| taken.message.seq)
+    };
+    assert_eq!(take(&rig, &first), Some(1));
+    assert_eq!(take(&rig, &first), Some(2));
+    // Ends both leases and takes one.
+    assert_eq!(take(&rig, &second), Some(1));
+    std::fs::remove_file(rig.path(".index")).unwrap();
+    assert_eq!(rig.status(2), Status::Queued);
+    assert!(rig.recall("agent-2", 2).is_ok());
+
+    rig.pass(LEASE);
+    rig.mailbox.mark_read(&me(), &[1], rig.now).unwrap();
+    std::fs::remove_file(rig.path(".index")).unwrap();
+    assert_eq!(rig.status(1), Status::Read);
+    assert_eq!(
+        rig.steps(1),
+        ["queued", "leased", "nacked", "leased", "nacked", "read"]
+    );
+}
+
+#[test]
+fn a_new_run_takes_nothing_that_expired_under_the_lease_of_an_earlier_one() {
+    let mut rig = Rig::new();
+    let expires_at = Some(rig.now.wall.plus(LEASE / 2));
+    rig.send(Draft {
+        expires_at,
+        ..draft("a")
+    });
+    let first = permit("agent-1", Some("run-1"));
+    rig.mailbox.next(&first, LEASE, rig.now).unwrap();
+    rig.pass(LEASE / 2);
+    let second = permit("agent-1", Some("run-2"));
+    let taken = rig.mailbox.next(&second, LEASE, rig.now).unwrap();
+    assert!(taken.value.is_none());
+    assert_eq!(notices(&taken.effects).len(), 1);
+    assert_eq!(rig.status(1), Status::Expired);
 }

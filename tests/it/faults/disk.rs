@@ -29,7 +29,7 @@ fn used(disk: &Disk) -> u64 {
 
 fn batch(home: &Home, contents: impl Iterator<Item = String>) {
     let lines: String = contents
-        .map(|content| format!("{}\n", serde_json::json!({ "content": content })))
+        .map(|content| serde_json::json!({ "content": content }).to_string() + "\n")
         .collect();
     let mut send = home.command(CELLPHONE);
     send.args(["send", "agent-1", "--batch", "-", "--force"]);
@@ -156,7 +156,7 @@ fn a_write_that_is_taken_in_part_is_never_told_as_nothing_and_never_half_there()
             .collect();
         let lines: String = contents
             .iter()
-            .map(|content| format!("{}\n", serde_json::json!({ "content": content })))
+            .map(|content| serde_json::json!({ "content": content }).to_string() + "\n")
             .collect();
         let limit = size / 512 + blocks;
         let script = format!("ulimit -f {limit}; exec \"$0\" \"$@\"");

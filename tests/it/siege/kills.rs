@@ -1,0 +1,660 @@
+//! SIGKILL before every system call that a verb makes in its home, and before calls of the recovery after that.
+//!
+//! Each verb is traced once undisturbed; then, for each of its calls, it runs in a fresh copy of the same home and
+//! is killed before that call. What follows is what a person would do: say it again.
+
+use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::Output;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use super::{House, has};
+use crate::invariants::Truths;
+
+/// Two at a time: as many as the smallest machine has processors.
+const AT_ONCE: usize = 2;
+/// The recovery is killed too after every so manieth kill, at every so manieth of its calls. Both are prime, so
+/// that over the verbs every kind of call has its turn.
+const RECOVERED: usize = 41;
+const RECOVERY_CALLS: usize = 13;
+
+/// These change neither a file nor what the process will do to one.
+const HARMLESS: &[&str] = &[
+    "brk",
+    "mmap",
+    "munmap",
+    "mprotect",
+    "mremap",
+    "madvise",
+    "getrandom",
+    "getuid",
+    "getpid",
+    "gettid",
+    "prctl",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "sigaltstack",
+    "exit_group",
+    "clock_gettime",
+    "sched_getaffinity",
+];
+
+type Verdict = Result<(), String>;
+
+/// A verb, the home in which it runs, and what must be true after it was killed and said again.
+struct Case {
+    name: &'static str,
+    prepare: fn(&House),
+    /// Done in each copy of that home.
+    ready: fn(&House),
+    verb: &'static str,
+    /// Said after the kill.
+    again: &'static str,
+    /// The exit codes that `again` may have.
+    may_exit: &'static [i32],
+    /// After the kill, before anything else. Knows what the killed verb printed.
+    killed: fn(&Truths, &str) -> Verdict,
+    /// After `again`, and after the verbs that sweep.
+    healed: fn(&House, &Truths) -> Verdict,
+}
+
+/// A copy's face is another file than the one that the stamp knows: it is looked at, and is our own again.
+fn look(house: &House) {
+    for agent in ["agent-1", "captain"] {
+        if house.mailbox(agent).exists() {
+            house.must(&format!("inbox {agent}"));
+        }
+    }
+}
+
+fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+fn count(truths: &Truths, agent: &str, content: &str) -> usize {
+    truths
+        .get(agent)
+        .map_or(0, |truth| truth.with_content(content).len())
+}
+
+fn pending(truths: &Truths, agent: &str, content: &str) -> usize {
+    let Some(truth) = truths.get(agent) else {
+        return 0;
+    };
+    truth
+        .pending()
+        .iter()
+        .filter(|it| it.content == content)
+        .count()
+}
+
+fn once(truths: &Truths, agent: &str, content: &str) -> Verdict {
+    let n = pending(truths, agent, content);
+    let all = count(truths, agent, content);
+    require(n == 1 && all == 1, || {
+        format!("{content:?} is there {all} times, {n} pending")
+    })
+}
+
+/// At most once, and once if it was said that it is.
+fn once_if_said(truths: &Truths, agent: &str, content: &str, said: &str) -> Verdict {
+    let n = count(truths, agent, content);
+    let least = usize::from(!said.trim().is_empty());
+    require((least..=1).contains(&n), || {
+        format!("{content:?} is there {n} times, said: {said:?}")
+    })
+}
+
+/// One line of a trace, as far as an injection needs it: which call, and the how manieth of its name.
+#[derive(Clone, Debug)]
+struct Call {
+    name: String,
+    nth: usize,
+}
+
+/// The calls of `line` from its first look at the home on.
+fn calls(house: &House, line: &str) -> Vec<Call> {
+    let log = house.home.with_file_name("trace");
+    let done = strace(house, line, &["-o", &log.display().to_string()]);
+    assert!(done.status.code().is_some(), "{line}: {done:?}");
+    let trace = std::fs::read_to_string(&log).unwrap();
+    let home = house.home.display().to_string();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut calls = Vec::new();
+    let mut at_home = false;
+    for line in trace.lines() {
+        let Some((name, _)) = line
+            .split_once(' ')
+            .and_then(|(_, call)| call.trim_start().split_once('('))
+        else {
+            continue;
+        };
+        let nth = counts.entry(name).or_default();
+        *nth += 1;
+        at_home |= line.contains(&home) && name != "execve";
+        if at_home && !HARMLESS.contains(&name) {
+            calls.push(Call {
+                name: name.to_owned(),
+                nth: *nth,
+            });
+        }
+    }
+    calls
+}
+
+fn strace(house: &House, line: &str, options: &[&str]) -> Output {
+    house
+        .command("strace")
+        .args(["-f", "-qq"])
+        .args(options)
+        .arg(super::CELLPHONE)
+        .args(line.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+/// Never with `--seccomp-bpf`: strace 6.1 then drops the signal without a word, and nobody is killed.
+fn kill_at(house: &House, line: &str, call: &Call) -> Output {
+    let trace = format!("trace={}", call.name);
+    let inject = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
+    strace(
+        house,
+        line,
+        &["-o", "/dev/null", "-e", &trace, "-e", &inject],
+    )
+}
+
+fn fresh(template: &House, case: &Case) -> House {
+    let house = template.copy();
+    (case.ready)(&house);
+    house
+}
+
+/// Kills the verb at one call, then says it again; `deeper` also kills what is said again.
+fn kill_once(
+    template: &House,
+    case: &Case,
+    call: &Call,
+    deeper: Option<&Call>,
+    landed: &AtomicUsize,
+) -> Verdict {
+    let house = fresh(template, case);
+    let done = kill_at(&house, case.verb, call);
+    landed.fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
+    let mut said = String::from_utf8_lossy(&done.stdout).into_owned();
+    if done.status.success() {
+        // The call came later than in the trace, or not at all: then it must have done its work.
+        said.push_str(" exit 0");
+    }
+    let truths = crate::invariants::check(&house.home)?;
+    (case.killed)(&truths, &said)?;
+    if let Some(call) = deeper {
+        let done = kill_at(&house, case.again, call);
+        let truths = crate::invariants::check(&house.home)?;
+        let deeper = String::from_utf8_lossy(&done.stdout).into_owned();
+        (case.killed)(&truths, &format!("{said}{deeper}"))?;
+    }
+    heal(&house, case)
+}
+
+/// strace ends as the program that it ran did.
+fn was_killed(done: &Output) -> bool {
+    done.status.signal() == Some(9)
+}
+
+/// Kills that miss prove nothing: the calls of a verb hardly differ from one run to the next.
+fn assert_landed(landed: usize, of: usize) {
+    assert!(
+        landed * 100 >= of * 95,
+        "only {landed} of {of} kills landed"
+    );
+}
+
+fn heal(house: &House, case: &Case) -> Verdict {
+    let done = house.run(case.again);
+    let code = done.status.code().unwrap_or(-1);
+    require(case.may_exit.contains(&code), || {
+        format!("said again: {done:?}")
+    })?;
+    // What each kind of verb leaves, the next of its kind sweeps.
+    house.must("send agent-1 after");
+    house.must("prune agent-1");
+    let truths = house.settled()?;
+    (case.healed)(house, &truths)
+}
+
+/// All failures at once, so that a pattern shows.
+fn besiege(case: &Case) {
+    if !has("strace", &["-o", "/dev/null", "true"]) {
+        return;
+    }
+    let template = House::new();
+    (case.prepare)(&template);
+    let calls_of_it = calls(&fresh(&template, case), case.verb);
+    assert!(calls_of_it.len() > 20, "{}: {calls_of_it:?}", case.name);
+    let calls_again = calls(&fresh(&template, case), case.again);
+    let mut jobs: Vec<(usize, Option<&Call>)> = (0..calls_of_it.len()).map(|n| (n, None)).collect();
+    for n in (0..calls_of_it.len()).step_by(RECOVERED) {
+        for (m, call) in calls_again.iter().enumerate() {
+            if (m + n) % RECOVERY_CALLS == 0 {
+                jobs.push((n, Some(call)));
+            }
+        }
+    }
+    let landed = AtomicUsize::new(0);
+    let failed = each(jobs.len(), |job| {
+        let (n, deeper) = jobs[job];
+        let call = &calls_of_it[n];
+        kill_once(&template, case, call, deeper, &landed).map_err(|why| {
+            let then = deeper.map(|it| format!(", then at {} {}", it.name, it.nth));
+            format!(
+                "#{n} {} {}{}: {why}",
+                call.name,
+                call.nth,
+                then.unwrap_or_default()
+            )
+        })
+    });
+    let of = jobs.len();
+    assert_landed(landed.into_inner(), of);
+    assert!(
+        failed.is_empty(),
+        "{}: {} of {of} kills:\n{}",
+        case.name,
+        failed.len(),
+        failed.join("\n")
+    );
+}
+
+/// Does all of these jobs and collects what went wrong.
+fn each(jobs: usize, job: impl Fn(usize) -> Verdict + Sync) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= jobs {
+                        return;
+                    }
+                    let verdict = catch_unwind(AssertUnwindSafe(|| job(n)));
+                    let verdict = verdict.unwrap_or_else(|panic| Err(words(panic.as_ref())));
+                    if let Err(why) = verdict {
+                        failed.lock().unwrap().push(format!("{n}: {why}"));
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().unwrap()
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()))
+        .unwrap_or_default()
+}
+
+fn some_mail(house: &House) {
+    house.must("send agent-1 first --as captain");
+    house.must("send agent-1 second");
+    house.must("send captain greeting");
+}
+
+fn taken(house: &House) {
+    some_mail(house);
+    house.must("next --as agent-1");
+}
+
+#[test]
+fn a_send_killed_at_any_call_is_whole_or_not_there_and_its_retry_is_one() {
+    besiege(&Case {
+        name: "send",
+        prepare: some_mail,
+        ready: look,
+        verb: "send agent-1 victim --key once",
+        again: "send agent-1 victim --key once",
+        may_exit: &[0],
+        killed: |truths, said| once_if_said(truths, "agent-1", "victim", said),
+        healed: |_, truths| {
+            once(truths, "agent-1", "first")?;
+            once(truths, "agent-1", "second")?;
+            once(truths, "agent-1", "victim")
+        },
+    });
+}
+
+#[test]
+fn a_next_killed_at_any_call_loses_nothing_and_spends_one_attempt_at_most() {
+    besiege(&Case {
+        name: "next",
+        prepare: some_mail,
+        ready: look,
+        verb: "next --as agent-1 --json",
+        again: "next --as agent-1 --json",
+        // Both messages may be held by those that were killed.
+        may_exit: &[0, 1],
+        killed: |truths, said| {
+            let first = truths["agent-1"].with_content("first")[0].clone();
+            let least = u64::from(said.contains("first"));
+            require(
+                first.is_pending() && (least..=1).contains(&first.attempts),
+                || format!("{first:?}, said: {said:?}"),
+            )?;
+            once(truths, "agent-1", "second")
+        },
+        healed: |house, truths| {
+            once(truths, "agent-1", "first")?;
+            once(truths, "agent-1", "second")?;
+            house.must("ack agent-1/1 agent-1/2 --force --as agent-1");
+            let code = house.exit("ack agent-1/1 --as agent-1");
+            require(code == 0, || format!("ack again: {code}"))?;
+            let left = house.settled()?;
+            require(left["agent-1"].pending().len() == 1, || format!("{left:?}"))
+        },
+    });
+}
+
+#[test]
+fn an_ack_killed_at_any_call_holds_if_it_was_said_and_can_be_said_again() {
+    besiege(&Case {
+        name: "ack",
+        prepare: taken,
+        ready: look,
+        verb: "ack agent-1/1 --as agent-1",
+        again: "ack agent-1/1 --as agent-1",
+        may_exit: &[0],
+        killed: |truths, said| {
+            let first = truths["agent-1"].with_content("first")[0].clone();
+            require(said.trim().is_empty() || !first.is_pending(), || {
+                format!("{first:?}, said: {said:?}")
+            })
+        },
+        healed: |house, truths| {
+            require(pending(truths, "agent-1", "first") == 0, || {
+                "it is pending".into()
+            })?;
+            once(truths, "agent-1", "second")?;
+            let next: Value = house.json("next --as agent-1");
+            require(next["content"] == "second", || format!("next: {next}"))
+        },
+    });
+}
+
+#[test]
+fn a_nack_killed_at_any_call_gives_back_once() {
+    besiege(&Case {
+        name: "nack",
+        prepare: taken,
+        ready: look,
+        verb: "nack agent-1/1 --as agent-1",
+        again: "nack agent-1/1 --as agent-1",
+        may_exit: &[0, 1],
+        killed: |truths, _| once(truths, "agent-1", "first"),
+        healed: |house, truths| {
+            let first = truths["agent-1"].with_content("first")[0].clone();
+            require(first.is_pending() && first.attempts == 1, || {
+                format!("{first:?}")
+            })?;
+            let next: Value = house.json("next --as agent-1");
+            require(next["content"] == "first" && next["attempts"] == 2, || {
+                format!("next: {next}")
+            })
+        },
+    });
+}
+
+#[test]
+fn a_reply_killed_at_any_call_answers_once_and_acknowledges() {
+    besiege(&Case {
+        name: "reply",
+        prepare: taken,
+        ready: look,
+        verb: "reply agent-1/1 answer --as agent-1",
+        again: "reply agent-1/1 answer --as agent-1",
+        may_exit: &[0],
+        killed: |truths, said| once_if_said(truths, "captain", "answer", said),
+        healed: |_, truths| {
+            once(truths, "captain", "answer")?;
+            once(truths, "captain", "greeting")?;
+            require(pending(truths, "agent-1", "first") == 0, || {
+                "it is pending".into()
+            })
+        },
+    });
+}
+
+#[test]
+fn a_recall_killed_at_any_call_takes_back_one_message() {
+    besiege(&Case {
+        name: "recall",
+        prepare: some_mail,
+        ready: look,
+        verb: "recall agent-1/2",
+        again: "recall agent-1/2",
+        may_exit: &[0],
+        killed: |truths, said| {
+            let n = pending(truths, "agent-1", "second");
+            require(said.trim().is_empty() || n == 0, || {
+                format!("pending, said: {said:?}")
+            })
+        },
+        healed: |_, truths| {
+            require(pending(truths, "agent-1", "second") == 0, || {
+                "it is pending".into()
+            })?;
+            once(truths, "agent-1", "first")
+        },
+    });
+}
+
+/// Something of every kind that a compaction treats differently.
+fn used(house: &House) {
+    house.must("send agent-1 done --key done-key");
+    house.must("ack agent-1/1 --as agent-1");
+    house.must("send agent-1 first --as captain --key first-key");
+    house.must("send agent-1 second --mode BULK");
+    house.must("send agent-1 recalled");
+    house.must("recall agent-1/4");
+    house.must("send captain greeting");
+    house.must("next --as agent-1");
+    house.must("prune agent-1");
+    house.must("send agent-1 third --key third-key");
+    house.must("ack agent-1/5 --as agent-1");
+    house.must("send agent-1 fourth");
+}
+
+#[test]
+fn a_prune_killed_at_any_call_keeps_what_waits_and_the_keys_of_what_is_over() {
+    besiege(&Case {
+        name: "prune",
+        prepare: used,
+        ready: look,
+        verb: "prune agent-1",
+        again: "prune agent-1",
+        may_exit: &[0],
+        killed: |truths, _| {
+            for content in ["first", "second", "fourth"] {
+                once(truths, "agent-1", content)?;
+            }
+            Ok(())
+        },
+        healed: |house, truths| {
+            for content in ["first", "second", "fourth"] {
+                once(truths, "agent-1", content)?;
+            }
+            for (content, key, seq) in [("done", "done-key", 1), ("third", "third-key", 5)] {
+                let sent = house.json(&format!("send agent-1 {content} --key {key}"));
+                let name = format!("agent-1/{seq}");
+                require(sent["name"] == *name && sent["repeated"] == true, || {
+                    format!("retry: {sent}")
+                })?;
+            }
+            Ok(())
+        },
+    });
+}
+
+/// By hand: the first is edited, the second removed, two are added, one of them without a name of its own.
+fn edit_by_hand(house: &House) {
+    look(house);
+    let face = house.face("agent-1");
+    let mut entries: Vec<Value> = serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
+    edit(&mut entries);
+    std::fs::write(&face, serde_json::to_vec(&entries).unwrap()).unwrap();
+}
+
+fn edit(entries: &mut Vec<Value>) {
+    assert_eq!(entries[1]["content"], "second");
+    entries[0]["content"] = "edited".into();
+    entries.remove(1);
+    entries.push(serde_json::json!({"id": "mine-1", "from": "user", "content": "named"}));
+    entries.push(serde_json::json!({"content": "nameless"}));
+}
+
+fn by_hand(truths: &Truths) -> Verdict {
+    for content in ["edited", "named", "nameless", "third"] {
+        once(truths, "agent-1", content)?;
+    }
+    require(pending(truths, "agent-1", "second") == 0, || {
+        "the second is still there".into()
+    })
+}
+
+#[test]
+fn a_merge_of_a_hand_edit_killed_at_any_call_takes_it_over_once() {
+    besiege(&Case {
+        name: "merge",
+        prepare: |house| {
+            some_mail(house);
+            house.must("send agent-1 third");
+        },
+        ready: edit_by_hand,
+        verb: "inbox agent-1 --json",
+        again: "inbox agent-1 --json",
+        may_exit: &[0],
+        killed: |truths, said| {
+            if said.contains("exit 0") {
+                by_hand(truths)
+            } else {
+                Ok(())
+            }
+        },
+        healed: |_, truths| by_hand(truths),
+    });
+}
+
+/// Attack 2: whatever a killed renderer left, an edit of the face that stands there then is taken over once.
+#[test]
+fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
+    if !has("strace", &["-o", "/dev/null", "true"]) {
+        return;
+    }
+    let template = House::new();
+    some_mail(&template);
+    template.must("send agent-1 third");
+    let ready = || {
+        let house = template.copy();
+        look(&house);
+        house
+    };
+    let verb = "send agent-1 victim --key once";
+    let calls = calls(&ready(), verb);
+    let landed = AtomicUsize::new(0);
+    let failed = each(calls.len(), |n| {
+        let house = ready();
+        let done = kill_at(&house, verb, &calls[n]);
+        landed.fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
+        let face = house.face("agent-1");
+        let mut entries: Vec<Value> =
+            serde_json::from_slice(&std::fs::read(&face).unwrap()).unwrap();
+        edit(&mut entries);
+        if n % 2 == 0 {
+            std::fs::write(&face, serde_json::to_vec(&entries).unwrap()).unwrap();
+        } else {
+            let beside = house.home.join("beside");
+            std::fs::write(&beside, serde_json::to_vec(&entries).unwrap()).unwrap();
+            std::fs::rename(&beside, &face).unwrap();
+        }
+        house.must("inbox agent-1");
+        house.must(verb);
+        house.must("prune agent-1");
+        let truths = house.settled()?;
+        by_hand(&truths)?;
+        once(&truths, "agent-1", "victim")
+    });
+    assert_landed(landed.into_inner(), calls.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{}",
+        failed.len(),
+        calls.len(),
+        failed.join("\n")
+    );
+}
+
+#[test]
+fn a_creation_killed_at_any_call_leaves_a_whole_mailbox_or_none() {
+    besiege(&Case {
+        name: "create",
+        prepare: |_| {},
+        ready: look,
+        verb: "send newcomer hello --create --key once",
+        again: "send newcomer hello --create --key once",
+        may_exit: &[0],
+        killed: |truths, said| once_if_said(truths, "newcomer", "hello", said),
+        healed: |house, truths| {
+            once(truths, "newcomer", "hello")?;
+            // The next creation sweeps what a killed one left.
+            house.must("send another hello --create");
+            let left: Vec<_> = names(&house.home.join("runtime/mailbox"));
+            require(!left.iter().any(|name| name.starts_with('.')), || {
+                format!("left over: {left:?}")
+            })
+        },
+    });
+}
+
+#[test]
+fn a_dead_letter_killed_at_any_call_is_told_to_its_sender_once() {
+    besiege(&Case {
+        name: "expiry",
+        prepare: |house| {
+            some_mail(house);
+            house.must("send agent-1 fleeting --as captain --expires 1ms --key fleeting");
+        },
+        // It has expired: the first look at it would tell.
+        ready: |_| {},
+        verb: "send agent-1 nudge --key nudge",
+        again: "send agent-1 nudge --key nudge",
+        may_exit: &[0],
+        killed: |truths, said| once_if_said(truths, "agent-1", "nudge", said),
+        healed: |_, truths| {
+            once(truths, "agent-1", "nudge")?;
+            require(pending(truths, "agent-1", "fleeting") == 0, || {
+                "it is pending".into()
+            })?;
+            let notices = truths["captain"]
+                .mail
+                .values()
+                .filter(|it| it.from == "system")
+                .count();
+            require(notices == 1, || format!("{notices} notices"))
+        },
+    });
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
