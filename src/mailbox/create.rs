@@ -93,8 +93,14 @@ fn write_opening(journal: &File, agent: &AgentId, at: Timestamp) -> Result<Openi
 /// Space to be given back when the disk is full.
 pub(super) fn write_ballast(dir: &Dir) -> Result<(), Error> {
     let ballast = dir.file(BALLAST, Open::Create)?;
-    ballast.write_at(0, &vec![0; BALLAST_SIZE])?;
-    Ok(ballast.sync_data()?)
+    let written = ballast
+        .write_at(0, &vec![0; BALLAST_SIZE])
+        .and_then(|()| ballast.sync_data());
+    if written.is_err() {
+        // Half of one would pass for a whole one.
+        dir.remove(BALLAST)?;
+    }
+    Ok(written?)
 }
 
 /// The journal of a directory that somebody else made, with a face in it perhaps. Called under the lock.

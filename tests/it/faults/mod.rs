@@ -310,6 +310,21 @@ impl Disk {
     fn unmount(&mut self) {
         system(&["umount", path(&self.root())]);
         self.mounted = false;
+        // A program of another test that has mounts of its own may keep ours a little longer: mounted again by
+        // then, it would be the same one, power cut and all.
+        let image = self.place.path().join("image");
+        let began = Instant::now();
+        while Self::is_attached(&image) {
+            assert!(began.elapsed() < 3 * PATIENCE, "the disk is still in use");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn is_attached(image: &Path) -> bool {
+        std::fs::read_dir("/sys/block").unwrap().any(|entry| {
+            let backing = entry.unwrap().path().join("loop/backing_file");
+            std::fs::read_to_string(backing).is_ok_and(|text| text.trim_end() == path(image))
+        })
     }
 
     /// From here on nothing reaches the disk, its log neither.

@@ -15,6 +15,26 @@ fn boot(home: &mut Home, disk: &Disk, n: usize) {
     home.boot = Some(id);
 }
 
+/// How far a round has got.
+#[derive(Default)]
+struct Round {
+    /// What is told now may be told in the moment of the cut, which counts for nothing: a flush that a shutdown
+    /// overtakes may succeed, where after a true cut nobody is left to be told.
+    cutting: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Round {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    /// Whether this is a promise.
+    fn was_told(&self, ran: &Ran) -> bool {
+        ran.code == Some(0) && !self.cutting.load(Ordering::SeqCst)
+    }
+}
+
 /// What was told to somebody, and must therefore be true.
 #[derive(Debug, Default)]
 struct Told {
@@ -25,14 +45,14 @@ struct Told {
 }
 
 /// Runs until it is told to stop, or nothing works any more.
-fn send_much(home: &Home, round: usize, sender: usize, told: &Mutex<Told>, stop: &AtomicBool) {
+fn send_much(home: &Home, round: usize, sender: usize, told: &Mutex<Told>, now: &Round) {
     for n in 0.. {
-        if stop.load(Ordering::Relaxed) {
+        if now.is_over() {
             return;
         }
         let content = format!("{round}-{sender}-{n}");
         let ran = home.try_cellphone(&["send", "agent-1", &content, "--json", "--force"]);
-        if ran.code == Some(0) {
+        if now.was_told(&ran) {
             let name = ran.document()["name"].as_str().unwrap().to_owned();
             let seq = name.strip_prefix("agent-1/").unwrap().parse().unwrap();
             let before = told.lock().unwrap().accepted.insert(seq, content);
@@ -41,19 +61,20 @@ fn send_much(home: &Home, round: usize, sender: usize, told: &Mutex<Told>, stop:
     }
 }
 
-fn take_much(home: &Home, told: &Mutex<Told>, stop: &AtomicBool) {
+fn take_much(home: &Home, told: &Mutex<Told>, now: &Round) {
     for n in 0.. {
-        if stop.load(Ordering::Relaxed) {
+        if now.is_over() {
             return;
         }
         let taken = home.try_cellphone(&["next", "--as", "agent-1", "--json"]);
-        if taken.code != Some(0) {
+        if !now.was_told(&taken) {
             continue;
         }
         let seq = taken.document()["seq"].as_u64().unwrap();
         told.lock().unwrap().leased.insert(seq);
         let name = format!("agent-1/{seq}");
-        if home.try_cellphone(&["ack", &name, "--as", "agent-1"]).code == Some(0) {
+        let acked = home.try_cellphone(&["ack", &name, "--as", "agent-1"]);
+        if now.was_told(&acked) {
             told.lock().unwrap().acked.insert(seq);
         }
         if n % 5 == 4 {
@@ -120,21 +141,22 @@ fn power_cuts(kind: &str, size: u64, rounds: usize) {
         moment ^= moment >> 7;
         moment ^= moment << 17;
         let pause = Duration::from_micros(40_000 + moment % 200_000);
-        let stop = AtomicBool::new(false);
+        let now = Round::default();
         let before = told.lock().unwrap().accepted.len();
         std::thread::scope(|scope| {
             for sender in 0..3 {
-                let (home, told, stop) = (&home, &told, &stop);
-                scope.spawn(move || send_much(home, round, sender, told, stop));
+                let (home, told, now) = (&home, &told, &now);
+                scope.spawn(move || send_much(home, round, sender, told, now));
             }
-            scope.spawn(|| take_much(&home, &told, &stop));
+            scope.spawn(|| take_much(&home, &told, &now));
             // Not before there is something to lose.
             while told.lock().unwrap().accepted.len() < before + 3 {
                 std::thread::sleep(Duration::from_millis(1));
             }
             std::thread::sleep(pause);
+            now.cutting.store(true, Ordering::SeqCst);
             disk.cut_power();
-            stop.store(true, Ordering::Relaxed);
+            now.over.store(true, Ordering::SeqCst);
         });
         disk.unmount();
         disk.mount(kind);
