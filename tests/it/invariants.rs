@@ -425,7 +425,7 @@ fn a_planted_violation_is_named() {
     type Plant = fn(&Path);
     let plants: [(&str, Plant); 8] = [
         ("checksum is wrong", |dir| {
-            change(dir, |text| text.replacen("second", "sECOND", 1))
+            change(dir, |text| text.replacen("second", "sECOND", 1));
         }),
         ("comes where", |dir| {
             change(dir, |text| without(text, "second"))
