@@ -3,6 +3,7 @@
 mod cases;
 mod completion;
 mod contract;
+mod faults;
 mod fuzz;
 mod house;
 mod model;
