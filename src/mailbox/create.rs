@@ -20,29 +20,30 @@ pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool
     sweep(&parent)?;
     let name = format!("{NEW}{:016x}", random_u64());
     parent.make_dir(&name)?;
-    let dir = parent.sub(&name)?;
+    let outcome = build(&parent, &name, agent, now);
+    if matches!(outcome, Ok(true)) {
+        parent.sync()?;
+    } else {
+        // Where this fails too, the next sweep does it.
+        let _ = remove(&parent, &name);
+    }
+    outcome
+}
+
+/// Fills the directory `name` and gives it to `agent`; `false` where another was first.
+fn build(parent: &Dir, name: &str, agent: &AgentId, now: Now) -> Result<bool, Error> {
+    let dir = parent.sub(name)?;
     // Held until it is whole, so that a sweeper knows it from one whose maker died.
-    let lock = Lock::acquire(
+    let _lock = Lock::acquire(
         &dir,
         LOCK,
         Deadline::after(std::time::Duration::from_secs(5)),
     )?;
     fill(&dir, agent, now)?;
-    let outcome = parent.rename(&name, agent.as_str(), Target::Kept);
-    drop(lock);
-    match outcome {
-        Ok(()) => {
-            parent.sync()?;
-            Ok(true)
-        }
-        Err(error) if error.is_taken() => {
-            remove(&parent, &name)?;
-            Ok(false)
-        }
-        Err(error) => {
-            remove(&parent, &name)?;
-            Err(error.into())
-        }
+    match parent.rename(name, agent.as_str(), Target::Kept) {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_taken() => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
