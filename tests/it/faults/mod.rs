@@ -1,6 +1,7 @@
 //! What goes wrong outside our own code: bad input, hostile file systems, failing calls, full disks, power cuts.
 //! Real processes in homes of their own; nothing is asked of the library.
 
+mod injected;
 mod input;
 
 use std::io::Write as _;
@@ -54,6 +55,23 @@ impl Home {
         Self {
             _place: None,
             path: path.to_owned(),
+        }
+    }
+
+    /// The same files elsewhere, with other inodes.
+    fn copy(&self) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("home");
+        let made = Command::new("cp")
+            .arg("-a")
+            .arg(&self.path)
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        Self {
+            _place: Some(place),
+            path,
         }
     }
 
