@@ -24,6 +24,8 @@ pub(super) const REJECTED: &str = "inbox.json.rejected-";
 /// How long a foreign writer is waited for.
 const WRITER: Duration = Duration::from_millis(250);
 const MOST_ROUNDS: usize = 8;
+/// A list of nothing.
+const EMPTY: &str = "[]\n";
 /// Larger files are kept each time, equal or not: to compare them would take longer than a verb may.
 const MOST_COMPARED: u64 = 1 << 30;
 pub(super) const MOST_DEAD: usize = 1_000;
@@ -100,10 +102,18 @@ impl Visit<'_> {
         }
         let window = window(&mut held)?;
         let last_dead = held.index.last_dead();
-        let stamp_dead = stamps.stamp.as_ref().map(|it| it.dead);
+        // Unflushed like the face: after a power cut it may be empty, or as it was long ago.
+        let dead_is_whole = dir
+            .ident(DEAD)?
+            .is_some_and(|it| it.size >= EMPTY.len() as u64);
+        let stamp_dead = stamps
+            .stamp
+            .as_ref()
+            .filter(|it| dead_is_whole && it.boot == self.mailbox.boot)
+            .map(|it| it.dead);
         let dead = match stamp_dead {
             Some(known) if known == last_dead => None,
-            _ if last_dead == 0 && dir.exists(DEAD)? => None,
+            _ if last_dead == 0 && dead_is_whole && stamps.stamp.is_none() => None,
             _ => Some(dead_letters(&mut held)?),
         };
         let written = held.commit()?;
