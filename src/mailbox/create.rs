@@ -79,8 +79,13 @@ fn write_opening(journal: &File, agent: &AgentId, at: Timestamp) -> Result<Openi
 /// Space to be given back when the disk is full.
 pub(super) fn write_ballast(dir: &Dir) -> Result<(), Error> {
     let ballast = dir.file(BALLAST, Open::Create)?;
-    ballast.write_at(0, &vec![0; BALLAST_SIZE])?;
-    Ok(ballast.sync_data()?)
+    let written = ballast.write_at(0, &vec![0; BALLAST_SIZE]);
+    if let Err(error) = written.and_then(|()| ballast.sync_data()) {
+        // Half of one would hold the space that others need now, and pass for a whole one later.
+        dir.remove(BALLAST)?;
+        return Err(error.into());
+    }
+    Ok(())
 }
 
 /// The journal of a directory that somebody else made, with a face in it perhaps. Called under the lock.

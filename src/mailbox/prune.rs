@@ -314,7 +314,8 @@ fn compact_once(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error>
         let sealed = archive::list(dir)?;
         archive::remove(dir, &archive::retired(&sealed, now, false))?;
     }
-    if !dir.exists(BALLAST)? {
+    let ballast = dir.ident(BALLAST)?;
+    if ballast.is_none_or(|it| it.size != create::BALLAST_SIZE as u64) {
         // On a disk that is still full the next prune tries again.
         let _ = create::write_ballast(dir);
     }

@@ -1,8 +1,12 @@
 //! What goes wrong outside our own code: bad input, hostile file systems, failing calls, full disks, power cuts.
 //! Real processes in homes of their own; nothing is asked of the library.
 
+mod disk;
+mod hostile;
 mod injected;
 mod input;
+mod mount;
+mod power;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,6 +32,14 @@ struct Done {
 impl Done {
     fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
+
+impl Done {
+    /// The one error on stderr, below `--json`.
+    fn json_error(&self) -> Value {
+        let last = self.err.lines().last().unwrap_or_default();
+        serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 }
 
