@@ -14,6 +14,8 @@ enum Trap {
     Socket,
     Directory,
     HardLink,
+    /// Only root makes those.
+    Device,
 }
 
 const TRAPS: [Trap; 6] = [
@@ -50,6 +52,11 @@ fn set(trap: Trap, path: &Path, outside: &Path) {
             std::fs::write(path.join("inside"), "x").unwrap();
         }
         Trap::HardLink => std::fs::hard_link(&file, path).unwrap(),
+        Trap::Device => {
+            let mut mknod = Command::new("mknod");
+            let made = mknod.arg(path).args(["c", "1", "3"]).status().unwrap();
+            assert!(made.success());
+        }
     }
 }
 
@@ -85,9 +92,9 @@ enum Then {
 }
 
 /// Every trap in the place of one file, and every verb; what is wrong then, in words.
-fn try_all(target: &str, then: Then) -> Vec<String> {
+fn try_all(target: &str, then: Then, traps: &[Trap]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for trap in TRAPS {
+    for &trap in traps {
         // A directory is what those are.
         if trap == Trap::Directory && ["files", "archive"].contains(&target) {
             continue;
@@ -151,8 +158,8 @@ fn try_all(target: &str, then: Then) -> Vec<String> {
     wrong
 }
 
-#[test]
-fn what_is_no_plain_file_is_refused_in_time_and_nothing_outside_is_touched() {
+/// These traps in the place of every file.
+fn everywhere(traps: &[Trap]) {
     let targets = [
         ("journal.jsonl", Then::Refuse),
         (".lock", Then::RefuseOrGoOn),
@@ -177,7 +184,7 @@ fn what_is_no_plain_file_is_refused_in_time_and_nothing_outside_is_touched() {
         for (target, then) in targets {
             let wrong = &wrong;
             scope.spawn(move || {
-                let found = try_all(target, then);
+                let found = try_all(target, then, traps);
                 wrong.lock().unwrap().extend(found);
             });
         }
@@ -189,6 +196,28 @@ fn what_is_no_plain_file_is_refused_in_time_and_nothing_outside_is_touched() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn what_is_no_plain_file_is_refused_in_time_and_nothing_outside_is_touched() {
+    everywhere(&TRAPS);
+}
+
+#[test]
+fn a_device_is_refused_in_time() {
+    let place = tempfile::tempdir().unwrap();
+    let probe = place.path().join("probe");
+    let made = Command::new("mknod")
+        .arg(&probe)
+        .args(["c", "1", "3"])
+        .output()
+        .unwrap();
+    if made.status.success() {
+        everywhere(&[Trap::Device]);
+    } else {
+        // Past the harness, which would swallow it: `scripts/test` counts it.
+        writeln!(std::io::stderr(), "SKIPPED: needs mknod, which root may do").unwrap();
+    }
 }
 
 #[test]

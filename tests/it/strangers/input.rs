@@ -190,6 +190,8 @@ fn an_unreadable_face_is_set_aside_with_a_warning_and_the_verb_goes_on() {
         &["prune", "--as", "agent-1", "--json"],
     ];
     for (what, bytes, place) in faces {
+        // The huge one takes long to write and to compare.
+        let verbs = if what == "huge" { &verbs[..1] } else { &verbs };
         for verb in verbs {
             let home = with_mail();
             std::fs::write(home.mailbox("agent-1").join("inbox.json"), &bytes).unwrap();
