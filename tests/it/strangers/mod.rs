@@ -156,11 +156,7 @@ fn has(tool: &str) -> bool {
         .stdout(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    if !found {
-        // Past the harness, which would swallow it: `scripts/test` counts it.
-        writeln!(std::io::stderr(), "SKIPPED: needs {tool}").unwrap();
-    }
-    found
+    found || crate::faults::skipped(tool)
 }
 
 /// What lies below a directory: names, kinds and bytes, so that any touch is seen.
