@@ -49,7 +49,7 @@ impl Home {
     fn named(dir: &Path, cwd: &Path) -> Result<Self, Error> {
         // Collecting the components drops what `--home .` would leave in every path that we print.
         let home = Self::at(cwd.join(dir).components().collect::<PathBuf>());
-        if is_dir(&home.mailboxes())? {
+        if is_own_dir(&home.mailboxes())? {
             return Ok(home);
         }
         Err(Error::NotAHome {
@@ -62,7 +62,7 @@ impl Home {
         // A parent that we may not look into is no home of ours.
         let has = |dir: &Path, part| is_dir(&dir.join(part)).unwrap_or(false);
         cwd.ancestors()
-            .find(|dir| has(dir, MAILBOXES) && has(dir, COMMS))
+            .find(|dir| is_own_dir(&dir.join(MAILBOXES)).unwrap_or(false) && has(dir, COMMS))
             .map(Self::at)
             .ok_or(Error::NoHome)
     }
@@ -163,6 +163,12 @@ fn look(path: &Path) -> Result<Option<Metadata>, Error> {
 
 fn is_dir(path: &Path) -> Result<bool, Error> {
     look(path).map(|meta| meta.is_some_and(|meta| meta.is_dir()))
+}
+
+/// The last step to the mail is no link: what lies elsewhere belongs to somebody else.
+fn is_own_dir(path: &Path) -> Result<bool, Error> {
+    let linked = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    Ok(!linked && is_dir(path)?)
 }
 
 fn by_accident(cwd: &Path, user_home: Option<&Path>) -> bool {

@@ -117,7 +117,7 @@ fn draft(model: &Draft, line: usize, text: &str, now: Now) -> Result<Draft, Erro
     if draft.content.len() > LONGEST_CONTENT {
         return Err(bad(
             1,
-            format!("its content is longer than {LONGEST_CONTENT} bytes"),
+            format!("its content is longer than {LONGEST_CONTENT} bytes: use --file"),
         ));
     }
     if let Some(mode) = take("mode")? {

@@ -5,7 +5,7 @@ use super::import::Foreign;
 use super::merge::draft;
 use super::open::Mailbox;
 use super::record::{Envelope, Letter, Tag};
-use super::send::MOST_CONTENT;
+use super::send::must_fit;
 use super::take::Outcome;
 use super::visit::Visit;
 use crate::names::{Level, MessageId, Permit};
@@ -28,11 +28,6 @@ impl Mailbox {
         mail: Vec<Foreign>,
         now: Now,
     ) -> Result<Outcome<Adopted>, Error> {
-        if let Some(long) = mail.iter().find(|it| it.content.len() > MOST_CONTENT) {
-            return Err(Error::TooLong {
-                bytes: long.content.len(),
-            });
-        }
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let mut held = visit.hold()?;
@@ -45,13 +40,10 @@ impl Mailbox {
                 continue;
             }
             let (handled, timestamp) = (mail.handled, mail.timestamp);
+            let draft = draft(&self.agent, mail);
+            must_fit(&draft)?;
             let (seq, id) = held.mint(now);
-            let letter = Letter::new(
-                draft(&self.agent, mail),
-                seq,
-                id,
-                timestamp.unwrap_or(now.wall),
-            );
+            let letter = Letter::new(draft, seq, id, timestamp.unwrap_or(now.wall));
             let envelope = Envelope {
                 adopted: Some(&key),
                 uid: visit.who.uid,

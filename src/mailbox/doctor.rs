@@ -540,6 +540,7 @@ fn mend_lines(visit: &mut Visit<'_>, exam: &Exam, generation: (u64, u64)) -> Res
     let repair = Repair {
         bad: exam.bad.iter().map(|bad| bad.offset).collect(),
         last_seq: exam.last_seq,
+        all_stay: false,
     };
     visit.deadline = wait();
     prune::without(visit, &lock, &repair)

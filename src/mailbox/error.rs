@@ -49,6 +49,8 @@ pub enum Error {
     OutcomeUnknown { at: PathBuf, key: Option<String> },
     #[error("a message holds at most 1 MiB, this one has {bytes} bytes")]
     TooLong { bytes: usize },
+    #[error("what goes with a message holds at most 4 MiB, this has {bytes} bytes")]
+    NotesTooLong { bytes: usize },
     #[error("{path} is {bytes} bytes, an attachment holds at most 64 MiB", path = path.display())]
     FileTooLong { path: PathBuf, bytes: u64 },
     #[error("the attachment {sha256} is no longer there")]
@@ -75,7 +77,10 @@ impl Explain for Error {
             Self::Closed { .. } | Self::Leased { .. } | Self::NotYours { .. } => Kind::No,
             Self::NotTheSender { .. } => Kind::Refused,
             Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
-            Self::TooLong { .. } | Self::FileTooLong { .. } | Self::BadCursor { .. } => Kind::Usage,
+            Self::TooLong { .. }
+            | Self::NotesTooLong { .. }
+            | Self::FileTooLong { .. }
+            | Self::BadCursor { .. } => Kind::Usage,
             Self::NoAttachment { .. } => Kind::Io,
         }
     }
@@ -103,7 +108,9 @@ impl Explain for Error {
             Self::OutcomeUnknown { key: None, .. } => {
                 Some("try again: repeating it is harmless".into())
             }
-            Self::TooLong { .. } => Some("use --file for what is larger".into()),
+            Self::TooLong { .. } | Self::NotesTooLong { .. } => {
+                Some("use --file for what is larger".into())
+            }
             Self::FileTooLong { .. } => {
                 Some("put it where both can read it and send its path".into())
             }

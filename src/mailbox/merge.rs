@@ -17,6 +17,7 @@ use super::import::{self, Foreign, Source};
 use super::json::{self, Fields, Item};
 use super::message::Address;
 use super::record::{Envelope, Letter, Record, Tag, Who, hex};
+use super::send::{MOST_CONTENT, must_fit};
 use super::slot::Slot;
 use super::stamp::Shown;
 use super::view::{self, TRUNCATED, View};
@@ -25,6 +26,8 @@ use crate::time::{Now, Timestamp};
 
 /// Larger files are set aside unread.
 pub(super) const MOST_BYTES: u64 = 100 << 20;
+/// The fields of one edited message: with its content within what the journal's reader takes for a line.
+const MOST_EDIT: usize = 10 << 20;
 /// An empty array discards only what its writer had time to see.
 const SEEN_FOR_US: u64 = 2_000_000;
 
@@ -220,6 +223,11 @@ impl Merge<'_, '_> {
                 return Ok(());
             }
         };
+        let content = item.fields.str("content").unwrap_or_default();
+        if content.len() > MOST_CONTENT {
+            self.refuse(item, "its content is longer than 1 MiB: use --file");
+            return Ok(());
+        }
         let version = view::version(&given);
         let known = self.given.and_then(|given| given.get(&slot.id));
         let verdict = match known {
@@ -232,6 +240,9 @@ impl Merge<'_, '_> {
                 item,
                 &format!("{} is being worked on: not changed", self.address(slot.seq)),
             ),
+            Verdict::Edit if given.len() > MOST_EDIT => {
+                self.refuse(item, &format!("an edit of {} bytes", given.len()));
+            }
             Verdict::Edit => {
                 let fields: Box<RawValue> =
                     RawValue::from_string(given).expect("made of valid parts");
@@ -327,6 +338,10 @@ impl Merge<'_, '_> {
         let handled = mail.handled;
         let timestamp = mail.timestamp;
         let draft = draft(self.agent, mail);
+        if let Err(error) = must_fit(&draft) {
+            self.out.refused.push(error.to_string());
+            return;
+        }
         let (seq, id) = self.held.mint(self.now);
         let letter = Letter::new(draft, seq, id, timestamp.unwrap_or(self.now.wall));
         let envelope = Envelope {

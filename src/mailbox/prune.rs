@@ -79,7 +79,11 @@ pub(super) fn if_due(visit: &mut Visit<'_>, written: &Written) {
 /// After a failed flush: everything, unflushed or not, goes into a new file, for the old one cannot be trusted.
 pub(super) fn rescue(visit: &mut Visit<'_>) -> Result<(), Error> {
     let _lock = Lock::acquire(visit.dir(), LOCK, visit.deadline)?;
-    compact(visit, &Repair::default()).map(drop)
+    let repair = Repair {
+        all_stay: true,
+        ..Repair::default()
+    };
+    compact(visit, &repair).map(drop)
 }
 
 /// A compaction that leaves out broken lines, which somebody has copied aside.
@@ -89,6 +93,8 @@ pub(super) struct Repair {
     pub(super) bad: HashSet<u64>,
     /// The numbers up to here may have been given by them.
     pub(super) last_seq: u64,
+    /// What is closed stays too: whoever was told that the outcome of his ack is unknown asks again.
+    pub(super) all_stay: bool,
 }
 
 impl Repair {
@@ -115,6 +121,7 @@ struct Fates {
     by_seq: HashMap<u64, Fate>,
     last_seq: u64,
     last_id: Option<MessageId>,
+    all_stay: bool,
 }
 
 impl Fates {
@@ -148,7 +155,7 @@ impl Fates {
             let untold = matches!(fate.slot.state, State::Expired | State::Dead)
                 && !fate.slot.noticed
                 && fate.closed_at.is_some_and(|at| now.since(at) < KEYS_KEPT);
-            fate.slot.state.is_pending() || untold
+            self.all_stay || fate.slot.state.is_pending() || untold
         })
     }
 }
@@ -307,6 +314,7 @@ fn begin_anew<'m>(visit: &Visit<'m>, repair: &Repair) -> Result<Begun<'m>, Error
         Ok(())
     })?;
     fates.last_seq = fates.last_seq.max(repair.last_seq);
+    fates.all_stay = repair.all_stay;
     let mut next = Next::begin(dir, &old.opening, &fates, now)?;
     let outcome = fill(&mut next, &old, x, &fates, bad, now);
     let outcome = outcome.and_then(|named| {
@@ -370,7 +378,8 @@ fn settle(visit: &mut Visit<'_>, repair: &Repair, begun: Begun<'_>) -> Result<Pr
         let sealed = archive::list(dir)?;
         archive::remove(dir, &archive::retired(&sealed, now, false))?;
     }
-    if !dir.exists(BALLAST)? {
+    let ballast = dir.ident(BALLAST)?;
+    if ballast.is_none_or(|it| it.size != create::BALLAST_SIZE as u64) {
         // On a disk that is still full the next prune tries again.
         let _ = create::write_ballast(dir);
     }

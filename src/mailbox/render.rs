@@ -25,6 +25,8 @@ pub(super) const REJECTED: &str = "inbox.json.rejected-";
 /// How long a foreign writer is waited for.
 const WRITER: Duration = Duration::from_millis(250);
 const MOST_ROUNDS: usize = 8;
+/// Larger files are kept each time, equal or not: to compare them would take longer than a verb may.
+const MOST_COMPARED: u64 = 1 << 30;
 pub(super) const MOST_DEAD: usize = 1_000;
 /// A revision beyond this was not made by any clock.
 const SANE_REV: u64 = 1 << 62;
@@ -585,8 +587,22 @@ fn wait_for_writer(file: &File) -> bool {
 }
 
 fn content_sum(file: &File) -> Result<Option<u64>, Error> {
-    if file.size()? > merge::MOST_BYTES {
+    let size = file.size()?;
+    if size > MOST_COMPARED {
         return Ok(None);
+    }
+    if size > merge::MOST_BYTES {
+        // Piece by piece: what is too large to be read need not fit into memory.
+        let (mut sum, mut at, mut piece) = (size, 0, vec![0; 1 << 20]);
+        loop {
+            match file.read_at(at, &mut piece)? {
+                0 => return Ok(Some(sum)),
+                n => {
+                    sum = store::sum(&piece[..n], sum);
+                    at += n as u64;
+                }
+            }
+        }
     }
     Ok(Some(store::sum(&file.read_to_end(merge::MOST_BYTES)?, 0)))
 }

@@ -19,6 +19,29 @@ use crate::time::{Now, Timestamp};
 /// A longer content travels as a file.
 pub const MOST_CONTENT: usize = 1 << 20;
 
+/// What goes with a content: key, notes of programs, fields that we do not know. With a content whose every byte
+/// is escaped it stays within what the journal's reader takes for a line.
+const MOST_NOTES: usize = 4 << 20;
+
+/// A record that could not be read back would stop the mailbox: it is refused before it gets a number.
+pub(super) fn must_fit(draft: &Draft) -> Result<(), Error> {
+    let bytes = draft.content.len();
+    if bytes > MOST_CONTENT {
+        return Err(Error::TooLong { bytes });
+    }
+    let bytes: usize = [&draft.metadata, &draft.extra]
+        .into_iter()
+        .filter(|notes| !notes.is_empty())
+        .filter_map(|notes| serde_json::to_string(notes).ok())
+        .map(|text| text.len())
+        .chain(draft.key.as_ref().map(|key| 6 * key.len()))
+        .sum();
+    if bytes > MOST_NOTES {
+        return Err(Error::NotesTooLong { bytes });
+    }
+    Ok(())
+}
+
 /// What a sender said here before, for whoever judges whether he repeats himself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -44,13 +67,7 @@ impl Mailbox {
         drafts: Vec<Draft>,
         now: Now,
     ) -> Result<(Vec<Sent>, Vec<Effect>), Error> {
-        for draft in &drafts {
-            if draft.content.len() > MOST_CONTENT {
-                return Err(Error::TooLong {
-                    bytes: draft.content.len(),
-                });
-            }
-        }
+        drafts.iter().try_for_each(must_fit)?;
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let mut held = visit.hold()?;

@@ -339,6 +339,10 @@ impl Dir {
     pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(Errno::ISDIR) => Err(Error::NotPlain {
+                path: self.path.join(name),
+                what: "a directory",
+            }),
             Err(e) => Err(self.fail("remove", name)(e)),
         }
     }

@@ -14,3 +14,4 @@ mod original;
 mod readme;
 mod schemas;
 mod siege;
+mod strangers;

@@ -241,7 +241,7 @@ fn has_tool(name: &str) -> bool {
 }
 
 /// `scripts/test` counts it; the test harness would swallow what a macro prints.
-fn skipped(what: &str) -> bool {
+pub(crate) fn skipped(what: &str) -> bool {
     let line = format!("SKIPPED: needs {what}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
     false
