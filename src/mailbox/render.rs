@@ -322,7 +322,7 @@ impl Visit<'_> {
         // Of a rendering that was never installed, what earlier ones had shown already was seen all the same.
         let shown: Vec<Shown> = same_boot.map_or_else(Vec::new, |it| {
             let was_seen = |shown: &&Shown| swapped || shown.since < it.rev;
-            it.shown.iter().filter(was_seen).cloned().collect()
+            it.shown.iter().filter(was_seen).copied().collect()
         });
         let memory = stamp.map(|it| Memory {
             rev: it.rev,
