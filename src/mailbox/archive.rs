@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::journal::Journal;
+use super::prune::TEMPORARY as ASIDE;
 use super::record::{Opening, Record, Tag};
 use crate::store::{self, Dir, File, Open, Target, random_u64};
 use crate::time::Timestamp;
@@ -73,6 +74,51 @@ pub(super) fn list(dir: &Dir) -> Result<Vec<Sealed>, Error> {
     // Compressed, and the plain one not yet removed.
     all.dedup_by_key(|it| it.generation);
     Ok(all)
+}
+
+/// Everything to be read beside the journal, oldest first: the archive, and what has been exchanged but not come
+/// there yet, because its prune is about to do it or was killed.
+pub(super) fn readable(dir: &Dir) -> Result<Vec<Sealed>, Error> {
+    let aside = dir.names()?;
+    let mut all = list(dir)?;
+    for name in aside.into_iter().filter(|name| name.starts_with(ASIDE)) {
+        // Without a first line it is a generation that never came to be.
+        let generation = match Journal::open(dir, &name, Open::Read) {
+            Ok(Some(journal)) => journal.opening.generation,
+            Ok(None) | Err(Error::Corrupt { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        if !all.iter().any(|sealed| sealed.generation == generation) {
+            all.push(Sealed {
+                name,
+                generation,
+                size: 0,
+                at: Timestamp::default(),
+            });
+        }
+    }
+    all.sort_by_key(|sealed| sealed.generation);
+    Ok(all)
+}
+
+/// A sealed journal and whether it is compressed, wherever it has got to meanwhile: it moves only in this order.
+fn open(dir: &Dir, sealed: &Sealed) -> Result<Option<(File, bool)>, Error> {
+    if sealed.name.starts_with(ASIDE)
+        && let Some(file) = dir.file_if_any(&sealed.name, Open::Read)?
+    {
+        return Ok(Some((file, false)));
+    }
+    let archive = match dir.sub(ARCHIVE) {
+        Err(error) if error.is_absent() => return Ok(None),
+        other => other?,
+    };
+    for (suffix, packed) in [(PLAIN, false), (PACKED, true)] {
+        let name = format!("{}{suffix}", sealed.generation);
+        if let Some(file) = archive.file_if_any(&name, Open::Read)? {
+            return Ok(Some((file, packed)));
+        }
+    }
+    Ok(None)
 }
 
 /// Moves a journal that has been replaced into the archive, then compresses it.
@@ -172,12 +218,11 @@ pub(super) fn scan(
     sealed: &Sealed,
     mut see: impl FnMut(&Record<'_>, &[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let archive = dir.sub(ARCHIVE)?;
-    let Some(file) = archive.file_if_any(&sealed.name, Open::Read)? else {
+    let Some((file, packed)) = open(dir, sealed)? else {
         return Ok(());
     };
     let system = |error: std::io::Error| store::Error::system(file.path(), "read", &error);
-    let reader: Box<dyn std::io::Read + '_> = if sealed.name.ends_with(PACKED) {
+    let reader: Box<dyn std::io::Read + '_> = if packed {
         Box::new(zstd::stream::Decoder::new(file.reader()).map_err(system)?)
     } else {
         Box::new(file.reader())

@@ -19,21 +19,22 @@ pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool
     let parent = Dir::open(mailboxes)?;
     sweep(&parent)?;
     let (name, dir, lock) = begun(&parent)?;
-    fill(&dir, agent, now)?;
-    let outcome = parent.rename(&name, agent.as_str(), Target::Kept);
+    let outcome = fill(&dir, agent, now)
+        .and_then(|()| Ok(parent.rename(&name, agent.as_str(), Target::Kept)?));
     drop(lock);
     match outcome {
         Ok(()) => {
             parent.sync()?;
             Ok(true)
         }
-        Err(error) if error.is_taken() => {
+        Err(Error::Store(error)) if error.is_taken() => {
             remove(&parent, &name)?;
             Ok(false)
         }
         Err(error) => {
-            remove(&parent, &name)?;
-            Err(error.into())
+            // Where this fails too, the next maker sweeps.
+            let _ = remove(&parent, &name);
+            Err(error)
         }
     }
 }
@@ -45,14 +46,17 @@ fn begun(parent: &Dir) -> Result<(String, Dir, Lock), Error> {
     loop {
         let name = format!("{NEW}{:016x}", random_u64());
         parent.make_dir(&name)?;
-        let outcome = parent
-            .sub(&name)
-            .and_then(|dir| Lock::acquire(&dir, LOCK, deadline).map(|lock| (dir, lock)));
-        match outcome {
-            // A sweeper took it for a dead maker's before it was locked.
+        let dir = parent.sub(&name);
+        let locked = dir.and_then(|dir| Ok((Lock::acquire(&dir, LOCK, deadline)?, dir)));
+        match locked {
+            // A sweeper came between the making of the lock and its taking.
             Err(error) if error.is_absent() && !deadline.is_over() => {}
-            Err(error) => return Err(error.into()),
-            Ok((dir, lock)) => return Ok((name, dir, lock)),
+            Err(error) => {
+                // Where this fails too, the next maker sweeps.
+                let _ = remove(parent, &name);
+                return Err(error.into());
+            }
+            Ok((lock, dir)) => return Ok((name, dir, lock)),
         }
     }
 }
@@ -89,8 +93,14 @@ fn write_opening(journal: &File, agent: &AgentId, at: Timestamp) -> Result<Openi
 /// Space to be given back when the disk is full.
 pub(super) fn write_ballast(dir: &Dir) -> Result<(), Error> {
     let ballast = dir.file(BALLAST, Open::Create)?;
-    ballast.write_at(0, &vec![0; BALLAST_SIZE])?;
-    Ok(ballast.sync_data()?)
+    let written = ballast
+        .write_at(0, &vec![0; BALLAST_SIZE])
+        .and_then(|()| ballast.sync_data());
+    if written.is_err() {
+        // Half of one would pass for a whole one.
+        dir.remove(BALLAST)?;
+    }
+    Ok(written?)
 }
 
 /// The journal of a directory that somebody else made, with a face in it perhaps. Called under the lock.

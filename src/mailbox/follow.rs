@@ -123,7 +123,7 @@ pub(super) fn read_archives(
     if first >= end {
         return Ok(());
     }
-    for sealed in archive::list(dir)? {
+    for sealed in archive::readable(dir)? {
         if (first..end).contains(&sealed.generation) {
             archive::scan(dir, &sealed, |record, line| {
                 gather.see(record, line);

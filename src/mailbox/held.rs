@@ -17,7 +17,7 @@ use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION};
 use super::slot::{Slot, Span, State};
 use super::take::Holder;
 use super::view::{self, View};
-use crate::names::{AgentId, MessageId};
+use crate::names::{AgentId, Explain as _, MessageId};
 use crate::store::{self, Deadline, Dir, File, Lock, Open};
 use crate::time::Now;
 
@@ -228,6 +228,8 @@ impl<'m> Held<'m> {
         }
         if !self.index.linked() {
             self.dir.sync()?;
+            // The name of the mailbox too: whoever made it may have died before he flushed it.
+            self.dir.sync_parent()?;
             self.push(&Record {
                 t: Tag::Linked,
                 at: Some(now.wall),
@@ -733,8 +735,14 @@ impl<'m> Held<'m> {
 
     /// Writes what was pushed and applies it; the lock stays.
     pub(super) fn write(&mut self) -> Result<(), Error> {
+        self.write_only()?;
+        self.catch_up_anyway()
+    }
+
+    /// Writes what was pushed: an error means that nothing of it happened. Returns where the journal ends then.
+    fn write_only(&mut self) -> Result<u64, Error> {
         self.journal.must_know_format()?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(store::fence().len() + self.out.len());
         if self.tail == Tail::Open {
             bytes.extend_from_slice(store::fence());
         }
@@ -744,28 +752,42 @@ impl<'m> Held<'m> {
         if self.room == Room::Needed {
             self.make_room(start + bytes.len() as u64)?;
         }
-        if let Err(error) = self.append(&bytes) {
-            if !(error.is_no_space() && self.room == Room::Reserved && self.drop_ballast()) {
-                return Err(error.into());
+        let mut end = start + bytes.len() as u64;
+        if let Err(short) = self.append(&bytes) {
+            let again = short.error.is_no_space() && self.room == Room::Reserved;
+            if !(again && self.drop_ballast()) {
+                return Err(short.into());
             }
             // What the failed write left is fenced off; the freed space takes the second one.
-            let again = [store::fence(), &bytes[fence..]].concat();
-            self.append(&again)?;
+            bytes.splice(..fence, store::fence().iter().copied());
+            let second = self.append(&bytes);
+            second.map_err(|second| Short {
+                some_whole: short.some_whole || second.some_whole,
+                ..second
+            })?;
+            end = self.journal.file.size()?;
         }
         self.tail = Tail::Clean;
         self.room = Room::Reserved;
         self.minted = None;
         self.changed = true;
-        self.catch_up_anyway()
+        Ok(end)
     }
 
     /// One `write`. A short or failed one is fenced off, never taken back: another may have read past it.
-    fn append(&mut self, bytes: &[u8]) -> Result<(), store::Error> {
-        let outcome = self.journal.file.append_once(bytes);
-        let short = match outcome {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Short> {
+        let path = self.journal.file.path();
+        let short = match self.journal.file.append_once(bytes) {
             Ok(n) if n == bytes.len() => return Ok(()),
-            Ok(_) => store::Error::no_space(self.journal.file.path()),
-            Err(error) => error,
+            Ok(n) => Short {
+                error: store::Error::no_space(path),
+                // A lone fence is no record.
+                some_whole: bytes[..n].contains(&b'\n') && bytes[..n] != *store::fence(),
+            },
+            Err(error) => Short {
+                error,
+                some_whole: false,
+            },
         };
         // Where even this fails, the next writer finds the open tail and fences it.
         let _ = self.journal.file.append_once(store::fence());
@@ -795,9 +817,16 @@ impl<'m> Held<'m> {
     /// Writes, brings the derived files up to date, and lets go of the lock.
     pub(super) fn commit(mut self) -> Result<Written, Error> {
         if self.has_writes() {
-            self.write()?;
+            let end = self.write_only()?;
+            // It is written. That it cannot be read back concerns the index, which whoever comes next catches up.
+            if self.catch_up_anyway().is_err() {
+                return Ok(self.unseen(end));
+            }
         }
-        let unnoticed = self.unnoticed()?;
+        let Ok(unnoticed) = self.unnoticed() else {
+            let end = self.index.applied();
+            return Ok(self.unseen(end));
+        };
         self.save();
         let end = self.index.applied();
         let (slots, pending) = (self.index.len(), self.pending());
@@ -811,6 +840,18 @@ impl<'m> Held<'m> {
         })
     }
 
+    /// What was written by one who could not look at it: the derived files stay as they were.
+    fn unseen(self, end: u64) -> Written {
+        Written {
+            end,
+            is_waste: false,
+            journal: self.journal,
+            changed: self.changed,
+            unnoticed: Vec::new(),
+            over: self.over,
+        }
+    }
+
     /// The derived files only. Where this fails they stay marked as unfinished, and are made anew.
     pub(super) fn save(&mut self) {
         // Marked first: keys that know of a message and an index that does not would chain it to itself.
@@ -820,6 +861,25 @@ impl<'m> Held<'m> {
             return;
         }
         let _ = self.index.flush();
+    }
+}
+
+/// A write that was not taken whole.
+struct Short {
+    error: store::Error,
+    /// Some of its records were.
+    some_whole: bool,
+}
+
+impl From<Short> for Error {
+    fn from(short: Short) -> Self {
+        match (short.some_whole, short.error.path()) {
+            (true, Some(path)) => Self::OutcomeUnknown {
+                at: path.into(),
+                key: None,
+            },
+            _ => short.error.into(),
+        }
     }
 }
 

@@ -165,6 +165,8 @@ struct Next<'d> {
     opening: Opening,
     buffer: Vec<u8>,
     end: u64,
+    /// It bears the journal's name now, and under its own lies the old generation.
+    exchanged: bool,
 }
 
 impl<'d> Next<'d> {
@@ -187,6 +189,7 @@ impl<'d> Next<'d> {
             },
             buffer: Vec::new(),
             end: 0,
+            exchanged: false,
         };
         it.opening.write(&mut it.buffer, now);
         Ok(it)
@@ -228,6 +231,10 @@ impl<'d> Next<'d> {
     }
 
     fn abandon(self) {
+        if self.exchanged {
+            // The next prune seals the old generation, which until then a power cut may bring back.
+            return;
+        }
         // A left-over of the next generation is removed by the next prune.
         let _ = self.dir.remove(&self.name);
     }
@@ -237,20 +244,53 @@ impl<'d> Next<'d> {
 fn compact(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error> {
     let dir = visit.dir();
     left_overs(visit)?;
-    match compact_once(visit, repair) {
-        Err(Error::Store(error)) if error.is_no_space() && !repair.is_asked() => {
-            let sealed = archive::list(dir)?;
-            archive::remove(dir, &archive::retired(&sealed, visit.now.wall, true))?;
-            if dir.exists(BALLAST)? {
-                dir.remove(BALLAST)?;
+    let mut outcome = begin_anew(visit, repair);
+    for room in [Room::Expired, Room::Ballast, Room::Archives] {
+        match &outcome {
+            Err(Error::Store(error)) if error.is_no_space() && !repair.is_asked() => {
+                room.make(dir, visit.now.wall)?;
+                outcome = begin_anew(visit, repair);
             }
-            compact_once(visit, repair)
+            _ => break,
         }
-        other => other,
+    }
+    settle(visit, repair, outcome?)
+}
+
+/// What a full disk gives back, in this order.
+#[derive(Clone, Copy, Debug)]
+enum Room {
+    Expired,
+    Ballast,
+    Archives,
+}
+
+impl Room {
+    fn make(self, dir: &Dir, now: Timestamp) -> Result<(), Error> {
+        let of_archives = |for_room| {
+            let sealed = archive::list(dir)?;
+            archive::remove(dir, &archive::retired(&sealed, now, for_room))
+        };
+        match self {
+            Self::Expired => of_archives(false),
+            Self::Ballast => Ok(dir.remove(BALLAST)?),
+            Self::Archives => of_archives(true),
+        }
     }
 }
 
-fn compact_once(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error> {
+/// A generation that has taken the place of the old one.
+struct Begun<'d> {
+    old: Journal,
+    next: Next<'d>,
+    fates: Fates,
+    /// The attachments that it names.
+    named: HashSet<String>,
+}
+
+/// Writes the new generation and exchanges it for the old one; with an error nothing was exchanged, or a power cut
+/// may still undo it.
+fn begin_anew<'m>(visit: &Visit<'m>, repair: &Repair) -> Result<Begun<'m>, Error> {
     let dir = visit.dir();
     let bad = &repair.bad;
     let now = visit.now.wall;
@@ -275,13 +315,30 @@ fn compact_once(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error>
         exchange(visit, held, &old, &mut next, x, bad)?;
         Ok(named)
     });
-    let mut named = match outcome {
-        Ok(named) => named,
+    match outcome {
+        Ok(named) => Ok(Begun {
+            old,
+            next,
+            fates,
+            named,
+        }),
         Err(error) => {
             next.abandon();
-            return Err(error);
+            Err(error)
         }
-    };
+    }
+}
+
+/// What follows an exchange: the new index, attachments, the archive.
+fn settle(visit: &mut Visit<'_>, repair: &Repair, begun: Begun<'_>) -> Result<Pruned, Error> {
+    let dir = visit.dir();
+    let now = visit.now.wall;
+    let Begun {
+        old,
+        next,
+        fates,
+        mut named,
+    } = begun;
     let old_size = old.file.size()?;
     // The new one's index is made now, not by whoever comes next; attachments go under the same lock.
     let mut held = visit.hold()?;
@@ -299,7 +356,14 @@ fn compact_once(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error>
         attach::sweep(dir, &named, now)?
     };
     let written = held.commit()?;
-    visit.flush(&written, None)?;
+    if written.changed && written.journal.flush(dir).is_err() {
+        // Not by the way of every other verb, which would wait for the lock that is held here.
+        begin_anew(visit, repair)?;
+        return Err(Error::OutcomeUnknown {
+            at: written.journal.file.path().into(),
+            key: None,
+        });
+    }
 
     seal(visit, &next.name, old.opening.generation)?;
     if !repair.is_asked() {
@@ -431,7 +495,10 @@ fn exchange(
             archive::copy(dir, old)?;
             dir.rename(&next.name, JOURNAL, Target::Replaced)?;
         }
-        other => other?,
+        other => {
+            other?;
+            next.exchanged = true;
+        }
     }
     dir.sync()?;
     let mut linked = Vec::new();
@@ -470,7 +537,11 @@ fn left_overs(visit: &Visit<'_>) -> Result<(), Error> {
     if !names.is_empty() {
         let current = Journal::open(dir, JOURNAL, Open::Read)?.map(|it| it.opening.generation);
         for name in names {
-            let its = Journal::open(dir, &name, Open::Read).ok().flatten();
+            // Unfinished ones have no first line. One that cannot be read now is not thrown away.
+            let its = match Journal::open(dir, &name, Open::Read) {
+                Err(Error::Corrupt { .. }) => None,
+                other => other?,
+            };
             match (its.map(|it| it.opening.generation), current) {
                 (Some(its), Some(current)) if its < current => seal(visit, &name, its)?,
                 _ => dir.remove(&name)?,

@@ -204,7 +204,7 @@ impl Mailbox {
         let written = visit.finish(held)?;
         let end = written.journal.make_durable(&self.dir)?.min(written.end);
         let mut gather = Gather::new(&self.boot_text, wanted);
-        for sealed in archive::list(&self.dir)? {
+        for sealed in archive::readable(&self.dir)? {
             if sealed.generation < written.journal.opening.generation {
                 archive::scan(&self.dir, &sealed, |record, line| {
                     gather.see(record, line);

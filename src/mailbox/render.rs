@@ -99,11 +99,13 @@ impl Visit<'_> {
         }
         let window = window(&mut held)?;
         let last_dead = held.index.last_dead();
-        let stamp_dead = stamps.stamp.as_ref().map(|it| it.dead);
-        let dead = match stamp_dead {
-            Some(known) if known == last_dead => None,
-            _ if last_dead == 0 && dir.exists(DEAD)? => None,
-            _ => Some(dead_letters(&mut held)?),
+        // Neither is flushed: after a power cut the stamp is of another boot, or gone, and `dead.json` may be empty.
+        let is_sure = |it: &Stamp| it.dead == last_dead && it.boot == self.mailbox.boot;
+        let is_there = dir.ident(DEAD)?.is_some_and(|it| it.size > 0);
+        let dead = if is_there && stamps.stamp.as_ref().is_some_and(is_sure) {
+            None
+        } else {
+            Some(dead_letters(&mut held)?)
         };
         let written = held.commit()?;
         let mut covers = flushed.max(written.journal.durable(dir)?);
@@ -119,15 +121,22 @@ impl Visit<'_> {
         let clock_us = u64::try_from(self.now.wall.unix_ms()).unwrap_or(0) * 1000;
         let rev = clock_us.max(stamp_rev + 1).max(highest_rev + 1);
         let earlier = Earlier::read(dir, stamps.stamp.as_ref().filter(|_| swapped), state)?;
-        let durable: Vec<Slot> = window
+        let mut durable: Vec<Slot> = window
             .into_iter()
             .filter(|slot| slot.send.offset + u64::from(slot.send.len) <= covers)
             .collect();
-        let (text, shown) = compose(&written.journal, &durable, &earlier, rev)?;
-
         let random = random_u64();
         let temporary = temporary_name(random);
-        let next = self.write_aside(&temporary, &text)?;
+        let (text, shown, next) = loop {
+            let (text, shown) = compose(&written.journal, &durable, &earlier, rev)?;
+            match self.write_aside(&temporary, &text) {
+                // A disk so full that the ballast is gone too: a face of fewer messages is still a true one.
+                Err(Error::Store(error)) if error.is_no_space() && shown.len() > 1 => {
+                    durable.truncate(shown.len() / 2);
+                }
+                outcome => break (text, shown, outcome?),
+            }
+        };
         let ours_before = match state {
             Face::Next | Face::Previous => before,
             Face::Absent | Face::Foreign => None,
@@ -147,7 +156,11 @@ impl Visit<'_> {
             shown,
         };
         let old = stamps.stamp.clone();
-        stamps.write(dir, new)?;
+        if let Err(error) = stamps.write(dir, new) {
+            // It would take the room that the next attempt needs.
+            dir.remove(&temporary)?;
+            return Err(error.into());
+        }
         swap_in(dir, &temporary)?;
         let done = self.after_swap(&temporary, ours_before, merged, rejected, old.as_ref())?;
         if done {
@@ -345,7 +358,7 @@ impl Visit<'_> {
         let written = held.commit()?;
         // Also where all of it was known already: what is known may not be durable yet, and the file goes.
         self.flush_all(&written)?;
-        self.notices(&written)?;
+        self.notices(&written);
         if outcome.refused.is_empty() {
             Ok((Taken::Merged(sum), rev))
         } else {

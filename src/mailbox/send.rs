@@ -93,7 +93,7 @@ impl Mailbox {
         } else {
             written.journal.make_durable(&self.dir)?
         };
-        visit.notices(&written)?;
+        visit.notices(&written);
         // A repeated one too: who sent it first may have been killed before he came to this.
         if rank < face::MOST_MESSAGES as u64 {
             visit.show(flushed);

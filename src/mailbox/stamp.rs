@@ -227,9 +227,11 @@ impl Stamps {
         };
         let mut head = [0; HEAD];
         let n = file.read_at((slot * HEAD) as u64, &mut head)?;
-        let whole = Stamp::parse(&head[..n]).and_then(|(mut stamp, count, sum)| {
-            let mut entries = vec![0; count * ENTRY];
-            let n = file.read_at(entries_at(slot), &mut entries).ok()?;
+        let parsed = Stamp::parse(&head[..n]);
+        let mut entries = vec![0; parsed.as_ref().map_or(0, |(_, count, _)| count * ENTRY)];
+        // What cannot be read now is no stamp that is lost: without it a removal by hand would not be seen.
+        let n = file.read_at(entries_at(slot), &mut entries)?;
+        let whole = parsed.and_then(|(mut stamp, _, sum)| {
             if n != entries.len() || store::sum(&entries, stamp.rev) != sum {
                 return None;
             }
@@ -257,9 +259,13 @@ impl Stamps {
 
     /// A new stamp beside the old one.
     pub(super) fn write(&mut self, dir: &Dir, stamp: Stamp) -> Result<(), store::Error> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => dir.file(STAMP, Open::Create)?,
+        let file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let file = dir.file(STAMP, Open::Create)?;
+            // Allocated whole: on a disk that is full by then it is written over in place.
+            file.write_at(0, &vec![0; 2 * (HEAD + MOST * ENTRY)])?;
+            file
         };
         let slot = Stamp::slot_after(self.slot);
         let entries = stamp.entries();

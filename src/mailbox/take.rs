@@ -48,6 +48,16 @@ enum Close {
     Recall,
 }
 
+impl Close {
+    fn is_what_happened(self, slot: &Slot) -> bool {
+        match self {
+            Self::Ack => slot.state == State::Acked,
+            Self::Recall => slot.state == State::Discarded,
+            Self::Nack => false,
+        }
+    }
+}
+
 /// A result, what to log and whom to tell, and what went wrong beside.
 #[derive(Clone, Debug)]
 pub struct Outcome<T> {
@@ -250,7 +260,19 @@ impl Mailbox {
         visit.look_or_warn()?;
         let mut held = visit.hold()?;
         let mut done = Vec::new();
+        let mut sealed = Vec::new();
         for &seq in seqs {
+            if held.slot(seq)?.is_none() {
+                sealed.push(seq);
+            }
+        }
+        if !sealed.is_empty() {
+            // Perhaps closed before a compaction. The archive is read without the lock.
+            visit.finish(held)?;
+            done = self.closed_long_ago(&mut visit, &sealed, how)?;
+            held = visit.hold()?;
+        }
+        for &seq in seqs.iter().filter(|seq| !sealed.contains(seq)) {
             let slot = held.slot(seq)?.ok_or_else(|| self.no_message(seq))?;
             let repeated = self.may_close(&mut held, &visit, &slot, claim, how)?;
             close_one(&mut held, &mut visit, &slot, how);
@@ -308,6 +330,37 @@ impl Mailbox {
         }
     }
 
+    /// As `closed_before`, of messages whose records a compaction has sealed.
+    fn closed_long_ago(
+        &self,
+        visit: &mut Visit<'_>,
+        seqs: &[u64],
+        how: Close,
+    ) -> Result<Vec<Done>, Error> {
+        let past = self.gather(visit, &|head| seqs.contains(&head.seq))?;
+        let mut done = Vec::new();
+        for &seq in seqs {
+            let past = past.get(&seq).ok_or_else(|| self.no_message(seq))?;
+            let state = view::status(&past.slot).as_str();
+            let closing = past.steps.iter().find(|step| step.what == state);
+            let by = closing.and_then(|step| step.by.as_deref());
+            if by != Some(visit.who.agent.as_str()) || !how.is_what_happened(&past.slot) {
+                return Err(Error::Closed {
+                    at: self.address(seq),
+                    state,
+                    by: by.map(str::to_owned),
+                    when: closing.map(|step| step.at),
+                });
+            }
+            done.push(Done {
+                seq,
+                id: MessageId::from_bits(past.slot.id),
+                repeated: true,
+            });
+        }
+        Ok(done)
+    }
+
     fn closed_before(
         &self,
         held: &mut Held<'_>,
@@ -323,12 +376,7 @@ impl Mailbox {
             && (visit.who.incarnation.is_none()
                 || inc.is_none()
                 || visit.who.incarnation.as_deref() == inc);
-        let wanted = match how {
-            Close::Ack => slot.state == State::Acked,
-            Close::Recall => slot.state == State::Discarded,
-            Close::Nack => false,
-        };
-        if the_same && wanted {
+        if the_same && how.is_what_happened(slot) {
             return Ok(true);
         }
         Err(Error::Closed {

@@ -150,7 +150,16 @@ impl<'m> Visit<'m> {
     }
 
     /// The senders of what has been given up are told. Asked after the flush: a notice tells what is durable.
-    pub(super) fn notices(&mut self, written: &Written) -> Result<(), Error> {
+    /// The verb is done by then: what fails here is said, and a later verb tells them.
+    pub(super) fn notices(&mut self, written: &Written) {
+        if let Err(error) = self.tell(written) {
+            self.warn(&format!(
+                "the sender of a dead letter was not told yet: {error}"
+            ));
+        }
+    }
+
+    fn tell(&mut self, written: &Written) -> Result<(), Error> {
         for &(seq, id, why) in &written.over {
             let (event, what) = match why {
                 "expired" => ("mail.expired", "expired"),
@@ -185,7 +194,7 @@ impl<'m> Visit<'m> {
     pub(super) fn finish(&mut self, held: Held<'_>) -> Result<Written, Error> {
         let written = held.commit()?;
         let flushed = self.flush(&written, None)?;
-        self.notices(&written)?;
+        self.notices(&written);
         if written.changed {
             self.show(flushed);
             prune::if_due(self, &written);
@@ -193,10 +202,11 @@ impl<'m> Visit<'m> {
         Ok(written)
     }
 
-    /// That a merge could not get at the face is no reason not to do the verb; anything else is.
+    /// That a merge could not get at the face, or found no room, is no reason not to do the verb: acks must pass
+    /// on a full disk, and the edits stay where they are until a later verb takes them over. Anything else is.
     pub(super) fn look_or_warn(&mut self) -> Result<(), Error> {
         match self.look() {
-            Err(error) if error.kind() == Kind::Busy => {
+            Err(error) if matches!(error.kind(), Kind::Busy | Kind::Io | Kind::OutcomeUnknown) => {
                 self.warn(&format!(
                     "edits of inbox.json were not taken over yet: {error}"
                 ));

@@ -364,6 +364,14 @@ impl Dir {
         rustix::fs::fsync(&self.fd).map_err(self.fail("flush", "."))
     }
 
+    /// Flushes the names of the directory above this one.
+    pub(crate) fn sync_parent(&self) -> Result<(), Error> {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+        let parent = rustix::fs::openat(&self.fd, "..", flags, Mode::empty())
+            .map_err(self.fail("open", ".."))?;
+        rustix::fs::fsync(parent).map_err(self.fail("flush", ".."))
+    }
+
     /// All names but `.` and `..`, sorted.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
         let listing = rustix::fs::Dir::read_from(&self.fd).map_err(self.fail("list", "."))?;

@@ -5,6 +5,7 @@
 mod cases;
 mod completion;
 mod contract;
+mod faults;
 mod fuzz;
 mod house;
 mod invariants;

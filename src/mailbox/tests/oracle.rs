@@ -526,7 +526,8 @@ impl Run {
     /// What holds for every closing verb of a message that is over.
     fn closed(it: &Letter, wanted: Option<Status>, who: &str, run: Option<&str>) -> Answer {
         let the_same = it.closed_by.is_some_and(|(by, its_run)| {
-            by == who && (run.is_none() || its_run.is_none() || run == its_run)
+            // A sealed record is asked only for the agent.
+            by == who && (!it.is_here || run.is_none() || its_run.is_none() || run == its_run)
         });
         if the_same && wanted == Some(it.status) {
             return Ok(true);
@@ -548,11 +549,7 @@ impl Run {
     ) {
         self.oracle.tick();
         let wall = self.oracle.wall;
-        let it = self
-            .oracle
-            .letters
-            .iter_mut()
-            .find(|it| it.seq == seq && it.is_here);
+        let it = self.oracle.letters.iter_mut().find(|it| it.seq == seq);
         let (token, expected) = match it {
             None => (None, Err(Kind::Unknown)),
             Some(it) => {
@@ -581,11 +578,7 @@ impl Run {
     fn nack(&mut self, seq: u64, run: Option<&'static str>) {
         self.oracle.tick();
         let wall = self.oracle.wall;
-        let it = self
-            .oracle
-            .letters
-            .iter_mut()
-            .find(|it| it.seq == seq && it.is_here);
+        let it = self.oracle.letters.iter_mut().find(|it| it.seq == seq);
         let expected = match it {
             None => Err(Kind::Unknown),
             Some(it) => match &it.lease {
@@ -611,11 +604,7 @@ impl Run {
     fn recall(&mut self, seq: u64, who: &'static str) {
         self.oracle.tick();
         let wall = self.oracle.wall;
-        let it = self
-            .oracle
-            .letters
-            .iter_mut()
-            .find(|it| it.seq == seq && it.is_here);
+        let it = self.oracle.letters.iter_mut().find(|it| it.seq == seq);
         let expected = match it {
             None => Err(Kind::Unknown),
             Some(it) if !it.status.is_pending() => {

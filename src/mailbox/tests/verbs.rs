@@ -614,7 +614,12 @@ fn pruning_seals_what_is_over_and_keeps_what_waits() {
     assert_eq!(rig.message(6).content, "message 6, edited");
     assert_eq!(rig.message(5).content, "message 5");
     assert_eq!(rig.nack(1).unwrap().len(), 1);
-    assert_eq!(rig.ack(4).unwrap_err().kind(), Kind::Unknown);
+    let again = rig.ack(3).unwrap();
+    assert!(
+        again[0].repeated,
+        "it was acknowledged before it was sealed"
+    );
+    assert_eq!(rig.ack(99).unwrap_err().kind(), Kind::Unknown);
 }
 
 impl Rig {

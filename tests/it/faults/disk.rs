@@ -1,0 +1,181 @@
+//! Disks that are full: what is there can be dealt with, and once there is room again everything works.
+
+use std::fs::File;
+
+use super::*;
+
+const MESSAGES: usize = 450;
+/// So many acknowledgements must pass on a full disk.
+const ACKS: usize = 400;
+
+/// Takes all the room there is.
+fn fill(disk: &Disk) -> PathBuf {
+    let filler = disk.root().join("filler");
+    let mut file = File::create(&filler).unwrap();
+    for size in [1 << 20, 64 << 10, 4 << 10, 512, 1] {
+        while file.write(&vec![1; size]).is_ok_and(|n| n > 0) && file.sync_data().is_ok() {}
+    }
+    filler
+}
+
+fn used(disk: &Disk) -> u64 {
+    let df = Command::new("df")
+        .args(["--output=used", "-B1", path(&disk.root())])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(df.stdout).unwrap();
+    text.lines().nth(1).unwrap().trim().parse().unwrap()
+}
+
+fn batch(home: &Home, contents: impl Iterator<Item = String>) {
+    let lines: String = contents
+        .map(|content| serde_json::json!({ "content": content }).to_string() + "\n")
+        .collect();
+    let mut send = home.command(CELLPHONE);
+    send.args(["send", "agent-1", "--batch", "-", "--force"]);
+    let ran = run(&mut send, lines.as_bytes());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+fn a_full_disk_is_worked_off(disk: &Disk) {
+    let home = Home::on(disk.root().join("home"));
+    batch(
+        &home,
+        (1..=MESSAGES).map(|n| format!("{n} {}", "x".repeat(1000))),
+    );
+    let before = home.pending();
+    assert_eq!(before.len(), MESSAGES);
+    let filler = fill(disk);
+
+    let mut refused = home.try_cellphone(&["send", "agent-1", "no room", "--json"]);
+    for n in 0..1000 {
+        // What was allocated ahead is used up first.
+        if refused.code != Some(0) {
+            break;
+        }
+        let long = format!("{n} {}", "y".repeat(60_000));
+        refused = home.try_cellphone(&["send", "agent-1", &long, "--json", "--force"]);
+    }
+    assert_eq!(refused.code, Some(74), "{refused:?}");
+    let pending = home.pending();
+    assert_eq!(pending[..MESSAGES], before);
+
+    for n in 1..=ACKS {
+        home.cellphone(&["ack", &format!("agent-1/{n}"), "--as", "agent-1"]);
+    }
+    assert_eq!(home.pending(), pending[ACKS..], "an ack is final");
+    let shown = home.shown();
+    assert_eq!(
+        shown,
+        pending[ACKS..ACKS + shown.len()],
+        "the face is behind"
+    );
+
+    let before = used(disk);
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    let after = used(disk);
+    assert!(
+        after < before,
+        "prune freed nothing: {before}, {after} are used"
+    );
+    assert_eq!(home.pending(), pending[ACKS..]);
+
+    std::fs::remove_file(filler).unwrap();
+    home.cellphone(&["send", "agent-1", "room again"]);
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    let mut after = pending[ACKS..].to_vec();
+    after.push("room again".into());
+    assert_eq!(home.pending(), after);
+    home.doctor_has_nothing_to_say();
+}
+
+#[test]
+fn on_a_full_tmpfs_400_acks_pass_and_prune_frees_space() {
+    if has_privilege() {
+        a_full_disk_is_worked_off(&Disk::tmpfs("size=4m"));
+    }
+}
+
+#[test]
+fn on_a_full_ext4_400_acks_pass_and_prune_frees_space() {
+    if has_privilege() && has_tool("mkfs.ext4") {
+        a_full_disk_is_worked_off(&Disk::image("ext4", 24 << 20));
+    }
+}
+
+#[test]
+fn where_no_file_can_be_made_mail_still_comes_and_goes() {
+    if !has_privilege() {
+        return;
+    }
+    let disk = Disk::tmpfs("size=8m,nr_inodes=200");
+    let home = Home::on(disk.root().join("home"));
+    for content in ["one", "two"] {
+        home.cellphone(&["send", "agent-1", content]);
+    }
+    let mut fillers = Vec::new();
+    loop {
+        let filler = disk.root().join(format!("filler-{}", fillers.len()));
+        if File::create(&filler).is_err() {
+            break;
+        }
+        fillers.push(filler);
+    }
+    home.cellphone(&["send", "agent-1", "three"]);
+    assert_eq!(
+        home.shown(),
+        home.pending(),
+        "the ballast makes room for a face"
+    );
+    home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
+    let taken = home.cellphone(&["next", "--as", "agent-1", "--json"]);
+    assert_eq!(taken.document()["content"], "two");
+    assert_eq!(home.pending(), ["two", "three"]);
+    let made = home.try_cellphone(&["send", "agent-2", "a new mailbox"]);
+    assert_eq!(made.code, Some(74), "{made:?}");
+    for filler in fillers {
+        std::fs::remove_file(filler).unwrap();
+    }
+    home.cellphone(&["send", "agent-2", "a new mailbox"]);
+    home.cellphone(&["send", "agent-1", "four"]);
+    assert_eq!(home.shown(), ["two", "three", "four"]);
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    home.doctor_has_nothing_to_say();
+}
+
+/// `ulimit -f`: the write is taken in part, the signal that would kill is ignored.
+#[test]
+fn a_write_that_is_taken_in_part_is_never_told_as_nothing_and_never_half_there() {
+    for blocks in 1..24 {
+        let home = Home::new();
+        home.cellphone(&["send", "agent-1", "one", "--key", "k1"]);
+        let size = std::fs::metadata(home.journal()).unwrap().len();
+        // Lines of some 400 bytes around a limit in blocks of 512.
+        let contents: Vec<String> = (0..10)
+            .map(|n| format!("{n} {}", "z".repeat(100)))
+            .collect();
+        let lines: String = contents
+            .iter()
+            .map(|content| serde_json::json!({ "content": content }).to_string() + "\n")
+            .collect();
+        let limit = size / 512 + blocks;
+        let script = format!("ulimit -f {limit}; exec \"$0\" \"$@\"");
+        let mut send = home.command("sh");
+        send.args(["-c", &script, CELLPHONE]);
+        send.args(["send", "agent-1", "--batch", "-", "--force", "--json"]);
+        let ran = run(&mut send, lines.as_bytes());
+        let pending = home.pending();
+        assert_eq!(pending[0], "one");
+        match ran.code {
+            Some(0) => assert_eq!(pending[1..], contents),
+            Some(74) => assert_eq!(pending.len(), 1, "{limit} blocks: {ran:?}"),
+            Some(75) => assert!(ran.err.contains("unknown"), "{ran:?}"),
+            _ => panic!("{limit} blocks: {ran:?}"),
+        }
+        home.cellphone(&["send", "agent-1", "later"]);
+        let all = home.all();
+        assert_eq!(all.last().unwrap(), "later");
+        assert_eq!(all.len(), pending.len() + 1);
+        assert_eq!(home.shown(), home.pending());
+    }
+}

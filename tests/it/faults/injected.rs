@@ -1,0 +1,416 @@
+//! A disk that refuses a call: ENOSPC and EIO at every call of a verb, each in a fresh home. The verb says the
+//! truth about what happened, nothing that was accepted is lost, and nothing is needed afterwards but a disk
+//! that works again.
+
+use std::collections::HashMap;
+
+use super::*;
+
+/// The calls that change something, and reading.
+const CALLS: &str = "write,pwrite64,pread64,fdatasync,fsync,fallocate,open,openat,openat2,renameat2,renameat,\
+                     mkdirat,ftruncate,unlinkat,utimensat";
+
+/// One call of a run: the n-th of its name.
+#[derive(Clone, Debug)]
+struct Call {
+    name: String,
+    n: usize,
+    /// As it was traced: where to look when it fails.
+    line: String,
+}
+
+impl Call {
+    /// A disk that is full refuses nothing else.
+    fn may_need_room(&self) -> bool {
+        match self.name.as_str() {
+            "pread64" | "unlinkat" | "ftruncate" | "utimensat" => false,
+            "open" | "openat" | "openat2" => self.line.contains("O_CREAT"),
+            _ => true,
+        }
+    }
+}
+
+/// What is done to a home that `prepare` has made, and what must hold afterwards.
+struct Scenario {
+    prepare: fn(&Home),
+    verb: &'static [&'static str],
+    judge: fn(&Home, &Ran),
+}
+
+impl Scenario {
+    fn home(&self) -> Home {
+        let home = Home::new();
+        (self.prepare)(&home);
+        home
+    }
+
+    fn traced(&self, home: &Home, options: &[&str]) -> Ran {
+        let mut command = home.command("strace");
+        let log = home.dir.join("trace");
+        command.args(["-f", "-qq", "-o", path(&log)]).args(options);
+        run(command.arg(CELLPHONE).args(self.verb), b"")
+    }
+
+    /// Every call once the program has found its home.
+    fn calls(&self) -> Vec<Call> {
+        let home = self.home();
+        let ran = self.traced(&home, &["-e", &format!("trace={CALLS}")]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let trace = std::fs::read_to_string(home.dir.join("trace")).unwrap();
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        let mut calls = Vec::new();
+        for line in trace.lines() {
+            let Some((name, _)) = line
+                .split_once(' ')
+                .and_then(|(_, call)| call.split_once('('))
+            else {
+                continue;
+            };
+            let n = seen.entry(name.trim()).or_default();
+            *n += 1;
+            if calls.is_empty() && !line.contains(path(&home.dir)) {
+                continue;
+            }
+            calls.push(Call {
+                name: name.trim().to_owned(),
+                n: *n,
+                line: line.to_owned(),
+            });
+        }
+        assert!(calls.len() > 20, "{trace}");
+        calls
+    }
+
+    /// All calls, failing one after the other; what went wrong is told at the end, all of it.
+    fn survives(&self, errno: &str) {
+        if !has_tool("strace") {
+            return;
+        }
+        let mut failed = Vec::new();
+        for call in self.calls() {
+            if errno == "ENOSPC" && !call.may_need_room() {
+                continue;
+            }
+            let home = self.home();
+            let inject = format!("inject={}:error={errno}:when={}", call.name, call.n);
+            let ran = self.traced(&home, &["-e", &inject]);
+            let verdict = std::panic::catch_unwind(|| {
+                assert!(
+                    ran.took < Duration::from_secs(4),
+                    "somebody waited for himself: {ran:?}"
+                );
+                // The face is a face at any moment.
+                if home.face().exists() {
+                    home.shown();
+                }
+                (self.judge)(&home, &ran);
+                afterwards(&home);
+            });
+            if let Err(why) = verdict {
+                let why = why
+                    .downcast_ref::<String>()
+                    .map_or("an assertion", String::as_str);
+                let Call { name, n, line } = &call;
+                failed.push(format!("{errno} at {name} {n}: {line}\n{ran:?}\n  {why}\n"));
+            }
+        }
+        assert!(failed.is_empty(), "{}", failed.join("\n"));
+    }
+}
+
+/// With a disk that works again everything works, by itself.
+fn afterwards(home: &Home) {
+    home.cellphone(&["send", "agent-1", "later"]);
+    let pending = home.pending();
+    assert_eq!(count(&pending, "later"), 1);
+    assert_eq!(home.shown(), pending, "the face is behind");
+    let mut names = home.names("agent-1");
+    if !names.iter().any(|name| name == ".ballast") {
+        // Given back to a full disk; a prune puts it there again.
+        home.cellphone(&["prune", "--as", "agent-1"]);
+        names = home.names("agent-1");
+    }
+    let passing: Vec<_> = names
+        .iter()
+        .filter(|name| {
+            [".face-", ".displaced-", "inbox.json.rejected"]
+                .iter()
+                .any(|passing| name.starts_with(passing))
+        })
+        .collect();
+    assert!(passing.is_empty(), "left over: {passing:?}");
+    home.doctor_has_nothing_to_say();
+}
+
+/// Whether the outcome is unknown; then the key is said that makes a retry safe.
+fn is_unknown(ran: &Ran) -> bool {
+    assert_eq!(ran.code, Some(75), "{ran:?}");
+    // On stderr, behind any warnings.
+    let told: Value = ran
+        .err
+        .lines()
+        .chain(ran.out.lines())
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .find(|told: &Value| told["schema"] == "dreamos.error/1")
+        .unwrap_or_else(|| panic!("nothing is said of the outcome: {ran:?}"));
+    told["outcome"] == "unknown"
+}
+
+fn two_messages(home: &Home) {
+    home.cellphone(&["send", "agent-1", "one", "--key", "k1"]);
+    home.cellphone(&["send", "agent-1", "two"]);
+}
+
+fn two_messages_and_nothing_derived(home: &Home) {
+    two_messages(home);
+    for derived in [".index", ".keys", ".stamp", ".durable"] {
+        std::fs::remove_file(home.mailbox("agent-1").join(derived)).unwrap();
+    }
+}
+
+const SEND: &[&str] = &["send", "agent-1", "three", "--key", "k3", "--json"];
+
+fn judge_send(home: &Home, ran: &Ran) {
+    let there = || count(&home.all(), "three");
+    match ran.code {
+        Some(0) => assert_eq!(there(), 1, "it was accepted"),
+        Some(74) => assert_eq!(there(), 0, "nothing was to have happened"),
+        Some(75) if !is_unknown(ran) => assert_eq!(there(), 0, "nothing was to have happened"),
+        Some(75) => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
+        _ => panic!("an exit code that says nothing"),
+    }
+    home.cellphone(SEND);
+    let mut all = home.all();
+    all.sort();
+    assert_eq!(all, ["one", "three", "two"], "exactly once");
+    assert_eq!(home.pending().len(), 3);
+}
+
+const SENDING: Scenario = Scenario {
+    prepare: two_messages,
+    verb: SEND,
+    judge: judge_send,
+};
+
+#[test]
+fn a_send_whose_disk_is_full_at_any_call_tells_the_truth() {
+    SENDING.survives("ENOSPC");
+}
+
+#[test]
+fn a_send_whose_disk_fails_at_any_call_tells_the_truth() {
+    SENDING.survives("EIO");
+}
+
+const REBUILDING: Scenario = Scenario {
+    prepare: two_messages_and_nothing_derived,
+    verb: SEND,
+    judge: judge_send,
+};
+
+#[test]
+fn a_send_that_makes_the_index_anew_on_a_full_disk_tells_the_truth() {
+    REBUILDING.survives("ENOSPC");
+}
+
+#[test]
+fn a_send_that_makes_the_index_anew_on_a_failing_disk_tells_the_truth() {
+    REBUILDING.survives("EIO");
+}
+
+const TAKING: Scenario = Scenario {
+    prepare: two_messages,
+    verb: &["next", "--as", "agent-1", "--json"],
+    judge: judge_next,
+};
+
+fn judge_next(home: &Home, ran: &Ran) {
+    let first = || home.list(&["inbox", "agent-1"])[0].clone();
+    match ran.code {
+        Some(0) => {
+            assert_eq!(ran.document()["content"], "one");
+            let token = ran.document()["token"].as_str().unwrap().to_owned();
+            assert_eq!(first()["attempts"], 1);
+            home.cellphone(&["nack", "agent-1/1", "--as", "agent-1", "--token", &token]);
+        }
+        // What could not be printed is taken all the same, as by a process that was killed: the lease lapses.
+        Some(74) if ran.err.contains("can't write to standard output") => {}
+        Some(74) => assert_eq!(first()["attempts"], 0, "nothing was to have happened"),
+        Some(75) if !is_unknown(ran) => assert_eq!(first()["attempts"], 0),
+        Some(75) => {}
+        _ => panic!("an exit code that says nothing"),
+    }
+    assert_eq!(home.pending(), ["one", "two"], "a lease closes nothing");
+    home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
+    assert_eq!(home.pending(), ["two"]);
+}
+
+#[test]
+fn a_next_whose_disk_is_full_at_any_call_tells_the_truth() {
+    TAKING.survives("ENOSPC");
+}
+
+#[test]
+fn a_next_whose_disk_fails_at_any_call_tells_the_truth() {
+    TAKING.survives("EIO");
+}
+
+const ACK: &[&str] = &["ack", "agent-1/1", "--as", "agent-1", "--json"];
+
+const CLOSING: Scenario = Scenario {
+    prepare: two_messages,
+    verb: ACK,
+    judge: judge_ack,
+};
+
+fn judge_ack(home: &Home, ran: &Ran) {
+    match ran.code {
+        Some(0) => assert_eq!(home.pending(), ["two"], "an ack is final"),
+        Some(74) => assert_eq!(
+            home.pending(),
+            ["one", "two"],
+            "nothing was to have happened"
+        ),
+        Some(75) if !is_unknown(ran) => assert_eq!(home.pending(), ["one", "two"]),
+        Some(75) => {}
+        _ => panic!("an exit code that says nothing"),
+    }
+    home.cellphone(ACK);
+    assert_eq!(home.pending(), ["two"]);
+    assert_eq!(home.all(), ["one", "two"]);
+}
+
+#[test]
+fn an_ack_whose_disk_is_full_at_any_call_tells_the_truth() {
+    CLOSING.survives("ENOSPC");
+}
+
+#[test]
+fn an_ack_whose_disk_fails_at_any_call_tells_the_truth() {
+    CLOSING.survives("EIO");
+}
+
+/// Three messages, the first of them done with.
+fn something_to_prune(home: &Home) {
+    two_messages(home);
+    home.cellphone(&["send", "agent-1", "three"]);
+    home.cellphone(ACK);
+}
+
+const PRUNING: Scenario = Scenario {
+    prepare: something_to_prune,
+    verb: &["prune", "--as", "agent-1", "--json"],
+    judge: judge_prune,
+};
+
+fn judge_prune(home: &Home, ran: &Ran) {
+    assert!(
+        matches!(ran.code, Some(0 | 74 | 75)),
+        "an exit code that says nothing"
+    );
+    assert_eq!(home.pending(), ["two", "three"]);
+    let again = home.cellphone(&["send", "agent-1", "one", "--key", "k1", "--json"]);
+    assert_eq!(again.document()["repeated"], true, "its key was forgotten");
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    assert_eq!(home.pending(), ["two", "three"]);
+    let new = home.cellphone(&["send", "agent-1", "four", "--json"]);
+    assert_eq!(new.document()["name"], "agent-1/4", "a number went astray");
+    assert_eq!(
+        home.all(),
+        ["one", "two", "three", "four"],
+        "the archive tells it all"
+    );
+}
+
+#[test]
+fn a_prune_whose_disk_is_full_at_any_call_loses_nothing() {
+    PRUNING.survives("ENOSPC");
+}
+
+#[test]
+fn a_prune_whose_disk_fails_at_any_call_loses_nothing() {
+    PRUNING.survives("EIO");
+}
+
+/// A script added an entry by hand and took another away; a person will change nothing else.
+fn an_edited_face(home: &Home) {
+    two_messages(home);
+    let text = std::fs::read_to_string(home.face()).unwrap();
+    let mut entries: Vec<Value> = serde_json::from_str(&text).unwrap();
+    entries.remove(0);
+    entries.push(serde_json::json!({"id": "mine", "from": "agent-2", "content": "by hand"}));
+    std::fs::write(home.face(), serde_json::to_vec(&entries).unwrap()).unwrap();
+}
+
+const MERGING: Scenario = Scenario {
+    prepare: an_edited_face,
+    verb: SEND,
+    judge: judge_merge,
+};
+
+fn judge_merge(home: &Home, ran: &Ran) {
+    let there = |home: &Home| count(&home.all(), "three");
+    match ran.code {
+        Some(0) => assert_eq!(there(home), 1, "it was accepted"),
+        Some(74) => assert_eq!(there(home), 0, "nothing was to have happened"),
+        Some(75) if !is_unknown(ran) => assert_eq!(there(home), 0),
+        Some(75) => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
+        _ => panic!("an exit code that says nothing"),
+    }
+    home.cellphone(SEND);
+    let mut pending = home.pending();
+    pending.sort();
+    assert_eq!(
+        pending,
+        ["by hand", "three", "two"],
+        "an edit was lost or doubled"
+    );
+    assert_eq!(home.all().len(), 4);
+}
+
+#[test]
+fn a_merge_whose_disk_is_full_at_any_call_loses_no_edit() {
+    MERGING.survives("ENOSPC");
+}
+
+#[test]
+fn a_merge_whose_disk_fails_at_any_call_loses_no_edit() {
+    MERGING.survives("EIO");
+}
+
+const CREATING: Scenario = Scenario {
+    prepare: |_| {},
+    verb: SEND,
+    judge: judge_creation,
+};
+
+fn judge_creation(home: &Home, ran: &Ran) {
+    let there = || count(&home.all(), "three");
+    match ran.code {
+        Some(0) => assert_eq!(there(), 1, "it was accepted"),
+        Some(74) => assert_eq!(there(), 0, "nothing was to have happened"),
+        Some(75) if !is_unknown(ran) => assert_eq!(there(), 0),
+        Some(75) => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
+        _ => panic!("an exit code that says nothing"),
+    }
+    home.cellphone(SEND);
+    assert_eq!(home.all(), ["three"], "exactly once");
+    let mailboxes = home.dir.join("runtime/mailbox");
+    home.cellphone(&["send", "agent-2", "sweeps what was left half made"]);
+    let left: Vec<_> = std::fs::read_dir(mailboxes)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(".new-"))
+        .collect();
+    assert!(left.is_empty(), "half a mailbox was left: {left:?}");
+}
+
+#[test]
+fn a_mailbox_that_is_made_on_a_full_disk_is_whole_or_not_there() {
+    CREATING.survives("ENOSPC");
+}
+
+#[test]
+fn a_mailbox_that_is_made_on_a_failing_disk_is_whole_or_not_there() {
+    CREATING.survives("EIO");
+}
