@@ -243,7 +243,7 @@ fn besiege(case: &Case) {
     let mut jobs: Vec<(usize, Option<&Call>)> = (0..calls_of_it.len()).map(|n| (n, None)).collect();
     // Of all pairs of a kill and a kill of its recovery some, spread evenly. An odd step meets every kind of call.
     let pairs = calls_of_it.len() * calls_again.len();
-    for pair in (0..pairs).step_by(pairs / MOST_RECOVERIES | 1) {
+    for pair in (0..pairs).step_by((pairs / MOST_RECOVERIES) | 1) {
         let (n, m) = (pair / calls_again.len(), pair % calls_again.len());
         jobs.push((n, Some(&calls_again[m])));
     }
