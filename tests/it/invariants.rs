@@ -428,7 +428,7 @@ fn a_planted_violation_is_named() {
             change(dir, |text| text.replacen("second", "sECOND", 1));
         }),
         ("comes where", |dir| {
-            change(dir, |text| without(text, "second"))
+            change(dir, |text| without(text, "second"));
         }),
         ("sent a second time", |dir| {
             change(dir, |text| {
@@ -438,7 +438,7 @@ fn a_planted_violation_is_named() {
                     .unwrap()
                     .to_owned();
                 format!("{text}{line}\n")
-            })
+            });
         }),
         ("is leased after", |dir| {
             change(dir, |text| {
@@ -448,16 +448,16 @@ fn a_planted_violation_is_named() {
                     .unwrap()
                     .to_owned();
                 format!("{text}{line}\n")
-            })
+            });
         }),
         ("no JSON", |dir| {
-            change(dir, |text| format!("{text}no record\n"))
+            change(dir, |text| format!("{text}no record\n"));
         }),
         ("inbox.json", |dir| {
-            std::fs::write(dir.join("inbox.json"), "[{\"id\"").unwrap()
+            std::fs::write(dir.join("inbox.json"), "[{\"id\"").unwrap();
         }),
         ("left over", |dir| {
-            std::fs::write(dir.join(".face-0"), "[]").unwrap()
+            std::fs::write(dir.join(".face-0"), "[]").unwrap();
         }),
         ("generation", |dir| {
             let archive = dir.join("archive");
