@@ -410,7 +410,7 @@ fn a_file_that_may_not_be_read_is_refused_and_its_mail_is_there_once_it_may() {
             continue;
         }
         let mode = std::fs::metadata(&path).unwrap().permissions();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
         for args in [
             &["send", "agent-1", "unread"][..],
             &["inbox", "agent-1"],
@@ -424,7 +424,7 @@ fn a_file_that_may_not_be_read_is_refused_and_its_mail_is_there_once_it_may() {
         }
         // A face in its place, where there was none to be read, is not locked away.
         if let Ok(now) = std::fs::metadata(&path)
-            && now.permissions().mode() & 0o777 == 0
+            && now.permissions().mode().trailing_zeros() >= 9
         {
             std::fs::set_permissions(&path, mode).unwrap();
         }
