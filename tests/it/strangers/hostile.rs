@@ -363,3 +363,77 @@ fn an_attachment_that_is_no_file_of_ones_own_is_refused_in_time() {
     assert_eq!(home.times("agent-1", "look"), 0);
     home.assert_well("attachments that are none");
 }
+
+/// Root reads everything: somebody else must try.
+#[test]
+fn a_file_that_may_not_be_read_is_refused_and_its_mail_is_there_once_it_may() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    const NOBODY: u32 = 65534;
+    let place = tempfile::tempdir().unwrap();
+    if chown(place.path(), Some(NOBODY), Some(NOBODY)).is_err() {
+        crate::faults::skipped("root, to be somebody else");
+        return;
+    }
+    if !has("setpriv") {
+        return;
+    }
+    let (home, _) = with_mail(place.path());
+    let program = place.path().join("cellphone");
+    std::fs::copy(CELLPHONE, &program).unwrap();
+    let all = format!("{NOBODY}:{NOBODY}");
+    let owned = Command::new("chown")
+        .args(["-R", &all])
+        .arg(place.path())
+        .status()
+        .unwrap();
+    assert!(owned.success());
+    let run = |args: &[&str]| {
+        let id = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")];
+        let who = ["setpriv", &id[0], &id[1], "--clear-groups"];
+        let command = [&who[..], &[program.to_str().unwrap()], args].concat();
+        finish(home.command(&command), b"")
+    };
+    for target in [
+        "journal.jsonl",
+        "inbox.json",
+        ".lock",
+        ".index",
+        ".keys",
+        ".stamp",
+        ".durable",
+        "dead.json",
+        "",
+    ] {
+        let path = home.mailbox("agent-1").join(target);
+        if !path.exists() {
+            continue;
+        }
+        let mode = std::fs::metadata(&path).unwrap().permissions();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
+        for args in [
+            &["send", "agent-1", "unread"][..],
+            &["inbox", "agent-1"],
+            &["ack", "agent-1/1", "--as", "agent-1"],
+        ] {
+            let done = run(args);
+            assert!(matches!(done.code, 0 | 74), "{target}, {args:?}: {done:?}");
+            assert!(done.code == 0 || done.err.contains("denied"), "{done:?}");
+            let must = ["journal.jsonl", ".lock", ""].contains(&target);
+            assert!(!must || done.code == 74, "{target}, {args:?}: {done:?}");
+        }
+        // A face in its place, where there was none to be read, is not locked away.
+        if let Ok(now) = std::fs::metadata(&path)
+            && now.permissions().mode().trailing_zeros() >= 9
+        {
+            std::fs::set_permissions(&path, mode).unwrap();
+        }
+        let done = run(&["inbox", "agent-1", "--all", "--json"]);
+        assert_eq!(done.code, 0, "{target}: {done:?}");
+        for text in ["first", "second", "over"] {
+            assert!(done.out.contains(text), "{target}: {text} is lost");
+        }
+        let done = run(&["send", "agent-1", "later", "--force"]);
+        assert_eq!(done.code, 0, "{target}: {done:?}");
+    }
+}
