@@ -73,7 +73,7 @@ check: rust
 # The README's block is generated: never edit figures by hand.
 bench bench-readme: small
 	@scripts/deps bench
-	$(SMALL_ENV) cargo bench -q $(SMALL) --bench library > $(TARGET)/library.tsv
+	$(SMALL_ENV) cargo bench -q $(filter-out --release,$(SMALL)) --bench library > $(TARGET)/library.tsv
 	@scripts/bench $(if $(filter bench-readme,$@),--readme README.md) $(SMALL_DIR) $(TARGET)/library.tsv
 
 install: small
