@@ -113,7 +113,7 @@ impl Desk {
                 .may_register(to, &everybody)
                 .map_err(Error::NotFree)?;
         }
-        let mailbox = self.own_mailbox(to, now)?;
+        let mailbox = self.make_mailbox(to, now)?;
         let event = Event {
             channel: Channel::Messages,
             level: Level::Info,
@@ -264,7 +264,7 @@ impl Desk {
     /// The first deliverable message, leased.
     pub fn next(&self, agent: &AgentId, lease: Duration, now: Now) -> Done<Option<Taken>> {
         let permit = self.permit(Verb::MailTake, agent)?;
-        match self.mailbox(agent)? {
+        match self.mailbox_if_known(agent)? {
             Some(mailbox) => Ok(self.settle(mailbox.next(&permit, lease, now)?, now)),
             None => Ok(None),
         }
@@ -387,7 +387,7 @@ impl Desk {
     pub fn inbox(&self, agent: &AgentId, which: Which) -> Done<Vec<Message>> {
         let now = Now::read();
         let permit = self.permit(Verb::MailRead, agent)?;
-        match self.mailbox(agent)? {
+        match self.mailbox_if_known(agent)? {
             Some(mailbox) => Ok(self.settle(mailbox.inbox(&permit, which, now)?, now)),
             None => Ok(Vec::new()),
         }
@@ -468,7 +468,7 @@ impl Desk {
 
     pub fn counts(&self, agent: &AgentId, now: Now) -> Done<Counts> {
         let permit = self.permit(Verb::MailRead, agent)?;
-        match self.mailbox(agent)? {
+        match self.mailbox_if_known(agent)? {
             Some(mailbox) => Ok(self.settle(mailbox.counts(&permit, now)?, now)),
             None => Ok(Counts::default()),
         }

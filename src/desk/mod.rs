@@ -129,12 +129,25 @@ impl Desk {
         }
     }
 
-    /// The mailbox, made if it was not there.
-    fn own_mailbox(&self, agent: &AgentId, now: Now) -> Done<Mailbox> {
-        let mailboxes = self.home.mailboxes();
-        if let Some(mailbox) = self.mailbox(agent)? {
-            return Ok(mailbox);
+    /// As `mailbox`, of somebody who must exist: a slip of the pen has no mail to wait for.
+    fn mailbox_if_known(&self, agent: &AgentId) -> Done<Option<Mailbox>> {
+        let mailbox = self.mailbox(agent)?;
+        if mailbox.is_none() {
+            self.resolve(agent.as_str())?;
         }
+        Ok(mailbox)
+    }
+
+    /// The mailbox of somebody who exists, made if it was not there.
+    fn own_mailbox(&self, agent: &AgentId, now: Now) -> Done<Mailbox> {
+        match self.mailbox_if_known(agent)? {
+            Some(mailbox) => Ok(mailbox),
+            None => self.make_mailbox(agent, now),
+        }
+    }
+
+    fn make_mailbox(&self, agent: &AgentId, now: Now) -> Done<Mailbox> {
+        let mailboxes = self.home.mailboxes();
         Dir::make_path(self.home.dir(), self.home.inside(&mailboxes))?;
         Ok(Mailbox::open_or_create(&mailboxes, agent, now)?)
     }

@@ -106,7 +106,7 @@ impl Explain for Error {
                 "try again with --key {key}: it will not be doubled"
             )),
             Self::OutcomeUnknown { key: None, .. } => {
-                Some("try again: repeating it is harmless".into())
+                Some("to repeat an ack or a message that has a key is harmless; before you repeat another, look: cellphone inbox --all".into())
             }
             Self::TooLong { .. } | Self::NotesTooLong { .. } => {
                 Some("use --file for what is larger".into())
