@@ -484,6 +484,17 @@ impl<'m> Held<'m> {
         Ok(self.keys.as_mut().expect("set above"))
     }
 
+    /// What is filed under a hash; keys that contradict themselves are made anew first.
+    fn key(&mut self, hash: u64) -> Result<Option<u64>, Error> {
+        match self.keys()?.get(hash) {
+            Err(error) if error.is_spoilt() => {
+                self.rebuild()?;
+                Ok(self.keys()?.get(hash)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
     /// Fills the keys from the journal as far as the index has applied it.
     fn refile(&mut self) -> Result<(), Error> {
         let journal = Arc::clone(&self.journal);
@@ -609,7 +620,7 @@ impl<'m> Held<'m> {
     /// The last message of a sender.
     pub(super) fn last_from(&mut self, from: &AgentId) -> Result<Option<Slot>, Error> {
         let hash = hash(FROM, &[from.as_str()], self.salt());
-        let seq = self.keys()?.get(hash)?;
+        let seq = self.key(hash)?;
         seq.map_or(Ok(None), |seq| self.slot(seq))
     }
 
@@ -618,7 +629,7 @@ impl<'m> Held<'m> {
         hash: u64,
         is_it: impl Fn(&Record<'_>) -> bool,
     ) -> Result<Option<Known>, Error> {
-        let Some(value) = self.keys()?.get(hash)? else {
+        let Some(value) = self.key(hash)? else {
             return Ok(None);
         };
         if value & PLACE != 0 {

@@ -11,7 +11,7 @@ use crate::store::{self, File, Pages};
 
 use super::index::Identity;
 
-const MAGIC: u64 = u64::from_le_bytes(*b"dmkeys01");
+const MAGIC: u64 = u64::from_le_bytes(*b"dmkeys02");
 const PAGE: u64 = 4096;
 const ENTRY_LEN: u64 = 16;
 /// Pages of the first level.
@@ -131,7 +131,8 @@ impl Keys {
         let levels = self.header.map_or(0, |header| header.levels);
         for level in (0..levels).rev() {
             if let Found::Entry(offset) = self.find(level, hash)? {
-                return self.pages.read_u64(offset + 8).map(Some);
+                let word = self.pages.read_u64(offset + 8)?;
+                return Ok(Some(word & !CHECK));
             }
         }
         Ok(None)
@@ -162,7 +163,8 @@ impl Keys {
             }
         };
         self.pages.write_u64(offset, hash)?;
-        self.pages.write_u64(offset + 8, value)?;
+        self.pages
+            .write_u64(offset + 8, value | check(hash, value))?;
         self.header = Some(header);
         Ok(())
     }
@@ -178,7 +180,7 @@ impl Keys {
             while offset < end.min(self.pages.end() * PAGE) {
                 match self.pages.read_u64(offset)? {
                     0 => {}
-                    hash => see(hash, self.pages.read_u64(offset + 8)?),
+                    hash => see(hash, self.pages.read_u64(offset + 8)? & !CHECK),
                 }
                 offset += ENTRY_LEN;
             }
@@ -205,8 +207,16 @@ impl Keys {
             let offset = first_page * PAGE + (start + probe) % entries * ENTRY_LEN;
             match self.pages.read_u64(offset)? {
                 0 => return Ok(Found::Room(offset)),
-                other if other == hash => return Ok(Found::Entry(offset)),
-                _ => {}
+                other => {
+                    let word = self.pages.read_u64(offset + 8)?;
+                    // A hash that was changed would be missed, and its message doubled.
+                    if word & CHECK != check(other, word & !CHECK) {
+                        return Err(self.spoilt("an entry is broken"));
+                    }
+                    if other == hash {
+                        return Ok(Found::Entry(offset));
+                    }
+                }
             }
         }
         Ok(Found::Full)
@@ -218,6 +228,15 @@ impl Keys {
             what,
         }
     }
+}
+
+/// The bits of a value that no number and no offset reaches.
+const CHECK: u64 = 0x7fff << 48;
+
+/// What stands there: a checksum of the entry.
+fn check(hash: u64, value: u64) -> u64 {
+    let bytes = [hash, value & !CHECK].map(u64::to_le_bytes);
+    store::sum(bytes.as_flattened(), 0) & CHECK
 }
 
 const fn entries(level: u64) -> u64 {
@@ -306,10 +325,45 @@ mod tests {
             let mut keys = open(home.path());
             prop_assert!((1..=MOST_LEVELS).contains(&levels) || !keys.is_of(&IDENTITY));
             for hash in [0, 1, 77, 4000, u64::MAX] {
-                keys.get(hash).unwrap();
+                if let Err(e) = keys.get(hash) {
+                    prop_assert!(e.is_spoilt());
+                }
                 match keys.put(hash, 9) {
                     Ok(()) => prop_assert_eq!(keys.get(hash).unwrap(), Some(9)),
                     Err(e) => prop_assert!(e.is_spoilt()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_of_an_entry_is_found_by_whoever_asks_for_it() {
+        let home = tempfile::tempdir().unwrap();
+        let mut keys = open(home.path());
+        keys.reset(&IDENTITY).unwrap();
+        let hashes: Vec<u64> = (1..=40_u64)
+            .map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .collect();
+        for (hash, value) in hashes.iter().zip(1..) {
+            keys.put(*hash, value).unwrap();
+        }
+        keys.flush().unwrap();
+        drop(keys);
+        let path = home.path().join("keys");
+        let whole = std::fs::read(&path).unwrap();
+        let taken = (4096..whole.len()).filter(|at| {
+            let entry = at / 16 * 16;
+            whole[entry..entry + 8].iter().any(|b| *b != 0)
+        });
+        for at in taken {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x5a;
+            std::fs::write(&path, changed).unwrap();
+            let mut keys = open(home.path());
+            for (hash, value) in hashes.iter().zip(1..) {
+                match keys.get(*hash) {
+                    Ok(found) => assert_eq!(found, Some(value), "byte {at}"),
+                    Err(error) => assert!(error.is_spoilt()),
                 }
             }
         }
