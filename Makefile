@@ -16,7 +16,9 @@ PROGRAMS := cellphone captainphone
 DEV       = --locked --all-features
 SMALL     = --locked --release --target $(HOST)
 # Nothing is relocated at start-up and nothing unwinds: a panic aborts. Of zstd only what level 3 needs.
-SMALL_ENV = RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
+# Start-up of our own (src/cli/entry.rs) where its C library is there.
+OWN_ENTRY = $(if $(findstring x86_64-unknown-linux-gnu glibc 2.36,$(HOST) $(shell getconf GNU_LIBC_VERSION)),--cfg own_entry)
+SMALL_ENV = RUSTFLAGS='$(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr' \
   CFLAGS='-Os -DZSTD_NO_INLINE -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 \
   -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT $(patsubst %,-DZSTD_EXCLUDE_%_BLOCK_COMPRESSOR,\
@@ -57,9 +59,10 @@ bots: rust
 demo: small
 	@scripts/demo $(SMALL_DIR)
 
-test: rust
+# Also builds what is shipped, for the tests that are of it.
+test: small
 	@scripts/deps test
-	@scripts/test cargo test $(DEV) --no-fail-fast
+	@DREAMOS_SHIPPED=$(abspath $(SMALL_DIR)) scripts/test cargo test $(DEV) --no-fail-fast
 
 check: rust
 	@scripts/deps check

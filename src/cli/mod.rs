@@ -13,6 +13,8 @@ mod body;
 mod complete;
 mod context;
 mod editor;
+#[cfg(own_entry)]
+mod entry;
 mod failure;
 mod options;
 mod pages;

@@ -13,6 +13,11 @@ fn programs() -> &'static Path {
         .expect("a program lies in a directory")
 }
 
+/// The programs as they are shipped; `make test` builds them and says where. Else those of the tests.
+fn shipped() -> PathBuf {
+    std::env::var_os("DREAMOS_SHIPPED").map_or_else(|| programs().to_owned(), PathBuf::from)
+}
+
 fn script(name: &str) -> Command {
     Command::new(checkout().join("scripts").join(name))
 }
@@ -125,7 +130,7 @@ fn layers_leaves_comments_strings_and_test_modules_alone() {
 fn every_order_of_the_demonstration_is_acknowledged_and_answered_right() {
     let temporary = tempfile::tempdir().unwrap();
     let demo = script("demo")
-        .arg(programs())
+        .arg(shipped())
         .env("TMPDIR", temporary.path())
         .output()
         .unwrap();
@@ -145,6 +150,59 @@ fn every_order_of_the_demonstration_is_acknowledged_and_answered_right() {
         .map(|e| e.unwrap().path())
         .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[test]
+fn what_is_shipped_is_static_and_at_most_three_megabytes() {
+    let Some(shipped) = std::env::var_os("DREAMOS_SHIPPED").map(PathBuf::from) else {
+        eprintln!("SKIPPED: needs the programs that are shipped: make test builds them");
+        return;
+    };
+    for program in ["cellphone", "captainphone"] {
+        let bytes = std::fs::read(shipped.join(program)).unwrap();
+        assert!(bytes.len() <= 3_000_000, "{program}: {} bytes", bytes.len());
+        // The program header of a loader: `PT_INTERP`.
+        let headers = usize::from(u16::from_le_bytes([bytes[56], bytes[57]]));
+        let interpreted = bytes[64..]
+            .chunks(56)
+            .take(headers)
+            .any(|header| header[..4] == 3_u32.to_le_bytes());
+        assert!(!interpreted, "{program} wants a loader");
+    }
+}
+
+/// The start-up of our own (`src/cli/entry.rs`) must leave a whole C library behind: threads, children, arguments,
+/// the environment and an orderly end.
+#[test]
+fn what_is_shipped_waits_in_threads_and_starts_children() {
+    let home = tempfile::tempdir().unwrap();
+    let made = script("home").arg(home.path()).output().unwrap();
+    assert!(made.status.success());
+    let cellphone = |args: &[&str]| {
+        let mut command = Command::new(shipped().join("cellphone"));
+        command.args(args).env("DREAMOS_HOME", home.path());
+        command.env("DREAMOS_AGENT", "agent-1");
+        command
+    };
+    // Its own thread watches the files, a child takes the message.
+    let watch = cellphone(&["watch", "--once", "--exec", "wc -c >got"])
+        .current_dir(home.path())
+        .spawn();
+    let long = "a".repeat(300_000);
+    let mut send = cellphone(&["--as", "captain", "send", "agent-1", "-"]);
+    send.stdin(std::process::Stdio::piped());
+    send.stdout(std::process::Stdio::null());
+    let mut send = send.spawn().unwrap();
+    std::io::Write::write_all(&mut send.stdin.take().unwrap(), long.as_bytes()).unwrap();
+    assert!(send.wait().unwrap().success());
+    assert!(watch.unwrap().wait().unwrap().success());
+    let got = std::fs::read_to_string(home.path().join("got")).unwrap();
+    assert!(got.trim().parse::<usize>().unwrap() > long.len(), "{got}");
+    let edit = cellphone(&["edit", "agent-1"])
+        .env("EDITOR", "true")
+        .output()
+        .unwrap();
+    assert!(edit.status.success(), "{}", text(&edit.stderr));
 }
 
 #[test]
@@ -193,7 +251,6 @@ fn the_last_line_of_a_test_run_counts_a_skip_as_a_skip() {
 fn what_install_puts_somewhere_uninstall_takes_away() {
     let place = tempfile::tempdir().unwrap();
     let make = |target: &str| {
-        // The programs of the tests instead of a second build.
         let run = Command::new("make")
             .args([
                 "-C",
@@ -203,7 +260,7 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
                 target,
                 "PREFIX=/usr",
             ])
-            .arg(format!("SMALL_DIR={}", programs().display()))
+            .arg(format!("SMALL_DIR={}", shipped().display()))
             .arg(format!("DESTDIR={}", place.path().display()))
             .output()
             .unwrap();
