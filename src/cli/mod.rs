@@ -16,6 +16,8 @@ mod editor;
 #[cfg(own_entry)]
 mod entry;
 mod failure;
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+mod lean;
 mod options;
 mod pages;
 mod program;

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
+use std::mem::ManuallyDrop;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches as _};
@@ -89,7 +90,7 @@ fn obey(program: &'static Program) -> Exit {
 }
 
 enum Parsed {
-    Verb(&'static Verb, ArgMatches),
+    Verb(&'static Verb, ManuallyDrop<ArgMatches>),
     Page(String),
 }
 
@@ -129,7 +130,9 @@ fn parse(program: &'static Program, args: &[OsString]) -> Result<Parsed, clap::E
         .bin_name(format!("{} {}", program.name, verb.name))
         .no_binary_name(true);
     let others = args[..at].iter().chain(&args[at + 1..]);
-    Ok(Parsed::Verb(verb, command.try_get_matches_from(others)?))
+    // Neither it nor the matches are given back: the process ends soon, and its memory with it.
+    let matches = ManuallyDrop::new(command).try_get_matches_from_mut(others)?;
+    Ok(Parsed::Verb(verb, ManuallyDrop::new(matches)))
 }
 
 fn parse_whole(program: &'static Program, args: &[OsString]) -> Result<Parsed, clap::Error> {
@@ -143,7 +146,7 @@ fn parse_whole(program: &'static Program, args: &[OsString]) -> Result<Parsed, c
     let verb = program.verbs().find(|verb| verb.name == name);
     Ok(Parsed::Verb(
         verb.expect("the tree was built from this table"),
-        matches.clone(),
+        ManuallyDrop::new(matches.clone()),
     ))
 }
 

@@ -620,7 +620,8 @@ fn forget_rendering(dir: &Dir, is_dead_wrong: bool) -> Result<(), Error> {
         settled: old.settled && !is_over,
         ..old
     };
-    Ok(stamps.write(dir, new)?)
+    stamps.write(dir, new)?;
+    Ok(())
 }
 
 /// What lies beside the mailboxes in `runtime/mailbox` and has no business there.

@@ -29,6 +29,10 @@ impl Entries {
         }
     }
 
+    pub(super) const fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// An entry, and its part before the revision.
     fn get(&self, range: std::ops::Range<usize>) -> Option<(&[u8], usize)> {
         let entry = self.bytes.get(range)?;
@@ -44,8 +48,15 @@ const ENTRY_END: &[u8] = b"\n  }";
 
 impl Text {
     pub(super) fn new(rev: u64) -> Self {
+        Self::with_room(rev, 0)
+    }
+
+    /// One that is likely to have so many bytes.
+    pub(super) fn with_room(rev: u64, room: usize) -> Self {
+        let mut bytes = Vec::with_capacity(room);
+        bytes.push(b'[');
         Self {
-            bytes: vec![b'['],
+            bytes,
             lens: Vec::new(),
             rev: rev.to_string(),
         }

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use super::error::Error;
 use super::fold::{self, Due, Head};
 use super::index::{Identity, Index};
-use super::journal::{JOURNAL, Journal, Tail};
+use super::journal::{Journal, Tail};
 use super::keys::Keys;
 use super::prune;
 use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION};
 use super::slot::{Slot, Span, State};
 use super::take::Holder;
 use super::view::{self, View};
+use super::visit::Visit;
 use crate::names::{AgentId, Explain as _, MessageId};
-use crate::store::{self, Deadline, Dir, File, Lock, Open};
+use crate::store::{self, Dir, File, Lock, Open};
 use crate::time::Now;
 
 pub(super) const LOCK: &str = ".lock";
@@ -126,29 +127,23 @@ const ADOPTED: u8 = b'a';
 const ID: u8 = b'i';
 
 impl<'m> Held<'m> {
-    pub(super) fn take(
-        dir: &'m Dir,
-        agent: &AgentId,
-        boot: (u128, &'m str),
-        now: Now,
-        deadline: Deadline,
-        bad: HashSet<u64>,
-    ) -> Result<Self, Error> {
-        let lock = Lock::acquire(dir, LOCK, deadline)?;
-        // Opened under the lock, which whoever exchanges the journal holds: it is the current one.
-        let journal = match Journal::open(dir, JOURNAL, Open::Append)? {
-            Some(journal) => Arc::new(journal),
-            None => Arc::new(super::create::begin(dir, agent, now)?),
+    pub(super) fn take(visit: &Visit<'m>, bad: HashSet<u64>) -> Result<Self, Error> {
+        let (mailbox, now) = (visit.mailbox, visit.now);
+        let dir = &mailbox.dir;
+        let lock = Lock::acquire(dir, LOCK, visit.deadline)?;
+        let journal = match visit.journal()? {
+            Some(journal) => journal,
+            None => Arc::new(super::create::begin(dir, &mailbox.agent, now)?),
         };
         let identity = Identity {
             r#gen: journal.opening.generation,
             salt: journal.opening.salt,
-            boot: boot.0,
+            boot: mailbox.boot,
         };
         let index = Index::open(dir.file(INDEX, Open::Create)?)?;
         let mut held = Self {
             dir,
-            boot: boot.1,
+            boot: &mailbox.boot_text,
             lock: Some(lock),
             journal,
             index,

@@ -28,6 +28,8 @@ const MOST_ROUNDS: usize = 8;
 /// Larger files are kept each time, equal or not: to compare them would take longer than a verb may.
 const MOST_COMPARED: u64 = 1 << 30;
 pub(super) const MOST_DEAD: usize = 1_000;
+/// A message of common length has so many bytes in a face.
+const COMMON: usize = 1 << 10;
 /// A revision beyond this was not made by any clock.
 const SANE_REV: u64 = 1 << 62;
 
@@ -157,12 +159,14 @@ impl Visit<'_> {
             text: store::sum(&text, rev),
             shown,
         };
-        let old = stamps.stamp.clone();
-        if let Err(error) = stamps.write(dir, new) {
-            // It would take the room that the next attempt needs.
-            dir.remove(&temporary)?;
-            return Err(error.into());
-        }
+        let old = match stamps.write(dir, new) {
+            Ok(old) => old,
+            Err(error) => {
+                // It would take the room that the next attempt needs.
+                dir.remove(&temporary)?;
+                return Err(error.into());
+            }
+        };
         swap_in(dir, &temporary)?;
         let done = self.after_swap(&temporary, ours_before, merged, rejected, old.as_ref())?;
         if done {
@@ -497,6 +501,11 @@ impl<'s> Earlier<'s> {
         Ok(it)
     }
 
+    fn size(&self) -> usize {
+        let entries = self.entries.as_ref();
+        entries.map_or(0, |(entries, _)| entries.size())
+    }
+
     /// Where it showed a message. Both faces are in delivery order, so that `near` is nearly right.
     fn find(&self, id: u128, near: usize) -> Option<usize> {
         let (before, after) = self.shown.split_at(near.min(self.shown.len()));
@@ -523,7 +532,7 @@ fn compose(
     earlier: &Earlier<'_>,
     rev: u64,
 ) -> Result<(Vec<u8>, Vec<Shown>), Error> {
-    let mut text = Text::new(rev);
+    let mut text = Text::with_room(rev, earlier.size() + COMMON);
     let mut shown = Vec::with_capacity(slots.len());
     let mut near = 0;
     for slot in slots {
@@ -649,7 +658,9 @@ fn mark_shown(held: &mut Held<'_>, stamp: &Stamp) -> Result<(), Error> {
 
 /// The first pending messages in delivery order.
 pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
-    let mut window: Vec<Slot> = Vec::new();
+    let most =
+        usize::try_from(held.pending()).map_or(face::MOST_MESSAGES, |n| n.min(face::MOST_MESSAGES));
+    let mut window: Vec<Slot> = Vec::with_capacity(most);
     let mut after: Option<(Class, u64)> = None;
     let mut bytes = 0;
     while window.len() < face::MOST_MESSAGES

@@ -257,8 +257,8 @@ impl Stamps {
         Ok(it)
     }
 
-    /// A new stamp beside the old one.
-    pub(super) fn write(&mut self, dir: &Dir, stamp: Stamp) -> Result<(), store::Error> {
+    /// A new stamp beside the old one, which is returned.
+    pub(super) fn write(&mut self, dir: &Dir, stamp: Stamp) -> Result<Option<Stamp>, store::Error> {
         let file = if let Some(file) = self.file.take() {
             file
         } else {
@@ -271,12 +271,9 @@ impl Stamps {
         let entries = stamp.entries();
         file.write_at(entries_at(slot), &entries)?;
         file.write_at((slot * HEAD) as u64, &stamp.head(&entries))?;
-        *self = Self {
-            file: Some(file),
-            slot: Some(slot),
-            stamp: Some(stamp),
-        };
-        Ok(())
+        self.file = Some(file);
+        self.slot = Some(slot);
+        Ok(self.stamp.replace(stamp))
     }
 
     pub(super) fn settle(&mut self) -> Result<(), store::Error> {

@@ -1,9 +1,12 @@
 //! One verb's stay in a mailbox: who, when, until when it may wait, and what it has to say beside its result.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::error::Error;
 use super::held::{Held, Written};
+use super::journal::{JOURNAL, Journal};
 use super::open::Mailbox;
 use super::prune;
 use super::record::{Record, Tag, Who};
@@ -12,7 +15,7 @@ use super::view::{self, View};
 use crate::names::{
     AgentId, Channel, Draft, Effect, Event, Explain, Kind, Level, MessageId, Mode, Permit,
 };
-use crate::store::{Deadline, Dir};
+use crate::store::{Deadline, Dir, Open};
 use crate::time::Now;
 
 /// One deadline for the whole verb.
@@ -25,6 +28,8 @@ pub(super) struct Visit<'m> {
     pub(super) deadline: Deadline,
     pub(super) warnings: Vec<String>,
     pub(super) effects: Vec<Effect>,
+    /// The journal of the last hold.
+    journal: RefCell<Option<Arc<Journal>>>,
 }
 
 impl<'m> Visit<'m> {
@@ -46,6 +51,7 @@ impl<'m> Visit<'m> {
             deadline: Deadline::after(PATIENCE),
             warnings: Vec::new(),
             effects: Vec::new(),
+            journal: RefCell::default(),
         }
     }
 
@@ -57,32 +63,27 @@ impl<'m> Visit<'m> {
         &self.mailbox.agent
     }
 
+    /// The journal as it stands there, opened once as long as no other takes its place; `None` where there is none.
+    /// Asked under the lock, which whoever exchanges it holds: it is the current one.
+    pub(super) fn journal(&self) -> Result<Option<Arc<Journal>>, Error> {
+        let mut last = self.journal.borrow_mut();
+        if let Some(last) = &*last
+            && let Some(there) = self.dir().ident(JOURNAL)?
+            && last.file.opened().ino == there.ino
+        {
+            return Ok(Some(Arc::clone(last)));
+        }
+        *last = Journal::open(self.dir(), JOURNAL, Open::Append)?.map(Arc::new);
+        Ok(last.clone())
+    }
+
     pub(super) fn hold(&self) -> Result<Held<'m>, Error> {
-        let mailbox = self.mailbox;
-        let boot = (mailbox.boot, mailbox.boot_text.as_str());
-        let bad = HashSet::new();
-        Held::take(
-            &mailbox.dir,
-            &mailbox.agent,
-            boot,
-            self.now,
-            self.deadline,
-            bad,
-        )
+        Held::take(self, HashSet::new())
     }
 
     /// As `hold`, passing over broken lines at these offsets.
     pub(super) fn hold_through(&self, bad: &HashSet<u64>) -> Result<Held<'m>, Error> {
-        let mailbox = self.mailbox;
-        let boot = (mailbox.boot, mailbox.boot_text.as_str());
-        Held::take(
-            &mailbox.dir,
-            &mailbox.agent,
-            boot,
-            self.now,
-            self.deadline,
-            bad.clone(),
-        )
+        Held::take(self, bad.clone())
     }
 
     /// Makes durable what was written. After a failed flush the descriptor is never asked again: everything goes

@@ -10,6 +10,8 @@ const PAGE: u64 = 4096;
 const PAGE_LEN: usize = 4096;
 /// 64 MiB in memory; beyond that, what is not dirty is dropped.
 const MOST: usize = 16_384;
+/// Among so few pages one is found faster by looking at each than by its hash.
+const FEW: usize = 16;
 /// One `write` takes no more than this.
 const MOST_RUN: usize = 1 << 20;
 
@@ -97,8 +99,13 @@ impl Pages {
     }
 
     fn page(&mut self, number: u64) -> Result<&mut Page, Error> {
-        let place = match self.places.get(&number) {
-            Some(&place) => place,
+        let known = if self.cache.len() <= FEW {
+            self.cache.iter().position(|page| page.number == number)
+        } else {
+            self.places.get(&number).copied()
+        };
+        let place = match known {
+            Some(place) => place,
             None => self.load(number)?,
         };
         Ok(&mut self.cache[place])

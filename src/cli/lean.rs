@@ -1,0 +1,90 @@
+//! Functions of the C library that a static program would get with half a megabyte behind them.
+
+#![expect(unsafe_code, reason = "they have the C library's names and arguments")]
+
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::io::Write as _;
+
+/// Where an `assert` of the C library itself fails. Its own says so in the reader's language, for which it carries
+/// message catalogues, character sets and a loader of shared objects.
+///
+/// # Safety
+/// The strings are the C library's own, ended by a zero.
+// SAFETY: the C library's own has this name and these arguments, and does not return either.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __assert_fail(
+    assertion: *const c_char,
+    file: *const c_char,
+    line: c_uint,
+    _function: *const c_char,
+) -> ! {
+    // SAFETY: see above.
+    let (assertion, file) = unsafe { (CStr::from_ptr(assertion), CStr::from_ptr(file)) };
+    // A closed stderr leaves nobody to tell.
+    let _: std::io::Result<()> = writeln!(
+        std::io::stderr(),
+        "{}:{line}: {}",
+        file.to_string_lossy(),
+        assertion.to_string_lossy()
+    );
+    std::process::abort()
+}
+
+/// A text of the C library in the reader's language: as it is.
+// SAFETY: the C library's own has this name and these arguments, and returns `text` where it has no translation.
+#[unsafe(no_mangle)]
+extern "C" fn __dcgettext(
+    _domain: *const c_char,
+    text: *const c_char,
+    _category: c_int,
+) -> *const c_char {
+    text
+}
+
+/// What the C library prints of its own accord: statistics and complaints, of which a Rust program causes none.
+// SAFETY: the C library's own has this name, more arguments, and may fail.
+#[unsafe(no_mangle)]
+extern "C" fn __fxprintf(_stream: *mut c_void, _format: *const c_char) -> c_int {
+    -1
+}
+
+/// As `__fxprintf`.
+// SAFETY: see there.
+#[unsafe(no_mangle)]
+extern "C" fn fprintf(_stream: *mut c_void, _format: *const c_char) -> c_int {
+    -1
+}
+
+/// The name of a thread is for debuggers. The C library's own prints a path for it, floating-point numbers included.
+// SAFETY: the C library's own has this name and these arguments, and may decline.
+#[unsafe(no_mangle)]
+extern "C" fn pthread_setname_np(_thread: libc::pthread_t, _name: *const c_char) -> c_int {
+    libc::ENOSYS
+}
+
+/// Asked for functions that an older C library may lack. A static program has what it was linked with: there is
+/// nothing to be found at run time, as the C library's own would say after a long search.
+// SAFETY: the C library's own has this name and these arguments, and may find nothing.
+#[unsafe(no_mangle)]
+extern "C" fn dlsym(_handle: *mut c_void, _name: *const c_char) -> *mut c_void {
+    std::ptr::null_mut()
+}
+
+/// Asked for a home directory where `$HOME` is not set, to complete a path that begins with `~`: nobody is known.
+/// The C library's own would ask the network too.
+///
+/// # Safety
+/// `result` points to a pointer.
+// SAFETY: the C library's own has this name and these arguments, and may find nobody.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getpwuid_r(
+    _uid: libc::uid_t,
+    _entry: *mut c_void,
+    _buffer: *mut c_char,
+    _length: usize,
+    result: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: see above.
+    unsafe { *result = std::ptr::null_mut() };
+    0
+}
