@@ -15,11 +15,13 @@ PROGRAMS := cellphone captainphone
 
 DEV       = --locked --all-features
 SMALL     = --locked --release --target $(HOST)
-# Nothing is relocated at start-up and nothing unwinds: a panic aborts. Of zstd only what level 3 needs.
+# Nothing is relocated at start-up and nothing unwinds: a panic aborts. What runs in every send lies together. Of
+# zstd only what level 3 needs.
 # Start-up of our own (src/cli/entry.rs) where its C library is there.
 OWN_ENTRY = $(if $(findstring x86_64-unknown-linux-gnu glibc 2.36,$(HOST) $(shell getconf GNU_LIBC_VERSION)),--cfg own_entry)
 SMALL_ENV = RUSTFLAGS='$(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
-  -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr' \
+  -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld \
+  -C link-arg=-Wl,-T,$(CURDIR)/scripts/hot.ld -C link-arg=-Wl,--no-eh-frame-hdr' \
   CFLAGS='-Os -DZSTD_NO_INLINE -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 \
   -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT $(patsubst %,-DZSTD_EXCLUDE_%_BLOCK_COMPRESSOR,\
   GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA)'
