@@ -183,8 +183,9 @@ impl Mailbox {
         let written = visit.finish(held)?;
         written.journal.make_durable(&self.dir)?;
         let mut messages = Vec::with_capacity(slots.len());
+        let mut lines = written.journal.lines_near();
         for slot in &slots {
-            let view = view::read(&written.journal, slot)?.ok_or_else(|| {
+            let view = view::read_by(&mut lines, slot)?.ok_or_else(|| {
                 written
                     .journal
                     .bad(slot.send.offset, "not what the index says".into(), 1)

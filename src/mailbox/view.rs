@@ -2,6 +2,7 @@
 //! JSON stays raw, so that unknown fields and big numbers survive as they were written.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::Deserialize as _;
 
@@ -9,8 +10,8 @@ use super::error::Error;
 use super::journal::Journal;
 use super::json::{self, Fields};
 use super::message::{Message, Status};
-use super::record::{self, Record};
-use super::slot::{Slot, State};
+use super::record::{self, Letter, Record};
+use super::slot::{Slot, Span, State};
 use crate::store;
 
 /// What nobody can change by editing: who, when, which, and what follows from the journal.
@@ -60,37 +61,56 @@ pub(super) fn version(editable: &str) -> Version {
 pub(super) struct View {
     pub(super) slot: Slot,
     line: Vec<u8>,
+    /// Where in `line` the letter stands.
+    letter: Range<usize>,
     edit: Option<Vec<u8>>,
 }
 
 /// `None` where the journal does not hold what the slot says.
 pub(super) fn read(journal: &Journal, slot: &Slot) -> Result<Option<View>, Error> {
-    let Some(line) = journal.line(slot.send)? else {
+    read_by(|span| journal.line(span), slot)
+}
+
+/// As `read`, from somebody who knows the lines of the journal.
+pub(super) fn read_by(
+    mut line_at: impl FnMut(Span) -> Result<Option<Vec<u8>>, Error>,
+    slot: &Slot,
+) -> Result<Option<View>, Error> {
+    let Some(line) = line_at(slot.send)? else {
         return Ok(None);
     };
     let edit = match slot.edit.len {
         0 => None,
-        _ => match journal.line(slot.edit)? {
+        _ => match line_at(slot.edit)? {
             None => return Ok(None),
             edit => edit,
         },
     };
-    let view = View {
-        slot: *slot,
-        line,
-        edit,
-    };
+    let view = View::new(*slot, line, edit);
     Ok(view.is_of(slot.seq).then_some(view))
 }
 
+/// Where the letter stands in a `send`; nowhere in anything else.
+fn letter_in(line: &[u8]) -> Range<usize> {
+    let record = Record::parse(line).ok();
+    record.and_then(|record| record.msg).map_or(0..0, |msg| {
+        let begin = msg.get().as_ptr().addr() - line.as_ptr().addr();
+        begin..begin + msg.get().len()
+    })
+}
+
 impl View {
-    pub(super) const fn new(slot: Slot, line: Vec<u8>, edit: Option<Vec<u8>>) -> Self {
-        Self { slot, line, edit }
+    pub(super) fn new(slot: Slot, line: Vec<u8>, edit: Option<Vec<u8>>) -> Self {
+        Self {
+            slot,
+            letter: letter_in(&line),
+            line,
+            edit,
+        }
     }
 
     fn is_of(&self, seq: u64) -> bool {
-        Record::parse(&self.line).is_ok_and(|r| r.msg.is_some())
-            && self.letter_seq() == Some(seq)
+        self.letter_seq() == Some(seq)
             && self
                 .edit_record()
                 .is_none_or(|r| r.seq == seq && r.fields.is_some())
@@ -99,10 +119,6 @@ impl View {
     fn letter_seq(&self) -> Option<u64> {
         let head: super::fold::Head = serde_json::from_str(self.raw()).ok()?;
         Some(head.seq)
-    }
-
-    pub(super) fn record(&self) -> Record<'_> {
-        Record::parse(&self.line).expect("checked when it was read")
     }
 
     pub(super) fn send_line(&self) -> &[u8] {
@@ -117,7 +133,8 @@ impl View {
 
     /// The letter as it was sent.
     fn raw(&self) -> &str {
-        self.record().msg.map_or("{}", |msg| msg.get())
+        let letter = &self.line[self.letter.clone()];
+        std::str::from_utf8(letter).expect("JSON that was parsed is text")
     }
 
     /// All fields as they stand now, in the order of a message; without status, attempts and rev.
@@ -155,6 +172,38 @@ impl View {
     }
 
     pub(super) fn message(&self) -> Message {
+        match serde_json::from_str(self.raw()) {
+            Ok(letter) if self.edit.is_none() => self.message_of(letter),
+            _ => self.message_of_fields(),
+        }
+    }
+
+    fn message_of(&self, letter: Letter) -> Message {
+        let mut extra = letter.extra;
+        for ours in ["status", "attempts"] {
+            extra.shift_remove(ours);
+        }
+        Message {
+            seq: letter.seq,
+            id: letter.id,
+            from: letter.from,
+            to: letter.to,
+            mode: letter.mode,
+            content: letter.content,
+            timestamp: letter.timestamp,
+            status: status(&self.slot),
+            reply_to: letter.reply_to,
+            thread: letter.thread,
+            not_before: letter.not_before,
+            expires_at: letter.expires_at,
+            attempts: self.slot.attempts,
+            metadata: letter.metadata,
+            extra,
+        }
+    }
+
+    /// Of an edited one, or of one that holds more than a letter may.
+    fn message_of_fields(&self) -> Message {
         let fields = self.fields();
         let mut object = serde_json::Map::new();
         for (name, raw) in fields.iter() {
