@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 
 use serde::Deserialize as _;
+use serde::de::value::MapDeserializer;
+use serde_json::value::RawValue;
 
 use super::error::Error;
 use super::journal::Journal;
@@ -156,15 +158,33 @@ impl View {
 
     pub(super) fn message(&self) -> Message {
         let fields = self.fields();
-        let mut object = serde_json::Map::new();
+        let raw = |text: String| RawValue::from_string(text).expect("a word or a number");
+        let status = raw(format!("\"{}\"", status(&self.slot).as_str()));
+        let attempts = raw(self.slot.attempts.to_string());
+        let mut known = vec![("status", &*status), ("attempts", &*attempts)];
+        let (mut metadata, mut extra) = (serde_json::Map::new(), serde_json::Map::new());
         for (name, raw) in fields.iter() {
-            let value = serde_json::from_str(raw.get()).expect("raw JSON parses");
-            object.insert(name.into(), value);
+            if name == "metadata" {
+                let fields = Fields::parse(raw.get()).unwrap_or_default();
+                metadata.extend(fields.iter().map(|(name, raw)| (name.into(), value(raw))));
+            } else if Message::SENT.contains(&name) {
+                known.push((name, raw));
+            } else if is_editable(name) {
+                extra.insert(name.into(), value(raw));
+            }
         }
-        object.insert("status".into(), status(&self.slot).as_str().into());
-        object.insert("attempts".into(), self.slot.attempts.into());
-        Message::deserialize(serde_json::Value::Object(object)).expect("a letter is a message")
+        let known = MapDeserializer::<_, serde_json::Error>::new(known.into_iter());
+        Message {
+            metadata,
+            extra,
+            ..Message::deserialize(known).expect("a letter is a message")
+        }
     }
+}
+
+/// An object with a name that the parser keeps for itself makes no value: then its text stands for it.
+fn value(raw: &RawValue) -> serde_json::Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())
 }
 
 /// What a reader is told. A leased message is one that somebody has read.
