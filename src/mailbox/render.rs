@@ -113,6 +113,9 @@ impl Visit<'_> {
         let mut covers = flushed.max(written.journal.durable(dir)?);
         if written.changed {
             covers = covers.max(self.flush(&written, None)?);
+        } else if flushed == 0 {
+            // Nobody has just flushed, and how far it was done before may be forgotten.
+            covers = written.journal.make_durable(dir)?;
         }
         let covers = covers.min(written.end);
 

@@ -697,6 +697,16 @@ fn every_derived_file_may_vanish_at_any_time() {
         all.iter().filter(|m| m.status == Status::Acked).count(),
         acked
     );
+    for name in derived {
+        std::fs::remove_file(rig.path(name)).unwrap();
+    }
+    rig.reopen();
+    let waiting = rig.pending();
+    assert_eq!(
+        rig.seqs_shown(),
+        waiting,
+        "a look alone shows them, all gone at once"
+    );
 }
 
 impl Rig {
