@@ -7,6 +7,7 @@ mod completion;
 mod contract;
 mod faults;
 mod fuzz;
+mod home;
 mod house;
 mod invariants;
 mod model;
