@@ -6,6 +6,7 @@ mod cases;
 mod completion;
 mod contract;
 mod faults;
+mod formats;
 mod fuzz;
 mod home;
 mod house;
