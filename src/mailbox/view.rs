@@ -8,12 +8,15 @@ use serde::de::value::MapDeserializer;
 use serde_json::value::RawValue;
 
 use super::error::Error;
+use super::fold::Head;
 use super::journal::Journal;
 use super::json::{self, Fields};
 use super::message::{Message, Status};
 use super::record::{self, Record};
 use super::slot::{Slot, State};
+use crate::names::{AgentId, MessageId, Mode};
 use crate::store;
+use crate::time::Timestamp;
 
 /// What nobody can change by editing: who, when, which, and what follows from the journal.
 const FIXED: [&str; 9] = [
@@ -99,7 +102,7 @@ impl View {
     }
 
     fn letter_seq(&self) -> Option<u64> {
-        let head: super::fold::Head = serde_json::from_str(self.raw()).ok()?;
+        let head: Head = serde_json::from_str(self.raw()).ok()?;
         Some(head.seq)
     }
 
@@ -124,11 +127,12 @@ impl View {
 
     /// All fields as they stand now, in the order of a message; without status, attempts and rev.
     pub(super) fn fields(&self) -> Fields<'_> {
-        let sent = Fields::parse(self.raw()).expect("checked when it was read");
-        let Some(edit) = self.edit_record().and_then(|record| record.fields) else {
+        let sent = Fields::parse(self.raw()).unwrap_or_default();
+        let edit = self.edit_record().and_then(|record| record.fields);
+        // The fold passes over an edit that is none, and so does this.
+        let Some(edited) = edit.and_then(|edit| Fields::parse(edit.get()).ok()) else {
             return sent;
         };
-        let edited = Fields::parse(edit.get()).expect("an edit holds an object");
         let mut all: Vec<(Cow<'_, str>, _)> = Vec::new();
         for (name, raw) in sent.0 {
             if !is_editable(&name) {
@@ -147,7 +151,7 @@ impl View {
 
     /// The version that stands now, and every one before it.
     pub(super) fn versions(&self) -> Vec<Version> {
-        let sent = Fields::parse(self.raw()).expect("checked when it was read");
+        let sent = Fields::parse(self.raw()).unwrap_or_default();
         let mut versions = vec![version(&editable(&sent))];
         if let Some(record) = self.edit_record() {
             versions.extend(record.was.iter().filter_map(|v| record::parse_hex(v)));
@@ -174,10 +178,36 @@ impl View {
             }
         }
         let known = MapDeserializer::<_, serde_json::Error>::new(known.into_iter());
+        let known = Message::deserialize(known).unwrap_or_else(|_| self.as_text());
         Message {
             metadata,
             extra,
-            ..Message::deserialize(known).expect("a letter is a message")
+            ..known
+        }
+    }
+
+    /// A letter of another shape, such as only a newer program would write: its text stands for its content.
+    fn as_text(&self) -> Message {
+        let head: Option<Head> = serde_json::from_str(self.raw()).ok();
+        let to = self.fields().str("to");
+        Message {
+            seq: self.slot.seq,
+            id: MessageId::from_bits(self.slot.id),
+            from: head.map_or_else(AgentId::user, |head| head.from),
+            to: to
+                .and_then(|to| AgentId::parse(&to).ok())
+                .unwrap_or_else(AgentId::user),
+            mode: Mode::Normal,
+            content: self.raw().to_owned(),
+            timestamp: Timestamp::default(),
+            status: status(&self.slot),
+            reply_to: None,
+            thread: None,
+            not_before: None,
+            expires_at: None,
+            attempts: self.slot.attempts,
+            metadata: serde_json::Map::new(),
+            extra: serde_json::Map::new(),
         }
     }
 }

@@ -115,6 +115,8 @@ fn names_that_the_parser_keeps_for_itself_harm_nobody() {
             assert!(rig.pending().starts_with(&[1, 2, 3]), "{entry}");
             let taken = rig.pending().len() == 4;
             assert_ne!(taken, rig.rejected().len() == 1, "{entry}");
+            let found = rig.mailbox.doctor(&me(), false, rig.now).unwrap().value;
+            assert_eq!(found, [], "{entry}");
 
             let rig = Rig::three();
             let edit = &entry[r#"{"content":"theirs","id":"1","#.len()..entry.len() - 1];
