@@ -251,7 +251,7 @@ fn make_home(dir: &Path) {
     std::fs::copy(checkout().join(agents), dir.join(agents)).unwrap();
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     std::fs::DirBuilder::new().mode(0o700).create(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
