@@ -642,7 +642,7 @@ fn an_attachment_stays_as_long_as_its_message_and_a_while_longer() {
     let stray = rig.mailbox.attach(&source).unwrap();
 
     let mut with_file = draft("see");
-    let named = json!([{"sha256": file.sha256, "name": "picture.png"}]);
+    let named = json!([file.note()]);
     with_file.metadata.insert("attachments".into(), named);
     rig.send(with_file);
     rig.prune();
