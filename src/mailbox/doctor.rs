@@ -577,7 +577,7 @@ fn mend_faces(visit: &mut Visit<'_>, exam: &Exam) -> Result<(), Error> {
     )?;
     drop(lock);
     visit.deadline = wait();
-    visit.render(end)
+    visit.render(None)
 }
 
 /// What a rendering would overwrite without having made it.

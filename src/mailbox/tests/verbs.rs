@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
+use super::record::Tag;
+use super::visit::Visit;
 use super::*;
 use crate::names::{Explain as _, Kind, MessageId};
 
@@ -1012,4 +1014,24 @@ fn a_new_run_takes_nothing_that_expired_under_the_lease_of_an_earlier_one() {
     assert!(taken.value.is_none());
     assert_eq!(notices(&taken.effects).len(), 1);
     assert_eq!(rig.status(1), Status::Expired);
+}
+
+#[test]
+fn who_shows_late_what_he_flushed_before_a_compaction_hides_nothing() {
+    let rig = Rig::new();
+    rig.mail("first");
+    let permit = me();
+    let mut visit = Visit::new(&rig.mailbox, &permit, rig.now);
+    let mut held = visit.hold().unwrap();
+    held.push(&visit.record(Tag::Announced, 1));
+    let written = held.commit().unwrap();
+    let flushed = visit.flush(&written, None).unwrap();
+    // Meanwhile others send, and the journal makes room for the next generation.
+    for _ in 0..5 {
+        rig.mail("later");
+    }
+    rig.prune();
+    visit.show(&written, flushed);
+    assert_eq!(visit.warnings, Vec::<String>::new());
+    assert_eq!(rig.seqs_shown(), [1, 2, 3, 4, 5, 6]);
 }
