@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dreamos::cli::{Error, Failure};
-use dreamos::desk::{Breaker, Desk, Unknown};
-use dreamos::mailbox::Message;
-use dreamos::names::{AgentId, Caller, Draft, MessageId, Mode, USER};
+use dreamos::desk::{self, Breaker, Desk, Unknown};
+use dreamos::names::{AgentId, Draft, MessageId, Mode};
 use dreamos::time::{Now, parse_span, parse_time};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 // No doc comment on the structs: clap would take it for the description of the verb.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,36 +72,25 @@ impl Letter {
     ) -> Result<Draft, Failure> {
         let time =
             |text: &String| parse_time(text, now.wall).map_err(|bad| Error::usage(bad.to_string()));
-        let mut draft = Draft::new(desk.caller().agent.clone(), to.clone(), content);
+        let mut draft = desk.draft(to, content);
         draft.mode = self.mode.unwrap_or(usual);
         draft.key.clone_from(&self.key);
         draft.expires_at = self.expires.as_ref().map(time).transpose()?;
         draft.not_before = self.at.as_ref().map(time).transpose()?;
-        draft.metadata = metadata(desk.caller());
         for (key, value) in &self.meta {
             draft
                 .metadata
                 .insert(key.clone(), Value::String(value.clone()));
         }
         if !self.files.is_empty() {
-            let attached = self.attach(desk, to, unknown)?;
+            let attached = self.files.iter().map(|file| desk.attach(to, file, unknown));
+            let notes: Result<Vec<Value>, desk::Error> =
+                attached.map(|it| Ok(it?.note())).collect();
             draft
                 .metadata
-                .insert("attachments".into(), Value::Array(attached));
+                .insert("attachments".into(), Value::Array(notes?));
         }
         Ok(draft)
-    }
-
-    fn attach(&self, desk: &Desk, to: &AgentId, unknown: Unknown) -> Result<Vec<Value>, Failure> {
-        let mut attached = Vec::new();
-        for file in &self.files {
-            let it = desk.attach(to, file, unknown)?;
-            attached.push(json!({
-                "sha256": it.sha256, "name": it.name, "bytes": it.bytes,
-                "path": it.path.to_string_lossy(),
-            }));
-        }
-        Ok(attached)
     }
 
     /// A file needs no words of its own.
@@ -132,28 +120,8 @@ impl Threading {
         &self,
         desk: &Desk,
     ) -> Result<(Option<MessageId>, Option<MessageId>), Failure> {
-        let named =
-            |name: &String| -> Result<Message, Failure> { Ok(desk.message(&desk.find(name)?)?) };
-        let answered = self.reply_to.as_ref().map(named).transpose()?;
-        let of_thread = self.thread.as_ref().map(named).transpose()?;
-        let thread = of_thread
-            .as_ref()
-            .or(answered.as_ref())
-            .map(|m| m.thread.unwrap_or(m.id));
-        Ok((answered.map(|m| m.id), thread))
+        Ok(desk.links(self.reply_to.as_deref(), self.thread.as_deref())?)
     }
-}
-
-/// Which person it was, where the sender is "the person at the terminal".
-pub(crate) fn metadata(caller: &Caller) -> Map<String, Value> {
-    let mut metadata = Map::new();
-    if caller.agent.as_str() == USER {
-        metadata.insert(
-            "by".into(),
-            json!({ "login": caller.login, "uid": caller.uid }),
-        );
-    }
-    metadata
 }
 
 pub(crate) fn mode(text: &str) -> Result<Mode, String> {

@@ -1,6 +1,8 @@
 //! Where the text of a message comes from: an argument, standard input, an editor.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
+use std::path::PathBuf;
 
 use super::context::Context;
 use super::editor::Draft;
@@ -54,6 +56,21 @@ pub fn whole_input(limit: usize) -> Result<String, Error> {
         .read_to_end(&mut bytes)
         .map_err(Error::Input)?;
     String::from_utf8(bytes).map_err(|_| Error::NotText)
+}
+
+/// A whole text file, `-` being standard input; at most `limit` bytes of it.
+pub fn whole_text(path: &str, limit: usize) -> Result<String, Error> {
+    if path == "-" {
+        return whole_input(limit);
+    }
+    let path = PathBuf::from(path);
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(most).read_to_string(&mut text));
+    match read {
+        Ok(_) => Ok(text),
+        Err(source) => Err(Error::File { path, source }),
+    }
 }
 
 fn from_editor() -> Result<String, Error> {

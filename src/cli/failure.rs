@@ -60,12 +60,6 @@ pub enum Error {
     TooLong { limit: usize },
     #[error("can't write to standard output: {0}")]
     Output(std::io::Error),
-    #[error("line {line}, column {column}: {why}")]
-    BadLine {
-        line: usize,
-        column: usize,
-        why: String,
-    },
     #[error("{}: {source}", path.display())]
     File {
         path: PathBuf,
@@ -106,7 +100,6 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Usage { .. } | Self::NotText | Self::Empty | Self::TooLong { .. } => Kind::Usage,
-            Self::BadLine { .. } => Kind::Corrupt,
             Self::Input(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -124,7 +117,6 @@ impl Explain for Error {
             Self::Editor {
                 kept: Some(path), ..
             } => Some(format!("what you wrote is kept in {}", path.display())),
-            Self::BadLine { .. } => Some("nothing was sent".into()),
             _ => None,
         }
     }

@@ -26,7 +26,7 @@ mod start;
 mod table;
 mod text;
 
-pub use body::{LONGEST_CONTENT, body, whole_input};
+pub use body::{LONGEST_CONTENT, body, whole_input, whole_text};
 pub use context::Context;
 pub use editor::{Draft, confirm};
 pub use failure::{Error, Exit, Failure};

@@ -3,13 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::breaker::{self, Recent};
 use super::{Desk, Done, Error, no_message, policy};
 use crate::mailbox::{
     self, Address, Attachment, Claim, Counts, Edited, Finding, History, Mailbox, Message, Outcome,
     Pruned, Sent, Status, Taken, Which,
 };
-use crate::names::{Act, AgentId, Channel, Draft, Event, Level, MessageId, Permit, Verb};
+use crate::names::{
+    Act, AgentId, Caller, Channel, Draft, Event, Level, MessageId, Permit, USER, Verb,
+};
 use crate::store;
 use crate::time::{Now, Timestamp};
 
@@ -54,6 +58,36 @@ pub struct Merged {
 // Sending.
 
 impl Desk {
+    /// A message of the caller's. Of the person at the terminal it says which one that is.
+    pub fn draft(&self, to: &AgentId, content: String) -> Draft {
+        let Caller {
+            agent, login, uid, ..
+        } = &self.caller;
+        let mut draft = Draft::new(agent.clone(), to.clone(), content);
+        if agent.as_str() == USER {
+            let by = json!({ "login": login, "uid": uid });
+            draft.metadata.insert("by".into(), by);
+        }
+        draft
+    }
+
+    /// The message that is answered and the thread that is gone on with, each as a person names one: any message of
+    /// a thread stands for it, and an answer goes on with that of what it answers.
+    pub fn links(
+        &self,
+        reply_to: Option<&str>,
+        thread: Option<&str>,
+    ) -> Done<(Option<MessageId>, Option<MessageId>)> {
+        let named = |name: &str| self.message(&self.find(name)?);
+        let answered = reply_to.map(named).transpose()?;
+        let of_thread = thread.map(named).transpose()?;
+        let thread = of_thread.as_ref().or(answered.as_ref());
+        Ok((
+            answered.as_ref().map(|it| it.id),
+            thread.map(|it| it.thread.unwrap_or(it.id)),
+        ))
+    }
+
     pub fn send(&self, draft: Draft, unknown: Unknown, breaker: Breaker, now: Now) -> Done<Sent> {
         let to = draft.to.clone();
         let sent = self.send_batch(&to, vec![draft], unknown, breaker, now)?;
@@ -546,5 +580,76 @@ fn merged(agent: &AgentId, edited: Edited) -> Merged {
         discarded: all(edited.discarded),
         known: edited.known,
         refused: edited.refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::Home;
+
+    /// A desk in a home of its own, at which the person at the terminal speaks.
+    fn desk() -> (tempfile::TempDir, Desk) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        std::fs::create_dir_all(home.mailboxes()).unwrap();
+        let caller = Caller {
+            agent: AgentId::user(),
+            incarnation: None,
+            uid: 1000,
+            login: Some("alice".into()),
+        };
+        let desk = Desk::open(home, caller, |warning| panic!("{warning}")).unwrap();
+        (dir, desk)
+    }
+
+    fn send(desk: &Desk, draft: Draft) -> Sent {
+        let sent = desk.send(draft, Unknown::Refuse, Breaker::Obey, Now::read());
+        sent.unwrap()
+    }
+
+    #[test]
+    fn of_the_person_at_the_terminal_a_draft_says_which_one() {
+        let (_dir, desk) = desk();
+        let draft = desk.draft(&AgentId::user(), "hello".into());
+        let by = json!({"login": "alice", "uid": 1000});
+        assert_eq!(draft.metadata.get("by"), Some(&by));
+        let captain = Caller {
+            agent: AgentId::captain(),
+            ..desk.caller().clone()
+        };
+        let draft = desk
+            .speaking_as(captain)
+            .draft(&AgentId::user(), "hello".into());
+        assert_eq!(draft.from, AgentId::captain());
+        assert!(draft.metadata.is_empty());
+    }
+
+    #[test]
+    fn an_answer_goes_on_with_the_thread_of_what_it_answers_unless_another_is_named() {
+        let (_dir, desk) = desk();
+        let me = AgentId::user();
+        let first = send(&desk, desk.draft(&me, "first".into()));
+        let mut answer = desk.draft(&me, "second".into());
+        (answer.reply_to, answer.thread) = desk.links(Some("1"), None).unwrap();
+        assert_eq!(
+            (answer.reply_to, answer.thread),
+            (Some(first.id), Some(first.id))
+        );
+        let second = send(&desk, answer);
+        let third = send(&desk, desk.draft(&me, "another thread".into()));
+        let links = |reply_to, thread| desk.links(reply_to, thread).unwrap();
+        assert_eq!(links(Some("2"), None), (Some(second.id), Some(first.id)));
+        assert_eq!(links(None, Some("2")), (None, Some(first.id)));
+        assert_eq!(
+            links(Some("2"), Some("3")),
+            (Some(second.id), Some(third.id))
+        );
+        assert_eq!(links(None, None), (None, None));
+        let unknown = desk.links(None, Some("4")).unwrap_err();
+        assert!(matches!(
+            unknown,
+            Error::Mailbox(mailbox::Error::NoMessage { .. })
+        ));
     }
 }

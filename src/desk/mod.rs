@@ -1,8 +1,10 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
 //! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
-//! the rooms below stands in `mail.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`.
+//! the rooms below stands in `mail.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`,
+//! what JSON lines say in `batch.rs`.
 
+mod batch;
 mod breaker;
 mod error;
 mod import;
@@ -12,6 +14,7 @@ mod names;
 mod policy;
 mod watch;
 
+pub use batch::{BadLine, batch};
 pub use breaker::Loop;
 pub use error::Error;
 pub use import::{Imported, Unread};

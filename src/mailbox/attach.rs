@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
@@ -23,6 +24,16 @@ pub struct Attachment {
     pub name: String,
     pub bytes: u64,
     pub path: PathBuf,
+}
+
+impl Attachment {
+    /// What the message that it goes with says of it, one of its `metadata.attachments`.
+    pub fn note(&self) -> Value {
+        json!({
+            "sha256": self.sha256, "name": self.name, "bytes": self.bytes,
+            "path": self.path.to_string_lossy(),
+        })
+    }
 }
 
 pub(super) fn path(sha256: &str) -> String {

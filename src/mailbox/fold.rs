@@ -85,7 +85,7 @@ pub(super) fn apply(slot: &Slot, record: &Record<'_>, span: Span, boot: &str) ->
             new.last = span;
         }
         Tag::Edit if pending => {
-            let edited: Edited = serde_json::from_str(record.fields?.get()).ok()?;
+            let edited = edited(record)?;
             new.edit = span;
             new.class = edited.mode.class();
             new.expires = ms(edited.expires_at);
@@ -114,6 +114,16 @@ pub(super) fn apply(slot: &Slot, record: &Record<'_>, span: Span, boot: &str) ->
         | Tag::Unknown => {}
     }
     (new != *slot).then_some(new)
+}
+
+/// What an edit asks for; `None` where it is none.
+fn edited(record: &Record<'_>) -> Option<Edited> {
+    serde_json::from_str(record.fields?.get()).ok()
+}
+
+/// Whether the fold takes it for an edit of whatever it is about.
+pub(super) fn is_edit(record: &Record<'_>) -> bool {
+    record.t == Tag::Edit && edited(record).is_some()
 }
 
 /// What the clock asks for.

@@ -57,10 +57,29 @@ pub struct Message {
     pub expires_at: Option<Timestamp>,
     /// How often it was leased.
     pub attempts: u32,
+    #[serde(skip_deserializing)]
     pub metadata: Map<String, Value>,
-    /// What a newer version or a foreign script wrote beside the known fields.
-    #[serde(flatten)]
+    /// What a newer version or a foreign script wrote beside the known fields. Read apart, as metadata is: serde's
+    /// `flatten` takes no number beyond 64 bits, and a map refuses what it has no value for.
+    #[serde(flatten, skip_deserializing)]
     pub extra: Map<String, Value>,
+}
+
+impl Message {
+    /// What the letter itself says of it, beside its metadata.
+    pub(super) const SENT: [&str; 11] = [
+        "seq",
+        "id",
+        "from",
+        "to",
+        "mode",
+        "content",
+        "timestamp",
+        "reply_to",
+        "thread",
+        "not_before",
+        "expires_at",
+    ];
 }
 
 /// The one place where a message lies.

@@ -90,7 +90,7 @@ impl<'w> Gather<'w> {
                 }
                 past.seen.push(sum);
                 // Where an edit stands is no matter here, so that the fold may find nothing new in it.
-                if record.t == Tag::Edit && past.slot.state.is_pending() {
+                if fold::is_edit(record) && past.slot.state.is_pending() {
                     past.edit = Some(line.to_vec());
                 }
                 if let Some(new) = fold::apply(&past.slot, record, Span::NONE, self.boot) {

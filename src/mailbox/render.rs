@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::face::{self, Entries, Text};
-use super::held::Held;
+use super::held::{Held, Written};
 use super::journal::Journal;
 use super::merge::{self, Content, Memory, Outcome};
 use super::slot::{Slot, State};
@@ -51,12 +51,13 @@ impl Visit<'_> {
             Face::Next | Face::Previous => Ok(()),
             // What a newer program's mailbox was made to say waits for that program.
             Face::Absent | Face::Foreign if self.mailbox.is_newer()? => Ok(()),
-            Face::Absent | Face::Foreign => self.render(0),
+            Face::Absent | Face::Foreign => self.render(None),
         }
     }
 
-    /// Brings the face up to date with the journal as far as it is durable; `flushed` is known to be.
-    pub(super) fn render(&mut self, flushed: u64) -> Result<(), Error> {
+    /// Brings the face up to date with the journal as far as it is durable; `flushed` says of a generation how far it
+    /// is known to be.
+    pub(super) fn render(&mut self, flushed: Option<(u64, u64)>) -> Result<(), Error> {
         let _lock = Lock::acquire(self.dir(), LOCK, self.deadline)?;
         for _ in 0..MOST_ROUNDS {
             if self.render_once(flushed)? {
@@ -67,7 +68,7 @@ impl Visit<'_> {
     }
 
     /// `false` where what was displaced held edits, so that the face is behind again.
-    fn render_once(&mut self, flushed: u64) -> Result<bool, Error> {
+    fn render_once(&mut self, flushed: Option<(u64, u64)>) -> Result<bool, Error> {
         let dir = self.dir();
         let mut stamps = Stamps::read(dir)?;
         let swapped = self.left_overs(stamps.stamp.as_ref())?;
@@ -112,11 +113,7 @@ impl Visit<'_> {
             Some(dead_letters(&mut held)?)
         };
         let written = held.commit()?;
-        let mut covers = flushed.max(written.journal.durable(dir)?);
-        if written.changed {
-            covers = covers.max(self.flush(&written, None)?);
-        }
-        let covers = covers.min(written.end);
+        let covers = self.durable_end(&written, flushed)?;
 
         if let Some(slots) = dead {
             self.render_dead(&written.journal, &slots)?;
@@ -173,6 +170,23 @@ impl Visit<'_> {
             stamps.settle()?;
         }
         Ok(done)
+    }
+
+    /// How far a rendering may look into the journal. Another generation than `flushed` says has other offsets.
+    fn durable_end(
+        &mut self,
+        written: &Written,
+        flushed: Option<(u64, u64)>,
+    ) -> Result<u64, Error> {
+        let journal = &written.journal;
+        let known = journal.durable(self.dir())?;
+        let end = match flushed.filter(|(its, _)| *its == journal.opening.generation) {
+            _ if written.changed => self.flush(written, None)?,
+            Some((_, end)) => end.max(known),
+            // Nobody has just flushed it, and how far it was done before may be forgotten.
+            None => journal.make_durable(self.dir())?,
+        };
+        Ok(end.min(written.end))
     }
 
     /// Writes a whole file under a passing name; returns what it is known by. Where the disk is full, the
@@ -372,7 +386,7 @@ impl Visit<'_> {
         }
     }
 
-    fn flush_all(&mut self, written: &super::held::Written) -> Result<(), Error> {
+    fn flush_all(&mut self, written: &Written) -> Result<(), Error> {
         if written.changed {
             self.flush(written, None)?;
         } else {

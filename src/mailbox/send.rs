@@ -113,7 +113,7 @@ impl Mailbox {
         visit.notices(&written);
         // A repeated one too: who sent it first may have been killed before he came to this.
         if rank < face::MOST_MESSAGES as u64 {
-            visit.show(flushed);
+            visit.show(&written, flushed);
         }
         if written.changed {
             prune::if_due(&mut visit, &written);

@@ -5,14 +5,19 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::Deserialize as _;
+use serde::de::value::MapDeserializer;
+use serde_json::value::RawValue;
 
 use super::error::Error;
+use super::fold::Head;
 use super::journal::Journal;
 use super::json::{self, Fields};
 use super::message::{Message, Status};
 use super::record::{self, Letter, Record};
 use super::slot::{Slot, Span, State};
+use crate::names::{AgentId, MessageId, Mode};
 use crate::store;
+use crate::time::Timestamp;
 
 /// What nobody can change by editing: who, when, which, and what follows from the journal.
 const FIXED: [&str; 9] = [
@@ -30,6 +35,9 @@ pub(super) const TRUNCATED: &str = "content_truncated";
 /// A longer content is shown by its beginning.
 pub(super) const SHOWN_WHOLE: usize = 64 << 10;
 pub(super) const SHOWN_PART: usize = 1 << 10;
+
+/// How the names begin that `serde_json` keeps for itself: values are not what they seem there.
+const RESERVED: &str = "$serde_json";
 
 /// The same for two versions that differ only in what cannot be edited, and in spelling.
 pub(super) type Version = u64;
@@ -117,7 +125,7 @@ impl View {
     }
 
     fn letter_seq(&self) -> Option<u64> {
-        let head: super::fold::Head = serde_json::from_str(self.raw()).ok()?;
+        let head: Head = serde_json::from_str(self.raw()).ok()?;
         Some(head.seq)
     }
 
@@ -139,11 +147,12 @@ impl View {
 
     /// All fields as they stand now, in the order of a message; without status, attempts and rev.
     pub(super) fn fields(&self) -> Fields<'_> {
-        let sent = Fields::parse(self.raw()).expect("checked when it was read");
-        let Some(edit) = self.edit_record().and_then(|record| record.fields) else {
+        let sent = Fields::parse(self.raw()).unwrap_or_default();
+        let edit = self.edit_record().and_then(|record| record.fields);
+        // The fold passes over an edit that is none, and so does this.
+        let Some(edited) = edit.and_then(|edit| Fields::parse(edit.get()).ok()) else {
             return sent;
         };
-        let edited = Fields::parse(edit.get()).expect("an edit holds an object");
         let mut all: Vec<(Cow<'_, str>, _)> = Vec::new();
         for (name, raw) in sent.0 {
             if !is_editable(&name) {
@@ -162,7 +171,7 @@ impl View {
 
     /// The version that stands now, and every one before it.
     pub(super) fn versions(&self) -> Vec<Version> {
-        let sent = Fields::parse(self.raw()).expect("checked when it was read");
+        let sent = Fields::parse(self.raw()).unwrap_or_default();
         let mut versions = vec![version(&editable(&sent))];
         if let Some(record) = self.edit_record() {
             versions.extend(record.was.iter().filter_map(|v| record::parse_hex(v)));
@@ -172,17 +181,16 @@ impl View {
     }
 
     pub(super) fn message(&self) -> Message {
+        let is_plain = self.edit.is_none() && !self.raw().contains(RESERVED);
         match serde_json::from_str(self.raw()) {
-            Ok(letter) if self.edit.is_none() => self.message_of(letter),
+            Ok(letter) if is_plain => self.message_of(letter),
             _ => self.message_of_fields(),
         }
     }
 
     fn message_of(&self, letter: Letter) -> Message {
         let mut extra = letter.extra;
-        for ours in ["status", "attempts"] {
-            extra.shift_remove(ours);
-        }
+        extra.retain(|name, _| is_editable(name));
         Message {
             seq: letter.seq,
             id: letter.id,
@@ -205,15 +213,59 @@ impl View {
     /// Of an edited one, or of one that holds more than a letter may.
     fn message_of_fields(&self) -> Message {
         let fields = self.fields();
-        let mut object = serde_json::Map::new();
+        let raw = |text: String| RawValue::from_string(text).expect("a word or a number");
+        let status = raw(format!("\"{}\"", status(&self.slot).as_str()));
+        let attempts = raw(self.slot.attempts.to_string());
+        let mut known = vec![("status", &*status), ("attempts", &*attempts)];
+        let (mut metadata, mut extra) = (serde_json::Map::new(), serde_json::Map::new());
         for (name, raw) in fields.iter() {
-            let value = serde_json::from_str(raw.get()).expect("raw JSON parses");
-            object.insert(name.into(), value);
+            if name == "metadata" {
+                let fields = Fields::parse(raw.get()).unwrap_or_default();
+                metadata.extend(fields.iter().map(|(name, raw)| (name.into(), value(raw))));
+            } else if Message::SENT.contains(&name) {
+                known.push((name, raw));
+            } else if is_editable(name) {
+                extra.insert(name.into(), value(raw));
+            }
         }
-        object.insert("status".into(), status(&self.slot).as_str().into());
-        object.insert("attempts".into(), self.slot.attempts.into());
-        Message::deserialize(serde_json::Value::Object(object)).expect("a letter is a message")
+        let known = MapDeserializer::<_, serde_json::Error>::new(known.into_iter());
+        let known = Message::deserialize(known).unwrap_or_else(|_| self.as_text());
+        Message {
+            metadata,
+            extra,
+            ..known
+        }
     }
+
+    /// A letter of another shape, such as only a newer program would write: its text stands for its content.
+    fn as_text(&self) -> Message {
+        let head: Option<Head> = serde_json::from_str(self.raw()).ok();
+        let to = self.fields().str("to");
+        Message {
+            seq: self.slot.seq,
+            id: MessageId::from_bits(self.slot.id),
+            from: head.map_or_else(AgentId::user, |head| head.from),
+            to: to
+                .and_then(|to| AgentId::parse(&to).ok())
+                .unwrap_or_else(AgentId::user),
+            mode: Mode::Normal,
+            content: self.raw().to_owned(),
+            timestamp: Timestamp::default(),
+            status: status(&self.slot),
+            reply_to: None,
+            thread: None,
+            not_before: None,
+            expires_at: None,
+            attempts: self.slot.attempts,
+            metadata: serde_json::Map::new(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// An object with a name that the parser keeps for itself makes no value: then its text stands for it.
+fn value(raw: &RawValue) -> serde_json::Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())
 }
 
 /// What a reader is told. A leased message is one that somebody has read.

@@ -144,8 +144,9 @@ impl<'m> Visit<'m> {
     }
 
     /// The face after a change. What goes wrong with it is said, and the next verb tries again.
-    pub(super) fn show(&mut self, flushed: u64) {
-        if let Err(error) = self.render(flushed) {
+    pub(super) fn show(&mut self, written: &Written, flushed: u64) {
+        let generation = written.journal.opening.generation;
+        if let Err(error) = self.render(Some((generation, flushed))) {
             self.warn(&format!("inbox.json was not brought up to date: {error}"));
         }
     }
@@ -197,7 +198,7 @@ impl<'m> Visit<'m> {
         let flushed = self.flush(&written, None)?;
         self.notices(&written);
         if written.changed {
-            self.show(flushed);
+            self.show(&written, flushed);
             prune::if_due(self, &written);
         }
         Ok(written)

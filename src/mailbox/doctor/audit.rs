@@ -1,17 +1,56 @@
 //! Every line of a journal against the rules of its format. Unlike a fold it does not stop at the first fault:
 //! all of them are found, each with its place.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+
+use serde::Deserialize;
 
 use super::{Findings, word};
 use crate::mailbox::error::Error;
 use crate::mailbox::held::MOST_MISSING;
 use crate::mailbox::journal::{JOURNAL, Journal};
 use crate::mailbox::json::{self, Fields};
-use crate::mailbox::record::{Letter, Record, Tag};
+use crate::mailbox::record::{Record, Tag};
 use crate::mailbox::send;
-use crate::names::MessageId;
+use crate::names::{AgentId, MessageId, Mode};
 use crate::store::{self, Line, Lines};
+use crate::time::Timestamp;
+
+/// What makes a letter one. Values that nobody asks for stay unread: the parser has not one for every JSON.
+#[derive(Deserialize)]
+struct Letter<'a> {
+    seq: u64,
+    id: MessageId,
+    #[serde(rename = "from")]
+    _from: AgentId,
+    #[serde(rename = "to")]
+    _to: AgentId,
+    #[serde(rename = "mode")]
+    _mode: Mode,
+    #[serde(borrow, rename = "content")]
+    _content: Cow<'a, str>,
+    #[serde(rename = "timestamp")]
+    _timestamp: Timestamp,
+    #[serde(rename = "reply_to")]
+    _reply_to: Option<MessageId>,
+    #[serde(rename = "thread")]
+    _thread: Option<MessageId>,
+    #[serde(rename = "not_before")]
+    _not_before: Option<Timestamp>,
+    #[serde(rename = "expires_at")]
+    _expires_at: Option<Timestamp>,
+    #[serde(borrow)]
+    metadata: Fields<'a>,
+}
+
+impl Letter<'_> {
+    fn has_files(&self) -> bool {
+        let attachments = self.metadata.get("attachments");
+        let value = attachments.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        !send::named_files(value.as_ref()).is_empty()
+    }
+}
 
 /// A line that no fold can use: it is set aside, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +179,7 @@ impl Audit {
                 let Some(msg) = record.msg.map(serde_json::value::RawValue::get) else {
                     return bad(self, 1, "a message is missing".into());
                 };
-                let letter: Letter = match serde_json::from_str(msg) {
+                let letter: Letter<'_> = match serde_json::from_str(msg) {
                     Ok(letter) => letter,
                     Err(error) => {
                         let column = offset_within(line, msg) + error.column();
@@ -177,7 +216,12 @@ impl Audit {
         }
     }
 
-    fn judge_letter(&mut self, letter: &Letter, msg: &str, spot: (u64, u64)) -> Result<(), Bad> {
+    fn judge_letter(
+        &mut self,
+        letter: &Letter<'_>,
+        msg: &str,
+        spot: (u64, u64),
+    ) -> Result<(), Bad> {
         let seq = letter.seq;
         let bits = letter.id.bits();
         let sum = store::sum(msg.as_bytes(), 0);
@@ -227,7 +271,7 @@ impl Audit {
         self.last_id = self.last_id.max(bits);
         self.newest_ms = i64::try_from(bits >> 80).unwrap_or(i64::MAX);
         self.sent.insert(seq, sum);
-        if !send::named_files(letter.metadata.get("attachments")).is_empty() {
+        if letter.has_files() {
             self.with_files.insert(seq);
         }
         Ok(())

@@ -75,6 +75,68 @@ fn an_edit_is_taken_over_and_the_message_stays_the_same() {
 }
 
 #[test]
+fn a_number_of_any_size_is_kept_in_a_field_that_nobody_knows() {
+    let rig = Rig::new();
+    let numbers = r#"{"a": 123456789012345678901234567890, "b": -9223372036854775809, "c": 1e400, "d": 0.10}"#;
+    let numbers: serde_json::Map<String, Value> = serde_json::from_str(numbers).unwrap();
+    let mut sent = draft("numbers");
+    sent.extra.clone_from(&numbers);
+    sent.metadata.clone_from(&numbers);
+    rig.send(sent);
+    let mut face = rig.face();
+    face[0]["content"] = json!("numbers, edited");
+    face[0]["e"] = numbers["a"].clone();
+    rig.dump(&face);
+    let message = rig.message(1);
+    assert_eq!(message.content, "numbers, edited");
+    let mut expected = numbers.clone();
+    expected.insert("e".into(), numbers["a"].clone());
+    let digits = |map: &serde_json::Map<String, Value>| Value::from(map.clone()).to_string();
+    assert_eq!(digits(&message.extra), digits(&expected));
+    assert_eq!(digits(&message.metadata), digits(&numbers));
+}
+
+#[test]
+fn names_that_the_parser_keeps_for_itself_harm_nobody() {
+    for name in ["Number", "RawValue"] {
+        let reserved = format!(r#"{{"$serde_json::private::{name}":"[x"}}"#);
+        for entry in [
+            format!(r#"{{"content":"theirs","id":"1","x":{reserved}}}"#),
+            format!(r#"{{"content":"theirs","id":"1","metadata":{reserved}}}"#),
+            format!(r#"{{"content":"theirs","id":"1",{}"#, &reserved[1..]),
+        ] {
+            let rig = Rig::three();
+            let face = rig.text("inbox.json");
+            std::fs::write(
+                rig.path("inbox.json"),
+                face.replacen('[', &format!("[{entry},"), 1),
+            )
+            .unwrap();
+            assert!(rig.pending().starts_with(&[1, 2, 3]), "{entry}");
+            let taken = rig.pending().len() == 4;
+            assert_ne!(taken, rig.rejected().len() == 1, "{entry}");
+            let found = rig.mailbox.doctor(&me(), false, rig.now).unwrap().value;
+            assert_eq!(found, [], "{entry}");
+
+            let rig = Rig::three();
+            let edit = &entry[r#"{"content":"theirs","id":"1","#.len()..entry.len() - 1];
+            let face = rig.text("inbox.json").replacen(
+                "\"metadata\": {}",
+                &format!("\"metadata\": {{}}, {edit}"),
+                1,
+            );
+            std::fs::write(rig.path("inbox.json"), face).unwrap();
+            assert_eq!(rig.pending(), [1, 2, 3], "{entry}");
+            assert_eq!(rig.message(1).content, "a");
+            assert_eq!(
+                rig.text("journal.jsonl").contains("\"edit\""),
+                rig.rejected().is_empty()
+            );
+        }
+    }
+}
+
+#[test]
 fn what_only_the_journal_says_cannot_be_edited() {
     let rig = Rig::three();
     let before = rig.inbox(Which::All);

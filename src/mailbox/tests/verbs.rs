@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
+use super::record::Tag;
+use super::visit::Visit;
 use super::*;
 use crate::names::{Explain as _, Kind, MessageId};
 
@@ -642,7 +644,7 @@ fn an_attachment_stays_as_long_as_its_message_and_a_while_longer() {
     let stray = rig.mailbox.attach(&source).unwrap();
 
     let mut with_file = draft("see");
-    let named = json!([{"sha256": file.sha256, "name": "picture.png"}]);
+    let named = json!([file.note()]);
     with_file.metadata.insert("attachments".into(), named);
     rig.send(with_file);
     rig.prune();
@@ -696,6 +698,16 @@ fn every_derived_file_may_vanish_at_any_time() {
     assert_eq!(
         all.iter().filter(|m| m.status == Status::Acked).count(),
         acked
+    );
+    for name in derived {
+        std::fs::remove_file(rig.path(name)).unwrap();
+    }
+    rig.reopen();
+    let waiting = rig.pending();
+    assert_eq!(
+        rig.seqs_shown(),
+        waiting,
+        "a look alone shows them, all gone at once"
     );
 }
 
@@ -1002,4 +1014,24 @@ fn a_new_run_takes_nothing_that_expired_under_the_lease_of_an_earlier_one() {
     assert!(taken.value.is_none());
     assert_eq!(notices(&taken.effects).len(), 1);
     assert_eq!(rig.status(1), Status::Expired);
+}
+
+#[test]
+fn who_shows_late_what_he_flushed_before_a_compaction_hides_nothing() {
+    let rig = Rig::new();
+    rig.mail("first");
+    let permit = me();
+    let mut visit = Visit::new(&rig.mailbox, &permit, rig.now);
+    let mut held = visit.hold().unwrap();
+    held.push(&visit.record(Tag::Announced, 1));
+    let written = held.commit().unwrap();
+    let flushed = visit.flush(&written, None).unwrap();
+    // Meanwhile others send, and the journal makes room for the next generation.
+    for _ in 0..5 {
+        rig.mail("later");
+    }
+    rig.prune();
+    visit.show(&written, flushed);
+    assert_eq!(visit.warnings, Vec::<String>::new());
+    assert_eq!(rig.seqs_shown(), [1, 2, 3, 4, 5, 6]);
 }

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 
+use std::io::Write as _;
+
 use super::*;
 
 const MESSAGES: usize = 450;
@@ -34,37 +36,37 @@ fn batch(home: &Home, contents: impl Iterator<Item = String>) {
     let mut send = home.command(CELLPHONE);
     send.args(["send", "agent-1", "--batch", "-", "--force"]);
     let ran = run(&mut send, lines.as_bytes());
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.code, 0, "{ran:?}");
 }
 
 fn a_full_disk_is_worked_off(disk: &Disk) {
-    let home = Home::on(disk.root().join("home"));
+    let home = Home::at(disk.root().join("home"));
     batch(
         &home,
         (1..=MESSAGES).map(|n| format!("{n} {}", "x".repeat(1000))),
     );
-    let before = home.pending();
+    let before = home.pending("agent-1");
     assert_eq!(before.len(), MESSAGES);
     let filler = fill(disk);
 
-    let mut refused = home.try_cellphone(&["send", "agent-1", "no room", "--json"]);
+    let mut refused = home.run(&["send", "agent-1", "no room", "--json"]);
     for n in 0..1000 {
         // What was allocated ahead is used up first.
-        if refused.code != Some(0) {
+        if refused.code != 0 {
             break;
         }
         let long = format!("{n} {}", "y".repeat(60_000));
-        refused = home.try_cellphone(&["send", "agent-1", &long, "--json", "--force"]);
+        refused = home.run(&["send", "agent-1", &long, "--json", "--force"]);
     }
-    assert_eq!(refused.code, Some(74), "{refused:?}");
-    let pending = home.pending();
+    assert_eq!(refused.code, 74, "{refused:?}");
+    let pending = home.pending("agent-1");
     assert_eq!(pending[..MESSAGES], before);
 
     for n in 1..=ACKS {
-        home.cellphone(&["ack", &format!("agent-1/{n}"), "--as", "agent-1"]);
+        home.ok(&["ack", &format!("agent-1/{n}"), "--as", "agent-1"]);
     }
-    assert_eq!(home.pending(), pending[ACKS..], "an ack is final");
-    let shown = home.shown();
+    assert_eq!(home.pending("agent-1"), pending[ACKS..], "an ack is final");
+    let shown = home.shown_contents();
     assert_eq!(
         shown,
         pending[ACKS..ACKS + shown.len()],
@@ -72,21 +74,21 @@ fn a_full_disk_is_worked_off(disk: &Disk) {
     );
 
     let before = used(disk);
-    home.cellphone(&["prune", "--as", "agent-1"]);
+    home.ok(&["prune", "--as", "agent-1"]);
     let after = used(disk);
     assert!(
         after < before,
         "prune freed nothing: {before}, {after} are used"
     );
-    assert_eq!(home.pending(), pending[ACKS..]);
+    assert_eq!(home.pending("agent-1"), pending[ACKS..]);
 
     std::fs::remove_file(filler).unwrap();
-    home.cellphone(&["send", "agent-1", "room again"]);
-    home.cellphone(&["prune", "--as", "agent-1"]);
+    home.ok(&["send", "agent-1", "room again"]);
+    home.ok(&["prune", "--as", "agent-1"]);
     let mut after = pending[ACKS..].to_vec();
     after.push("room again".into());
-    assert_eq!(home.pending(), after);
-    home.doctor_has_nothing_to_say();
+    assert_eq!(home.pending("agent-1"), after);
+    home.assert_well("all that");
 }
 
 #[test]
@@ -109,9 +111,9 @@ fn where_no_file_can_be_made_mail_still_comes_and_goes() {
         return;
     }
     let disk = Disk::tmpfs("size=8m,nr_inodes=200");
-    let home = Home::on(disk.root().join("home"));
+    let home = Home::at(disk.root().join("home"));
     for content in ["one", "two"] {
-        home.cellphone(&["send", "agent-1", content]);
+        home.ok(&["send", "agent-1", content]);
     }
     let mut fillers = Vec::new();
     loop {
@@ -121,26 +123,26 @@ fn where_no_file_can_be_made_mail_still_comes_and_goes() {
         }
         fillers.push(filler);
     }
-    home.cellphone(&["send", "agent-1", "three"]);
+    home.ok(&["send", "agent-1", "three"]);
     assert_eq!(
-        home.shown(),
-        home.pending(),
+        home.shown_contents(),
+        home.pending("agent-1"),
         "the ballast makes room for a face"
     );
-    home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
-    let taken = home.cellphone(&["next", "--as", "agent-1", "--json"]);
-    assert_eq!(taken.document()["content"], "two");
-    assert_eq!(home.pending(), ["two", "three"]);
-    let made = home.try_cellphone(&["send", "agent-2", "a new mailbox"]);
-    assert_eq!(made.code, Some(74), "{made:?}");
+    home.ok(&["ack", "agent-1/1", "--as", "agent-1"]);
+    let taken = home.ok(&["next", "--as", "agent-1", "--json"]);
+    assert_eq!(taken.json()["content"], "two");
+    assert_eq!(home.pending("agent-1"), ["two", "three"]);
+    let made = home.run(&["send", "agent-2", "a new mailbox"]);
+    assert_eq!(made.code, 74, "{made:?}");
     for filler in fillers {
         std::fs::remove_file(filler).unwrap();
     }
-    home.cellphone(&["send", "agent-2", "a new mailbox"]);
-    home.cellphone(&["send", "agent-1", "four"]);
-    assert_eq!(home.shown(), ["two", "three", "four"]);
-    home.cellphone(&["prune", "--as", "agent-1"]);
-    home.doctor_has_nothing_to_say();
+    home.ok(&["send", "agent-2", "a new mailbox"]);
+    home.ok(&["send", "agent-1", "four"]);
+    assert_eq!(home.shown_contents(), ["two", "three", "four"]);
+    home.ok(&["prune", "--as", "agent-1"]);
+    home.assert_well("all that");
 }
 
 /// `ulimit -f`: the write is taken in part, the signal that would kill is ignored.
@@ -148,8 +150,8 @@ fn where_no_file_can_be_made_mail_still_comes_and_goes() {
 fn a_write_that_is_taken_in_part_is_never_told_as_nothing_and_never_half_there() {
     for blocks in 1..24 {
         let home = Home::new();
-        home.cellphone(&["send", "agent-1", "one", "--key", "k1"]);
-        let size = std::fs::metadata(home.journal()).unwrap().len();
+        home.ok(&["send", "agent-1", "one", "--key", "k1"]);
+        let size = std::fs::metadata(home.journal("agent-1")).unwrap().len();
         // Lines of some 400 bytes around a limit in blocks of 512.
         let contents: Vec<String> = (0..10)
             .map(|n| format!("{n} {}", "z".repeat(100)))
@@ -164,18 +166,18 @@ fn a_write_that_is_taken_in_part_is_never_told_as_nothing_and_never_half_there()
         send.args(["-c", &script, CELLPHONE]);
         send.args(["send", "agent-1", "--batch", "-", "--force", "--json"]);
         let ran = run(&mut send, lines.as_bytes());
-        let pending = home.pending();
+        let pending = home.pending("agent-1");
         assert_eq!(pending[0], "one");
         match ran.code {
-            Some(0) => assert_eq!(pending[1..], contents),
-            Some(74) => assert_eq!(pending.len(), 1, "{limit} blocks: {ran:?}"),
-            Some(75) => assert!(ran.err.contains("unknown"), "{ran:?}"),
+            0 => assert_eq!(pending[1..], contents),
+            74 => assert_eq!(pending.len(), 1, "{limit} blocks: {ran:?}"),
+            75 => assert!(ran.err.contains("unknown"), "{ran:?}"),
             _ => panic!("{limit} blocks: {ran:?}"),
         }
-        home.cellphone(&["send", "agent-1", "later"]);
-        let all = home.all();
+        home.ok(&["send", "agent-1", "later"]);
+        let all = home.all("agent-1");
         assert_eq!(all.last().unwrap(), "later");
         assert_eq!(all.len(), pending.len() + 1);
-        assert_eq!(home.shown(), home.pending());
+        assert_eq!(home.shown_contents(), home.pending("agent-1"));
     }
 }

@@ -55,7 +55,7 @@ impl Scenario {
     fn calls(&self) -> Vec<Call> {
         let home = self.home();
         let ran = self.traced(&home, &["-e", &format!("trace={CALLS}")]);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.code, 0, "{ran:?}");
         let trace = std::fs::read_to_string(home.dir.join("trace")).unwrap();
         let mut seen: HashMap<&str, usize> = HashMap::new();
         let mut calls = Vec::new();
@@ -100,8 +100,8 @@ impl Scenario {
                     "somebody waited for himself: {ran:?}"
                 );
                 // The face is a face at any moment.
-                if home.face().exists() {
-                    home.shown();
+                if home.face("agent-1").exists() {
+                    home.shown_contents();
                 }
                 (self.judge)(&home, &ran);
                 afterwards(&home);
@@ -120,14 +120,14 @@ impl Scenario {
 
 /// With a disk that works again everything works, by itself.
 fn afterwards(home: &Home) {
-    home.cellphone(&["send", "agent-1", "later"]);
-    let pending = home.pending();
-    assert_eq!(count(&pending, "later"), 1);
-    assert_eq!(home.shown(), pending, "the face is behind");
+    home.ok(&["send", "agent-1", "later"]);
+    let pending = home.pending("agent-1");
+    assert_eq!(home.times("agent-1", "later"), 1);
+    assert_eq!(home.shown_contents(), pending, "the face is behind");
     let mut names = home.names("agent-1");
     if !names.iter().any(|name| name == ".ballast") {
         // Given back to a full disk; a prune puts it there again.
-        home.cellphone(&["prune", "--as", "agent-1"]);
+        home.ok(&["prune", "--as", "agent-1"]);
         names = home.names("agent-1");
     }
     let passing: Vec<_> = names
@@ -139,12 +139,12 @@ fn afterwards(home: &Home) {
         })
         .collect();
     assert!(passing.is_empty(), "left over: {passing:?}");
-    home.doctor_has_nothing_to_say();
+    home.assert_well("all that");
 }
 
 /// Whether the outcome is unknown; then the key is said that makes a retry safe.
 fn is_unknown(ran: &Ran) -> bool {
-    assert_eq!(ran.code, Some(75), "{ran:?}");
+    assert_eq!(ran.code, 75, "{ran:?}");
     // On stderr, behind any warnings.
     let told: Value = ran
         .err
@@ -157,8 +157,8 @@ fn is_unknown(ran: &Ran) -> bool {
 }
 
 fn two_messages(home: &Home) {
-    home.cellphone(&["send", "agent-1", "one", "--key", "k1"]);
-    home.cellphone(&["send", "agent-1", "two"]);
+    home.ok(&["send", "agent-1", "one", "--key", "k1"]);
+    home.ok(&["send", "agent-1", "two"]);
 }
 
 fn two_messages_and_nothing_derived(home: &Home) {
@@ -171,19 +171,19 @@ fn two_messages_and_nothing_derived(home: &Home) {
 const SEND: &[&str] = &["send", "agent-1", "three", "--key", "k3", "--json"];
 
 fn judge_send(home: &Home, ran: &Ran) {
-    let there = || count(&home.all(), "three");
+    let there = || home.times("agent-1", "three");
     match ran.code {
-        Some(0) => assert_eq!(there(), 1, "it was accepted"),
-        Some(74) => assert_eq!(there(), 0, "nothing was to have happened"),
-        Some(75) if !is_unknown(ran) => assert_eq!(there(), 0, "nothing was to have happened"),
-        Some(75) => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
+        0 => assert_eq!(there(), 1, "it was accepted"),
+        74 => assert_eq!(there(), 0, "nothing was to have happened"),
+        75 if !is_unknown(ran) => assert_eq!(there(), 0, "nothing was to have happened"),
+        75 => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
         _ => panic!("an exit code that says nothing"),
     }
-    home.cellphone(SEND);
-    let mut all = home.all();
+    home.ok(SEND);
+    let mut all = home.all("agent-1");
     all.sort();
     assert_eq!(all, ["one", "three", "two"], "exactly once");
-    assert_eq!(home.pending().len(), 3);
+    assert_eq!(home.pending("agent-1").len(), 3);
 }
 
 const SENDING: Scenario = Scenario {
@@ -227,22 +227,26 @@ const TAKING: Scenario = Scenario {
 fn judge_next(home: &Home, ran: &Ran) {
     let first = || home.list(&["inbox", "agent-1"])[0].clone();
     match ran.code {
-        Some(0) => {
-            assert_eq!(ran.document()["content"], "one");
-            let token = ran.document()["token"].as_str().unwrap().to_owned();
+        0 => {
+            assert_eq!(ran.json()["content"], "one");
+            let token = ran.json()["token"].as_str().unwrap().to_owned();
             assert_eq!(first()["attempts"], 1);
-            home.cellphone(&["nack", "agent-1/1", "--as", "agent-1", "--token", &token]);
+            home.ok(&["nack", "agent-1/1", "--as", "agent-1", "--token", &token]);
         }
         // What could not be printed is taken all the same, as by a process that was killed: the lease lapses.
-        Some(74) if ran.err.contains("can't write to standard output") => {}
-        Some(74) => assert_eq!(first()["attempts"], 0, "nothing was to have happened"),
-        Some(75) if !is_unknown(ran) => assert_eq!(first()["attempts"], 0),
-        Some(75) => {}
+        74 if ran.err.contains("can't write to standard output") => {}
+        74 => assert_eq!(first()["attempts"], 0, "nothing was to have happened"),
+        75 if !is_unknown(ran) => assert_eq!(first()["attempts"], 0),
+        75 => {}
         _ => panic!("an exit code that says nothing"),
     }
-    assert_eq!(home.pending(), ["one", "two"], "a lease closes nothing");
-    home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
-    assert_eq!(home.pending(), ["two"]);
+    assert_eq!(
+        home.pending("agent-1"),
+        ["one", "two"],
+        "a lease closes nothing"
+    );
+    home.ok(&["ack", "agent-1/1", "--as", "agent-1"]);
+    assert_eq!(home.pending("agent-1"), ["two"]);
 }
 
 #[test]
@@ -265,19 +269,19 @@ const CLOSING: Scenario = Scenario {
 
 fn judge_ack(home: &Home, ran: &Ran) {
     match ran.code {
-        Some(0) => assert_eq!(home.pending(), ["two"], "an ack is final"),
-        Some(74) => assert_eq!(
-            home.pending(),
+        0 => assert_eq!(home.pending("agent-1"), ["two"], "an ack is final"),
+        74 => assert_eq!(
+            home.pending("agent-1"),
             ["one", "two"],
             "nothing was to have happened"
         ),
-        Some(75) if !is_unknown(ran) => assert_eq!(home.pending(), ["one", "two"]),
-        Some(75) => {}
+        75 if !is_unknown(ran) => assert_eq!(home.pending("agent-1"), ["one", "two"]),
+        75 => {}
         _ => panic!("an exit code that says nothing"),
     }
-    home.cellphone(ACK);
-    assert_eq!(home.pending(), ["two"]);
-    assert_eq!(home.all(), ["one", "two"]);
+    home.ok(ACK);
+    assert_eq!(home.pending("agent-1"), ["two"]);
+    assert_eq!(home.all("agent-1"), ["one", "two"]);
 }
 
 #[test]
@@ -293,8 +297,8 @@ fn an_ack_whose_disk_fails_at_any_call_tells_the_truth() {
 /// Three messages, the first of them done with.
 fn something_to_prune(home: &Home) {
     two_messages(home);
-    home.cellphone(&["send", "agent-1", "three"]);
-    home.cellphone(ACK);
+    home.ok(&["send", "agent-1", "three"]);
+    home.ok(ACK);
 }
 
 const PRUNING: Scenario = Scenario {
@@ -305,18 +309,18 @@ const PRUNING: Scenario = Scenario {
 
 fn judge_prune(home: &Home, ran: &Ran) {
     assert!(
-        matches!(ran.code, Some(0 | 74 | 75)),
+        matches!(ran.code, 0 | 74 | 75),
         "an exit code that says nothing"
     );
-    assert_eq!(home.pending(), ["two", "three"]);
-    let again = home.cellphone(&["send", "agent-1", "one", "--key", "k1", "--json"]);
-    assert_eq!(again.document()["repeated"], true, "its key was forgotten");
-    home.cellphone(&["prune", "--as", "agent-1"]);
-    assert_eq!(home.pending(), ["two", "three"]);
-    let new = home.cellphone(&["send", "agent-1", "four", "--json"]);
-    assert_eq!(new.document()["name"], "agent-1/4", "a number went astray");
+    assert_eq!(home.pending("agent-1"), ["two", "three"]);
+    let again = home.ok(&["send", "agent-1", "one", "--key", "k1", "--json"]);
+    assert_eq!(again.json()["repeated"], true, "its key was forgotten");
+    home.ok(&["prune", "--as", "agent-1"]);
+    assert_eq!(home.pending("agent-1"), ["two", "three"]);
+    let new = home.ok(&["send", "agent-1", "four", "--json"]);
+    assert_eq!(new.json()["name"], "agent-1/4", "a number went astray");
     assert_eq!(
-        home.all(),
+        home.all("agent-1"),
         ["one", "two", "three", "four"],
         "the archive tells it all"
     );
@@ -335,11 +339,11 @@ fn a_prune_whose_disk_fails_at_any_call_loses_nothing() {
 /// A script added an entry by hand and took another away; a person will change nothing else.
 fn an_edited_face(home: &Home) {
     two_messages(home);
-    let text = std::fs::read_to_string(home.face()).unwrap();
+    let text = std::fs::read_to_string(home.face("agent-1")).unwrap();
     let mut entries: Vec<Value> = serde_json::from_str(&text).unwrap();
     entries.remove(0);
     entries.push(serde_json::json!({"id": "mine", "from": "agent-2", "content": "by hand"}));
-    std::fs::write(home.face(), serde_json::to_vec(&entries).unwrap()).unwrap();
+    std::fs::write(home.face("agent-1"), serde_json::to_vec(&entries).unwrap()).unwrap();
 }
 
 const MERGING: Scenario = Scenario {
@@ -349,23 +353,23 @@ const MERGING: Scenario = Scenario {
 };
 
 fn judge_merge(home: &Home, ran: &Ran) {
-    let there = |home: &Home| count(&home.all(), "three");
+    let there = |home: &Home| home.times("agent-1", "three");
     match ran.code {
-        Some(0) => assert_eq!(there(home), 1, "it was accepted"),
-        Some(74) => assert_eq!(there(home), 0, "nothing was to have happened"),
-        Some(75) if !is_unknown(ran) => assert_eq!(there(home), 0),
-        Some(75) => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
+        0 => assert_eq!(there(home), 1, "it was accepted"),
+        74 => assert_eq!(there(home), 0, "nothing was to have happened"),
+        75 if !is_unknown(ran) => assert_eq!(there(home), 0),
+        75 => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
         _ => panic!("an exit code that says nothing"),
     }
-    home.cellphone(SEND);
-    let mut pending = home.pending();
+    home.ok(SEND);
+    let mut pending = home.pending("agent-1");
     pending.sort();
     assert_eq!(
         pending,
         ["by hand", "three", "two"],
         "an edit was lost or doubled"
     );
-    assert_eq!(home.all().len(), 4);
+    assert_eq!(home.all("agent-1").len(), 4);
 }
 
 #[test]
@@ -385,18 +389,18 @@ const CREATING: Scenario = Scenario {
 };
 
 fn judge_creation(home: &Home, ran: &Ran) {
-    let there = || count(&home.all(), "three");
+    let there = || home.times("agent-1", "three");
     match ran.code {
-        Some(0) => assert_eq!(there(), 1, "it was accepted"),
-        Some(74) => assert_eq!(there(), 0, "nothing was to have happened"),
-        Some(75) if !is_unknown(ran) => assert_eq!(there(), 0),
-        Some(75) => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
+        0 => assert_eq!(there(), 1, "it was accepted"),
+        74 => assert_eq!(there(), 0, "nothing was to have happened"),
+        75 if !is_unknown(ran) => assert_eq!(there(), 0),
+        75 => assert!(ran.err.contains("k3") || ran.out.contains("k3"), "no key"),
         _ => panic!("an exit code that says nothing"),
     }
-    home.cellphone(SEND);
-    assert_eq!(home.all(), ["three"], "exactly once");
+    home.ok(SEND);
+    assert_eq!(home.all("agent-1"), ["three"], "exactly once");
     let mailboxes = home.dir.join("runtime/mailbox");
-    home.cellphone(&["send", "agent-2", "sweeps what was left half made"]);
+    home.ok(&["send", "agent-2", "sweeps what was left half made"]);
     let left: Vec<_> = std::fs::read_dir(mailboxes)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

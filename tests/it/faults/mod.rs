@@ -5,246 +5,21 @@ mod disk;
 mod injected;
 mod power;
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-const CELLPHONE: &str = env!("CARGO_BIN_EXE_cellphone");
+use crate::home::{CELLPHONE, Home, Ran, contents, has_privilege, has_tool, path, run};
+
 /// Whoever takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How a program ended.
-#[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-    took: Duration,
-}
-
-impl Ran {
-    /// The one document on stdout.
-    fn document(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no document: {self:?}"))
-    }
-}
-
-/// Runs it to its end, or fails if it hangs.
-fn run(command: &mut Command, input: &[u8]) -> Ran {
-    let began = Instant::now();
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let input = input.to_vec();
-    // A program that refuses its input before it has read it is none of the writer's business.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let out = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        out.read_to_end(&mut bytes).unwrap();
-        bytes
-    });
-    let err = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        err.read_to_end(&mut bytes).unwrap();
-        bytes
-    });
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if began.elapsed() > PATIENCE {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("{command:?} hangs");
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    };
-    writer.join().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let ran = Ran {
-        code: status.code(),
-        out: text(out.join().unwrap()),
-        err: text(err.join().unwrap()),
-        took: began.elapsed(),
-    };
-    assert!(!ran.err.contains("panicked"), "{command:?}: {ran:?}");
-    assert!(
-        !matches!(ran.code, None | Some(101 | 70)),
-        "{command:?}: {ran:?}"
-    );
-    ran
-}
-
-/// A home for one test.
-struct Home {
-    // Removed with the test, unless it lies on a disk of its own.
-    _place: Option<tempfile::TempDir>,
-    dir: PathBuf,
-    /// What programs are shown as the id of this boot, where it is not the machine's.
-    boot: Option<PathBuf>,
-}
-
 impl Home {
-    fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let dir = place.path().join("home");
-        make_home(&dir);
-        Self {
-            _place: Some(place),
-            dir,
-            boot: None,
-        }
+    fn shown_contents(&self) -> Vec<String> {
+        contents(&self.shown("agent-1"))
     }
-
-    /// On a disk that somebody else takes away.
-    fn on(dir: PathBuf) -> Self {
-        make_home(&dir);
-        Self {
-            _place: None,
-            dir,
-            boot: None,
-        }
-    }
-
-    fn mailbox(&self, agent: &str) -> PathBuf {
-        self.dir.join("runtime/mailbox").join(agent)
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.mailbox("agent-1").join("journal.jsonl")
-    }
-
-    fn face(&self) -> PathBuf {
-        self.mailbox("agent-1").join("inbox.json")
-    }
-
-    fn names(&self, agent: &str) -> Vec<String> {
-        let listing = std::fs::read_dir(self.mailbox(agent)).unwrap();
-        let mut names: Vec<String> = listing
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// `program` and what it needs to find this home, and nothing else.
-    fn command(&self, program: &str) -> Command {
-        let mut command = match &self.boot {
-            None => Command::new(program),
-            Some(boot) => {
-                // A mount that only this program sees.
-                let script = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
-                let mut command = Command::new("unshare");
-                command.args(["--mount", "sh", "-c", script, path(boot), program]);
-                command
-            }
-        };
-        command
-            .current_dir(&self.dir)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("DREAMOS_HOME", &self.dir)
-            .env("NO_COLOR", "1");
-        command
-    }
-
-    fn try_cellphone(&self, line: &[&str]) -> Ran {
-        run(self.command(CELLPHONE).args(line), b"")
-    }
-
-    fn cellphone(&self, line: &[&str]) -> Ran {
-        let ran = self.try_cellphone(line);
-        assert_eq!(ran.code, Some(0), "cellphone {line:?}: {ran:?}");
-        ran
-    }
-
-    /// The messages of a listing, as `cellphone` tells them.
-    fn list(&self, line: &[&str]) -> Vec<Value> {
-        let ran = self.cellphone(&[line, &["--json"]].concat());
-        ran.document()["messages"].as_array().unwrap().clone()
-    }
-
-    /// The contents of what is pending in agent-1's mailbox.
-    fn pending(&self) -> Vec<String> {
-        contents(&self.list(&["inbox", "agent-1"]))
-    }
-
-    /// The contents of everything that is known in agent-1's mailbox.
-    fn all(&self) -> Vec<String> {
-        contents(&self.list(&["inbox", "agent-1", "--all"]))
-    }
-
-    /// The contents that the face shows; it must be whole and valid.
-    fn shown(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.face()).unwrap();
-        let entries: Vec<Value> =
-            serde_json::from_str(&text).unwrap_or_else(|e| panic!("the face is torn: {e}: {text}"));
-        contents(&entries)
-    }
-
-    fn doctor_has_nothing_to_say(&self) {
-        let ran = self.cellphone(&["doctor", "--json"]);
-        assert_eq!(ran.document()["findings"], serde_json::json!([]));
-    }
-}
-
-/// What `scripts/home` makes, without a shell: hundreds are needed.
-fn make_home(dir: &Path) {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for private in [
-        "config/agent_comms",
-        "runtime/mailbox",
-        "runtime/logs",
-        "runtime/cache",
-    ] {
-        let made = std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir.join(private));
-        made.unwrap();
-    }
-    let agents = "config/agents.yaml";
-    std::fs::copy(example.join(agents), dir.join(agents)).unwrap();
-}
-
-fn contents(messages: &[Value]) -> Vec<String> {
-    messages
-        .iter()
-        .map(|message| message["content"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-fn count(contents: &[String], content: &str) -> usize {
-    contents.iter().filter(|it| *it == content).count()
-}
-
-/// Whether we may mount and the like. If not, the test that asked has shown nothing, and says so.
-fn has_privilege() -> bool {
-    let id = Command::new("id").arg("-u").output().unwrap();
-    id.stdout == b"0\n" || skipped("root")
-}
-
-fn has_tool(name: &str) -> bool {
-    ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/bin"]
-        .iter()
-        .any(|dir| Path::new(dir).join(name).exists())
-        || skipped(name)
-}
-
-/// `scripts/test` counts it; the test harness would swallow what a macro prints.
-pub(crate) fn skipped(what: &str) -> bool {
-    let line = format!("SKIPPED: needs {what}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
-    false
 }
 
 /// A tool of the system, which must succeed.
@@ -345,8 +120,4 @@ impl Drop for Disk {
             let _ = Command::new("umount").arg("-l").arg(root).status();
         }
     }
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,7 +32,7 @@ impl Round {
 
     /// Whether this is a promise.
     fn was_told(&self, ran: &Ran) -> bool {
-        ran.code == Some(0) && !self.cutting.load(Ordering::SeqCst)
+        ran.code == 0 && !self.cutting.load(Ordering::SeqCst)
     }
 }
 
@@ -51,9 +52,9 @@ fn send_much(home: &Home, round: usize, sender: usize, told: &Mutex<Told>, now: 
             return;
         }
         let content = format!("{round}-{sender}-{n}");
-        let ran = home.try_cellphone(&["send", "agent-1", &content, "--json", "--force"]);
+        let ran = home.run(&["send", "agent-1", &content, "--json", "--force"]);
         if now.was_told(&ran) {
-            let name = ran.document()["name"].as_str().unwrap().to_owned();
+            let name = ran.json()["name"].as_str().unwrap().to_owned();
             let seq = name.strip_prefix("agent-1/").unwrap().parse().unwrap();
             let before = told.lock().unwrap().accepted.insert(seq, content);
             assert_eq!(before, None, "number {seq} was given twice");
@@ -66,32 +67,32 @@ fn take_much(home: &Home, told: &Mutex<Told>, now: &Round) {
         if now.is_over() {
             return;
         }
-        let taken = home.try_cellphone(&["next", "--as", "agent-1", "--json"]);
+        let taken = home.run(&["next", "--as", "agent-1", "--json"]);
         if !now.was_told(&taken) {
             continue;
         }
-        let seq = taken.document()["seq"].as_u64().unwrap();
+        let seq = taken.json()["seq"].as_u64().unwrap();
         told.lock().unwrap().leased.insert(seq);
         let name = format!("agent-1/{seq}");
-        let acked = home.try_cellphone(&["ack", &name, "--as", "agent-1"]);
+        let acked = home.run(&["ack", &name, "--as", "agent-1"]);
         if now.was_told(&acked) {
             told.lock().unwrap().acked.insert(seq);
         }
         if n % 5 == 4 {
-            home.try_cellphone(&["prune", "--as", "agent-1"]);
+            home.run(&["prune", "--as", "agent-1"]);
         }
     }
 }
 
 fn check(home: &Home, told: &Told) {
-    let face = std::fs::read(home.face()).unwrap_or_default();
+    let face = std::fs::read(home.face("agent-1")).unwrap_or_default();
     let is_lost = face.iter().all(|byte| *byte == 0);
     if !is_lost {
-        home.shown();
+        home.shown_contents();
     }
     // The first command deals with a face that was lost; it is never taken for "everything was removed".
     let pending = home.list(&["inbox", "agent-1"]);
-    home.shown();
+    home.shown_contents();
     let all = home.list(&["inbox", "agent-1", "--all"]);
     let by_seq: BTreeMap<u64, &Value> = all
         .iter()
@@ -129,9 +130,9 @@ fn power_cuts(kind: &str, size: u64, rounds: usize) {
         return;
     }
     let mut disk = Disk::image(kind, size);
-    let mut home = Home::on(disk.root().join("home"));
+    let mut home = Home::at(disk.root().join("home"));
     boot(&mut home, &disk, 0);
-    home.cellphone(&["send", "agent-1", "the first"]);
+    home.ok(&["send", "agent-1", "the first"]);
     let told = Mutex::new(Told::default());
     told.lock().unwrap().accepted.insert(1, "the first".into());
     // The same moments each time, spread over what goes on between two flushes.
@@ -163,11 +164,11 @@ fn power_cuts(kind: &str, size: u64, rounds: usize) {
         boot(&mut home, &disk, round + 1);
         check(&home, &told.lock().unwrap());
     }
-    home.cellphone(&["send", "agent-1", "the last"]);
-    assert_eq!(count(&home.all(), "the last"), 1);
-    home.cellphone(&["prune", "--as", "agent-1"]);
+    home.ok(&["send", "agent-1", "the last"]);
+    assert_eq!(home.times("agent-1", "the last"), 1);
+    home.ok(&["prune", "--as", "agent-1"]);
     check(&home, &told.lock().unwrap());
-    home.doctor_has_nothing_to_say();
+    home.assert_well("all that");
     disk.unmount();
 }
 
@@ -191,12 +192,12 @@ fn cut_after(kind: &str, size: u64, call: &str) {
         return;
     }
     let mut disk = Disk::image(kind, size);
-    let mut home = Home::on(disk.root().join("home"));
+    let mut home = Home::at(disk.root().join("home"));
     for content in ["one", "two", "three"] {
-        home.cellphone(&["send", "agent-1", content, "--key", content]);
+        home.ok(&["send", "agent-1", content, "--key", content]);
     }
-    home.cellphone(&["ack", "agent-1/1", "--as", "agent-1"]);
-    let old = std::fs::metadata(home.journal()).unwrap().ino();
+    home.ok(&["ack", "agent-1/1", "--as", "agent-1"]);
+    let old = std::fs::metadata(home.journal("agent-1")).unwrap().ino();
     let mut prune = home
         .command("strace")
         .args(["-qq", "-o", "/dev/null", "-e", &format!("inject={call}")])
@@ -205,7 +206,7 @@ fn cut_after(kind: &str, size: u64, call: &str) {
         .spawn()
         .unwrap();
     let began = Instant::now();
-    while std::fs::metadata(home.journal()).is_ok_and(|it| it.ino() == old) {
+    while std::fs::metadata(home.journal("agent-1")).is_ok_and(|it| it.ino() == old) {
         assert!(began.elapsed() < PATIENCE, "nothing was exchanged");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -215,17 +216,21 @@ fn cut_after(kind: &str, size: u64, call: &str) {
     disk.mount(kind);
     boot(&mut home, &disk, 1);
 
-    let mut all = home.all();
+    let mut all = home.all("agent-1");
     all.sort();
     assert_eq!(all, ["one", "three", "two"], "{call}");
-    assert_eq!(home.pending(), ["two", "three"], "{call}");
-    let again = home.cellphone(&["send", "agent-1", "one", "--key", "one", "--json"]);
-    assert_eq!(again.document()["repeated"], true, "its key was forgotten");
-    let new = home.cellphone(&["send", "agent-1", "four", "--json"]);
-    assert_eq!(new.document()["name"], "agent-1/4", "a number went astray");
-    home.cellphone(&["prune", "--as", "agent-1"]);
-    assert_eq!(home.all(), ["one", "two", "three", "four"], "{call}");
-    home.doctor_has_nothing_to_say();
+    assert_eq!(home.pending("agent-1"), ["two", "three"], "{call}");
+    let again = home.ok(&["send", "agent-1", "one", "--key", "one", "--json"]);
+    assert_eq!(again.json()["repeated"], true, "its key was forgotten");
+    let new = home.ok(&["send", "agent-1", "four", "--json"]);
+    assert_eq!(new.json()["name"], "agent-1/4", "a number went astray");
+    home.ok(&["prune", "--as", "agent-1"]);
+    assert_eq!(
+        home.all("agent-1"),
+        ["one", "two", "three", "four"],
+        "{call}"
+    );
+    home.assert_well("all that");
     disk.unmount();
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Guard, House, has, script};
+use super::{Guard, House, script};
+use crate::home::has_tool;
 
 fn load(face: &Path) -> Vec<Value> {
     serde_json::from_slice(&std::fs::read(face).unwrap()).unwrap()
@@ -185,7 +186,7 @@ fn delayed(house: &House, call: &str, nth: usize, verb: &str) -> Guard {
         .arg(format!("trace={call}"))
         .arg("-e")
         .arg(inject)
-        .arg(super::CELLPHONE)
+        .arg(crate::home::CELLPHONE)
         .args(verb.split_whitespace())
         .spawn()
         .unwrap();
@@ -202,7 +203,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[test]
 fn attack_4_a_sender_that_appended_before_a_compaction_and_flushes_after_it_loses_nothing() {
-    if !has("strace", &["-o", "/dev/null", "true"]) {
+    if !has_tool("strace") {
         return;
     }
     let house = House::new();
@@ -223,7 +224,7 @@ fn attack_4_a_sender_that_appended_before_a_compaction_and_flushes_after_it_lose
 
 #[test]
 fn attack_4_what_is_sent_acked_and_edited_while_a_compaction_copies_is_in_the_new_generation() {
-    if !has("strace", &["-o", "/dev/null", "true"]) {
+    if !has_tool("strace") {
         return;
     }
     let house = House::new();
@@ -277,7 +278,7 @@ fn attack_4_what_is_sent_acked_and_edited_while_a_compaction_copies_is_in_the_ne
 
 #[test]
 fn attack_4_a_crowd_that_waits_for_the_lock_is_overtaken_by_a_compaction_and_loses_nothing() {
-    if !has("flock", &["--version"]) {
+    if !has_tool("flock") {
         return;
     }
     let house = House::new();

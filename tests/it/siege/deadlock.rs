@@ -3,7 +3,8 @@
 use std::process::Stdio;
 use std::time::Instant;
 
-use super::{Guard, House, PATIENCE, has, script};
+use super::{Guard, House, PATIENCE, script};
+use crate::home::has_tool;
 
 const WORKERS: usize = 8;
 const SECONDS: usize = 12;
@@ -34,7 +35,7 @@ done 2> /dev/null
 
 #[test]
 fn merges_renders_prunes_and_acks_killed_at_random_never_wait_beyond_the_deadline() {
-    if !has("jq", &["-n", "1"]) {
+    if !has_tool("jq") {
         return;
     }
     let house = House::on_disk();
@@ -58,9 +59,10 @@ fn merges_renders_prunes_and_acks_killed_at_random_never_wait_beyond_the_deadlin
     let mut verbs = 0;
     let mut killed = 0;
     for w in 1..=WORKERS {
-        let took = std::fs::read_to_string(house.home.join(format!("took-{w}"))).unwrap();
-        let errors =
-            || std::fs::read_to_string(house.home.join(format!("errors-{w}"))).unwrap_or_default();
+        let took = std::fs::read_to_string(house.home().join(format!("took-{w}"))).unwrap();
+        let errors = || {
+            std::fs::read_to_string(house.home().join(format!("errors-{w}"))).unwrap_or_default()
+        };
         for line in took.lines() {
             let mut words = line.splitn(3, ' ');
             let micros: u128 = words.next().unwrap().parse().unwrap();
@@ -83,7 +85,7 @@ fn merges_renders_prunes_and_acks_killed_at_random_never_wait_beyond_the_deadlin
 /// A lock, held by a process that is stopped; which verbs must name it, and which get on without it.
 #[test]
 fn a_lock_held_by_a_stopped_process_is_busy_after_five_seconds_and_its_holder_is_named() {
-    if !has("flock", &["--version"]) {
+    if !has_tool("flock") {
         return;
     }
     let cases = [

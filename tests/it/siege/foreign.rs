@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{Guard, House, has, script};
+use super::{Guard, House, script};
+use crate::home::has_tool;
 
 const SENDERS: usize = 8;
 const EACH: usize = 60;
@@ -32,7 +33,7 @@ echo done >> "told-$w"
 
 #[test]
 fn a_script_that_loads_appends_and_dumps_without_a_lock_loses_nobody_s_mail() {
-    if !has("jq", &["-n", "1"]) {
+    if !has_tool("jq") {
         return;
     }
     let house = House::new();
@@ -78,7 +79,7 @@ fn a_script_that_loads_appends_and_dumps_without_a_lock_loses_nobody_s_mail() {
     }
     let mut accepted = 0;
     for w in 0..SENDERS {
-        let told = std::fs::read_to_string(house.home.join(format!("told-{w}"))).unwrap();
+        let told = std::fs::read_to_string(house.home().join(format!("told-{w}"))).unwrap();
         assert!(told.ends_with("done\n"));
         for content in told.lines().filter(|line| *line != "done") {
             assert_eq!(pending.get(content), Some(&1), "{content}");
@@ -86,7 +87,7 @@ fn a_script_that_loads_appends_and_dumps_without_a_lock_loses_nobody_s_mail() {
         }
     }
     assert_eq!(accepted, SENDERS * EACH, "a send failed");
-    let dumped = std::fs::read_to_string(house.home.join("dumped")).unwrap();
+    let dumped = std::fs::read_to_string(house.home().join("dumped")).unwrap();
     for content in dumped.lines() {
         assert_eq!(pending.get(content), Some(&1), "{content}");
         let own_id = truths["agent-1"].with_content(content)[0]

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use super::{House, has};
+use super::House;
+use crate::home::has_tool;
 use crate::invariants::Truths;
 
 /// Two at a time: as many as the smallest machine has processors.
@@ -117,11 +118,11 @@ struct Call {
 
 /// The calls of `line` from its first look at the home on.
 fn calls(house: &House, line: &str) -> Vec<Call> {
-    let log = house.home.with_file_name("trace");
+    let log = house.home().with_file_name("trace");
     let done = strace(house, line, &["-o", &log.display().to_string()]);
     assert!(done.status.code().is_some(), "{line}: {done:?}");
     let trace = std::fs::read_to_string(&log).unwrap();
-    let home = house.home.display().to_string();
+    let home = house.home().display().to_string();
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut calls = Vec::new();
     let mut at_home = false;
@@ -150,7 +151,7 @@ fn strace(house: &House, line: &str, options: &[&str]) -> Output {
         .command("strace")
         .args(["-f", "-qq"])
         .args(options)
-        .arg(super::CELLPHONE)
+        .arg(crate::home::CELLPHONE)
         .args(line.split_whitespace())
         .output()
         .unwrap()
@@ -189,12 +190,12 @@ fn kill_once(
         // The call came later than in the trace, or not at all: then it must have done its work.
         said.push_str(" exit 0");
     }
-    let truths = crate::invariants::check(&house.home)?;
+    let truths = crate::invariants::check(house.home())?;
     (case.killed)(&truths, &said)?;
     if let Some(call) = deeper {
         let done = kill_at(&house, case.again, call);
         landed[1].fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
-        let truths = crate::invariants::check(&house.home)?;
+        let truths = crate::invariants::check(house.home())?;
         let deeper = String::from_utf8_lossy(&done.stdout).into_owned();
         (case.killed)(&truths, &format!("{said}{deeper}"))?;
     }
@@ -232,7 +233,7 @@ fn heal(house: &House, case: &Case) -> Verdict {
 
 /// All failures at once, so that a pattern shows.
 fn besiege(case: &Case) {
-    if !has("strace", &["-o", "/dev/null", "true"]) {
+    if !has_tool("strace") {
         return;
     }
     let template = House::new();
@@ -561,7 +562,7 @@ fn a_merge_of_a_hand_edit_killed_at_any_call_takes_it_over_once() {
 /// Attack 2: whatever a killed renderer left, an edit of the face that stands there then is taken over once.
 #[test]
 fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
-    if !has("strace", &["-o", "/dev/null", "true"]) {
+    if !has_tool("strace") {
         return;
     }
     let template = House::new();
@@ -586,7 +587,7 @@ fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
         if n % 2 == 0 {
             std::fs::write(&face, serde_json::to_vec(&entries).unwrap()).unwrap();
         } else {
-            let beside = house.home.join("beside");
+            let beside = house.home().join("beside");
             std::fs::write(&beside, serde_json::to_vec(&entries).unwrap()).unwrap();
             std::fs::rename(&beside, &face).unwrap();
         }
@@ -621,7 +622,7 @@ fn a_creation_killed_at_any_call_leaves_a_whole_mailbox_or_none() {
             once(truths, "newcomer", "hello")?;
             // The next creation sweeps what a killed one left.
             house.must("send another hello --create");
-            let left: Vec<_> = names(&house.home.join("runtime/mailbox"));
+            let left: Vec<_> = names(&house.home().join("runtime/mailbox"));
             require(!left.iter().any(|name| name.starts_with('.')), || {
                 format!("left over: {left:?}")
             })

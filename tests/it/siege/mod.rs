@@ -17,17 +17,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::home::{CELLPHONE, Home};
 use crate::invariants::{self, Truth, Truths};
-
-const CELLPHONE: &str = env!("CARGO_BIN_EXE_cellphone");
 
 /// No verb may take longer, whatever holds the locks: five seconds of patience, and a slow machine.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// A home of its own, removed with it.
+/// A home of its own, whose verbs are spoken in lines.
 pub(crate) struct House {
-    _place: tempfile::TempDir,
-    home: PathBuf,
+    home: Home,
 }
 
 /// In memory where the machine has room for that: SIGKILL does not ask whether a flush took long.
@@ -52,54 +50,37 @@ impl House {
     }
 
     fn at(place: tempfile::TempDir) -> Self {
-        let home = place.path().join("home");
-        let made = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/home"))
-            .arg(&home)
-            .output()
-            .unwrap();
-        assert!(made.status.success());
         Self {
-            _place: place,
-            home,
+            home: Home::below(place),
         }
     }
 
     /// Another with the same files in it.
     fn copy(&self) -> Self {
-        let place = place();
-        let home = place.path().join("home");
-        copy_tree(&self.home, &home);
         Self {
-            _place: place,
-            home,
+            home: Home::copy_of(&self.home.dir, place()),
         }
     }
 
     pub(crate) fn home(&self) -> &Path {
-        &self.home
+        &self.home.dir
     }
 
     fn mailbox(&self, agent: &str) -> PathBuf {
-        self.home.join("runtime/mailbox").join(agent)
+        self.home.mailbox(agent)
     }
 
     fn face(&self, agent: &str) -> PathBuf {
-        self.mailbox(agent).join("inbox.json")
+        self.home.face(agent)
     }
 
     fn journal(&self, agent: &str) -> PathBuf {
-        self.mailbox(agent).join("journal.jsonl")
+        self.home.journal(agent)
     }
 
-    /// In this home, and with nothing of the environment in which the tests run.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        let path = Path::new(CELLPHONE).parent().unwrap().display();
+        let mut command = self.home.command(program);
         command
-            .current_dir(&self.home)
-            .env_clear()
-            .env("DREAMOS_HOME", &self.home)
-            .env("PATH", format!("{path}:/usr/sbin:/usr/bin:/sbin:/bin"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -141,7 +122,7 @@ impl House {
     }
 
     fn check(&self) -> Truths {
-        invariants::check(&self.home).unwrap_or_else(|why| panic!("{why}"))
+        invariants::check(self.home()).unwrap_or_else(|why| panic!("{why}"))
     }
 
     /// After ordinary verbs: nothing left over, and list, face and journal agree.
@@ -150,7 +131,7 @@ impl House {
     }
 
     fn settled(&self) -> Result<Truths, String> {
-        let truths = invariants::check_swept(&self.home)?;
+        let truths = invariants::check_swept(self.home())?;
         for (agent, truth) in &truths {
             let listed = self.json(&format!("inbox {agent}"));
             invariants::agrees(&self.mailbox(agent), truth, &listed["messages"])
@@ -161,8 +142,7 @@ impl House {
 
     /// The other opinion: what `doctor` says of the whole home.
     fn must_be_well(&self) {
-        let done = self.run("doctor --format plain");
-        assert!(done.status.success() && done.stdout.is_empty(), "{done:?}");
+        self.home.assert_well("all that");
     }
 
     fn truth(&self, agent: &str) -> Truth {
@@ -180,20 +160,6 @@ pub(crate) fn mailbox_in_use() -> House {
     house.must("next --as agent-1");
     house.must("ack agent-1/3 --as agent-1");
     house
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), &target).unwrap();
-        }
-    }
 }
 
 /// A process that dies with the test.
@@ -220,25 +186,9 @@ impl Dice {
     }
 }
 
-/// Whether this machine has a tool that a test needs; one that lacks it says so in the way `scripts/test` counts.
-fn has(tool: &str, arguments: &[&str]) -> bool {
-    let works = Command::new(tool)
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !works {
-        // Not `eprintln`: of a test that passes, what that writes is kept back.
-        let line = format!("SKIPPED: needs {tool}\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-    }
-    works
-}
-
 /// A script that is a program of its own.
 fn script(house: &House, name: &str, text: &str) -> PathBuf {
-    let path = house.home.join(name);
+    let path = house.home().join(name);
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
     path

@@ -81,7 +81,7 @@ fn thirty_two_writers_killed_at_random_lose_nothing_and_double_nothing() {
     let mut told_ok = 0;
     let mut unknown = 0;
     for w in 1..=WRITERS {
-        let told = std::fs::read_to_string(house.home.join(format!("told-{w}"))).unwrap();
+        let told = std::fs::read_to_string(house.home().join(format!("told-{w}"))).unwrap();
         assert!(
             told.ends_with("done\n"),
             "writer {w} did not come to its end"
@@ -107,7 +107,7 @@ fn thirty_two_writers_killed_at_random_lose_nothing_and_double_nothing() {
                 }
                 _ => panic!(
                     "writer {w}: {line}: {}",
-                    std::fs::read_to_string(house.home.join(format!("errors-{w}"))).unwrap()
+                    std::fs::read_to_string(house.home().join(format!("errors-{w}"))).unwrap()
                 ),
             }
         }

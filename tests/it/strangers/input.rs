@@ -4,9 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use super::*;
+use crate::invariants::sealed;
 
 /// A home in which agent-1 has two messages and the face is settled.
 fn with_mail() -> Home {
@@ -14,10 +13,6 @@ fn with_mail() -> Home {
     home.ok(&["send", "agent-1", "first"]);
     home.ok(&["send", "agent-1", "second"]);
     home
-}
-
-fn journal(home: &Home) -> PathBuf {
-    home.mailbox("agent-1").join("journal.jsonl")
 }
 
 #[test]
@@ -71,10 +66,10 @@ const WRITERS: [&[&str]; 6] = [
 /// A home whose journal's third line is `broken`, its derived files gone, as after a reboot.
 fn with_broken_line(broken: impl Fn(&str) -> String) -> Home {
     let home = with_mail();
-    let text = std::fs::read_to_string(journal(&home)).unwrap();
+    let text = std::fs::read_to_string(home.journal("agent-1")).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     lines[2] = broken(&lines[2]);
-    std::fs::write(journal(&home), lines.join("\n") + "\n").unwrap();
+    std::fs::write(home.journal("agent-1"), lines.join("\n") + "\n").unwrap();
     for derived in [".index", ".keys", ".durable", ".stamp"] {
         std::fs::remove_file(home.mailbox("agent-1").join(derived)).unwrap();
     }
@@ -97,15 +92,15 @@ fn an_unparseable_journal_is_65_with_file_line_and_column_and_stays_as_it_is() {
     ];
     for (what, broken) in breakages {
         let home = with_broken_line(broken);
-        let before = std::fs::read(journal(&home)).unwrap();
+        let before = std::fs::read(home.journal("agent-1")).unwrap();
         for args in READERS.into_iter().chain(WRITERS) {
             let done = home.run(args);
             assert_eq!(done.code, 65, "{what}, {args:?}: {done:?}");
-            let told = format!("{}, line 3, column ", journal(&home).display());
+            let told = format!("{}, line 3, column ", home.journal("agent-1").display());
             assert!(done.err.contains(&told), "{what}, {args:?}: {done:?}");
             assert!(!done.err.contains('\u{1b}'), "{what}: {done:?}");
             assert_eq!(
-                std::fs::read(journal(&home)).unwrap(),
+                std::fs::read(home.journal("agent-1")).unwrap(),
                 before,
                 "{what}, {args:?}"
             );
@@ -118,7 +113,7 @@ fn an_unparseable_journal_is_65_with_file_line_and_column_and_stays_as_it_is() {
 fn a_journal_without_an_opening_record_is_65_and_stays_as_it_is() {
     for bytes in [&b""[..], b"\n", b"{}\n", &[0; 5000], b"\xff\xfe\x00garbage"] {
         let home = with_mail();
-        std::fs::write(journal(&home), bytes).unwrap();
+        std::fs::write(home.journal("agent-1"), bytes).unwrap();
         for args in READERS.into_iter().chain(WRITERS) {
             let done = home.run(args);
             assert_eq!(done.code, 65, "{args:?}: {done:?}");
@@ -127,15 +122,15 @@ fn a_journal_without_an_opening_record_is_65_and_stays_as_it_is() {
                 "{done:?}"
             );
         }
-        assert_eq!(std::fs::read(journal(&home)).unwrap(), bytes);
+        assert_eq!(std::fs::read(home.journal("agent-1")).unwrap(), bytes);
     }
     let home = with_mail();
-    std::fs::remove_file(journal(&home)).unwrap();
+    std::fs::remove_file(home.journal("agent-1")).unwrap();
     for args in READERS.into_iter().chain(WRITERS) {
         let done = home.run(args);
         assert_eq!(done.code, 65, "a journal that is gone, {args:?}: {done:?}");
     }
-    assert!(!journal(&home).exists(), "never a fresh start");
+    assert!(!home.journal("agent-1").exists(), "never a fresh start");
 }
 
 fn rejected(home: &Home) -> Vec<PathBuf> {
@@ -211,7 +206,7 @@ fn an_unreadable_face_is_set_aside_with_a_warning_and_the_verb_goes_on() {
                 "ack" => 0,
                 _ => 2,
             };
-            assert_eq!(home.face("agent-1").len(), expected, "{what}, {verb:?}");
+            assert_eq!(home.shown("agent-1").len(), expected, "{what}, {verb:?}");
             // The same again is kept once.
             std::fs::write(home.mailbox("agent-1").join("inbox.json"), &bytes).unwrap();
             home.ok(&["send", "agent-1", "fourth"]);
@@ -228,19 +223,19 @@ fn an_unreadable_face_is_set_aside_with_a_warning_and_the_verb_goes_on() {
 #[test]
 fn an_edit_or_an_import_that_cannot_be_read_is_65_and_changes_nothing() {
     let home = with_mail();
-    let before = std::fs::read(journal(&home)).unwrap();
+    let before = std::fs::read(home.journal("agent-1")).unwrap();
     let texts: [(&str, Vec<u8>); 3] = [
         ("no JSON", b"[ {\"content\": ".to_vec()),
         ("deep", "[".repeat(100_000).into_bytes()),
         ("no text", b"\xff\xff".to_vec()),
     ];
     for (what, text) in texts {
-        let bad = home.path.join("bad.json");
+        let bad = home.dir.join("bad.json");
         std::fs::write(&bad, &text).unwrap();
         let editor = format!("cp {}", bad.display());
-        let mut edit = home.command(&["timeout", "-s", "KILL", "20", CELLPHONE, "edit", "agent-1"]);
+        let mut edit = home.command(CELLPHONE);
         edit.env("EDITOR", &editor);
-        let done = finish(edit, b"");
+        let done = run(edit.args(["edit", "agent-1"]), b"");
         assert_eq!(done.code, 65, "edit, {what}: {done:?}");
         assert!(
             done.err.contains("line 1, column "),
@@ -249,30 +244,25 @@ fn an_edit_or_an_import_that_cannot_be_read_is_65_and_changes_nothing() {
         let done = home.run(&["import", "bad.json"]);
         assert_eq!(done.code, 65, "import, {what}: {done:?}");
         assert!(done.err.contains("bad.json"), "import, {what}: {done:?}");
-        assert_eq!(std::fs::read(journal(&home)).unwrap(), before, "{what}");
+        assert_eq!(
+            std::fs::read(home.journal("agent-1")).unwrap(),
+            before,
+            "{what}"
+        );
     }
     home.assert_well("bad edits");
 }
 
-/// Seals a line of a journal anew with the salt of its opening record.
-fn sealed(line: &str, salt: u64) -> String {
-    let body = line.split(",\"sum\":").next().unwrap();
-    format!(
-        "{body},\"sum\":\"{:016x}\"}}",
-        xxh3_64_with_seed(body.as_bytes(), salt)
-    )
-}
-
 /// Rewrites the journal line by line; the derived files go, as after a reboot.
 fn rewrite(home: &Home, change: impl Fn(&str) -> String) {
-    let text = std::fs::read_to_string(journal(home)).unwrap();
+    let text = std::fs::read_to_string(home.journal("agent-1")).unwrap();
     let opening: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     let salt = u64::from_str_radix(opening["salt"].as_str().unwrap(), 16).unwrap();
     let lines: Vec<String> = text
         .lines()
         .map(|line| sealed(&change(line), salt))
         .collect();
-    std::fs::write(journal(home), lines.join("\n") + "\n").unwrap();
+    std::fs::write(home.journal("agent-1"), lines.join("\n") + "\n").unwrap();
     for derived in [".index", ".keys", ".durable", ".stamp"] {
         std::fs::remove_file(home.mailbox("agent-1").join(derived)).unwrap();
     }
@@ -282,7 +272,7 @@ fn rewrite(home: &Home, change: impl Fn(&str) -> String) {
 fn a_newer_format_is_read_and_never_written() {
     let home = with_mail();
     rewrite(&home, |line| line.replacen("\"v\":1,", "\"v\":2,", 1));
-    let before = std::fs::read(journal(&home)).unwrap();
+    let before = std::fs::read(home.journal("agent-1")).unwrap();
     assert!(before.windows(6).any(|bytes| bytes == b"\"v\":2,"));
     for args in READERS {
         let done = home.run(args);
@@ -294,7 +284,7 @@ fn a_newer_format_is_read_and_never_written() {
         assert_eq!(done.code, 78, "{args:?}: {done:?}");
         assert!(done.err.contains("format 2"), "{args:?}: {done:?}");
     }
-    assert_eq!(std::fs::read(journal(&home)).unwrap(), before);
+    assert_eq!(std::fs::read(home.journal("agent-1")).unwrap(), before);
 }
 
 #[test]
@@ -312,7 +302,7 @@ fn a_content_beyond_a_mebibyte_is_told_to_go_by_file() {
         assert_eq!(done.code, code, "{args:?}: {done:?}");
         assert!(done.err.contains("--file"), "{args:?}: {done:?}");
     }
-    assert_eq!(home.contents("agent-1"), ["first", "second"]);
+    assert_eq!(home.all("agent-1"), ["first", "second"]);
     let done = home.run_with(&["send", "agent-1", "-"], &long.as_bytes()[1..]);
     assert_eq!(done.code, 0, "exactly 1 MiB: {done:?}");
     home.assert_well("long contents");
@@ -336,7 +326,7 @@ fn deep_or_huge_json_is_an_error_and_no_crash() {
         "9".repeat(20 << 20)
     );
     for line in [&deep, &deep_entry, &closed, &huge_number] {
-        let before = home.all("agent-1").len();
+        let before = home.list(&["inbox", "agent-1", "--all"]).len();
         let text = format!("{{\"content\":\"good\"}}\n{line}\n");
         let done = home.run_with(
             &["send", "agent-1", "--batch", "-", "--json"],
@@ -348,10 +338,14 @@ fn deep_or_huge_json_is_an_error_and_no_crash() {
             told.contains("line 2") || told.contains("at most 4 MiB"),
             "{told}"
         );
-        assert_eq!(home.all("agent-1").len(), before, "all or nothing");
+        assert_eq!(
+            home.list(&["inbox", "agent-1", "--all"]).len(),
+            before,
+            "all or nothing"
+        );
     }
     for text in [&deep, &deep_entry] {
-        std::fs::write(home.path.join("deep.json"), text).unwrap();
+        std::fs::write(home.dir.join("deep.json"), text).unwrap();
         let done = home.run(&["import", "deep.json"]);
         let told: String = done.err.chars().take(400).collect();
         assert_eq!(done.code, 65, "import: {told}");
@@ -406,7 +400,7 @@ impl Drop for Holder {
 }
 
 /// Runs a verb of a mailbox in which somebody holds `lock`.
-fn against(lock: &str, args: &[&str], stopped: bool) -> (Home, Done, u32) {
+fn against(lock: &str, args: &[&str], stopped: bool) -> (Home, Ran, u32) {
     let home = with_mail();
     home.ok(&["prune", "--as", "agent-1"]);
     let holder = Holder::of(&home.mailbox("agent-1").join(lock));
@@ -427,7 +421,7 @@ fn against(lock: &str, args: &[&str], stopped: bool) -> (Home, Done, u32) {
 
 #[test]
 fn a_lock_held_past_the_deadline_is_75_and_names_its_holder() {
-    if !has("flock") {
+    if !has_tool("flock") {
         return;
     }
     let send = &["send", "agent-1", "third", "--json"][..];
@@ -450,7 +444,7 @@ fn a_lock_held_past_the_deadline_is_75_and_names_its_holder() {
                     done.err.contains("\"outcome\":\"none\""),
                     "{args:?}: {done:?}"
                 );
-                assert_eq!(home.contents("agent-1"), ["first", "second"]);
+                assert_eq!(home.all("agent-1"), ["first", "second"]);
                 home.ok(send);
                 home.assert_well("a held lock");
             });
@@ -464,7 +458,7 @@ fn a_lock_held_past_the_deadline_is_75_and_names_its_holder() {
             assert!(done.err.contains(&format!("pid {pid}")), "{done:?}");
             assert_eq!(home.times("agent-1", "third"), 1);
             home.ok(&["send", "agent-1", "fourth"]);
-            assert_eq!(home.face("agent-1").len(), 4);
+            assert_eq!(home.shown("agent-1").len(), 4);
         });
     });
 }
@@ -477,7 +471,7 @@ fn a_clock_that_was_set_back_breaks_neither_order_nor_ids() {
         line.replace("\"01", "\"02").replace(":\"2026-", ":\"2096-")
     });
     let future: Vec<String> = home
-        .all("agent-1")
+        .list(&["inbox", "agent-1", "--all"])
         .iter()
         .map(|it| it["id"].to_string())
         .collect();
@@ -485,7 +479,7 @@ fn a_clock_that_was_set_back_breaks_neither_order_nor_ids() {
     for text in ["third", "fourth", "fifth"] {
         home.ok(&["send", "agent-1", text]);
     }
-    let all = home.all("agent-1");
+    let all = home.list(&["inbox", "agent-1", "--all"]);
     let ids: Vec<&str> = all.iter().map(|it| it["id"].as_str().unwrap()).collect();
     assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
     let seqs: Vec<u64> = all.iter().map(|it| it["seq"].as_u64().unwrap()).collect();
@@ -517,7 +511,7 @@ fn what_no_reader_of_the_journal_could_take_for_a_line_never_gets_into_it() {
         let done = home.run_with(&["send", "agent-1", "--batch", "-"], line.as_bytes());
         assert!(matches!(done.code, 2 | 65), "{:.300}", done.err);
     }
-    let whole = home.face("agent-1");
+    let whole = home.shown("agent-1");
     let mut edited = whole.clone();
     edited[0]["metadata"]["n"] = long.clone().into();
     let mut lengthened = whole.clone();
@@ -546,5 +540,5 @@ fn what_no_reader_of_the_journal_could_take_for_a_line_never_gets_into_it() {
         assert_eq!(home.times("agent-1", what), 1);
         home.assert_well(what);
     }
-    assert_eq!(home.contents("agent-1").len(), 6);
+    assert_eq!(home.all("agent-1").len(), 6);
 }

@@ -1,0 +1,162 @@
+//! Many messages as JSON lines: what a line may say of its message. Pure.
+
+use serde_json::{Map, Value};
+
+use crate::mailbox::MOST_CONTENT;
+use crate::names::{Draft, Explain, Kind, MessageId};
+use crate::time::{Now, parse_time};
+
+/// What the mailbox itself decides.
+const NOT_YOURS: [&str; 7] = ["seq", "id", "from", "to", "status", "timestamp", "attempts"];
+
+/// A line of a batch that is no message.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {why}")]
+pub struct BadLine {
+    pub line: usize,
+    pub column: usize,
+    pub why: String,
+}
+
+impl Explain for BadLine {
+    fn kind(&self) -> Kind {
+        Kind::Corrupt
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("nothing was sent".into())
+    }
+}
+
+/// One draft a line, each with what it says itself and for the rest as `model`. Blank lines are skipped, and counted
+/// all the same.
+pub fn batch(model: &Draft, lines: &str, now: Now) -> Result<Vec<Draft>, BadLine> {
+    let numbered = lines
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    numbered
+        .map(|(index, line)| draft(model, index + 1, line, now))
+        .collect()
+}
+
+fn draft(model: &Draft, line: usize, text: &str, now: Now) -> Result<Draft, BadLine> {
+    let bad = |column: usize, why: String| BadLine { line, column, why };
+    let mut fields: Map<String, Value> =
+        serde_json::from_str(text).map_err(|error| bad(error.column(), reason(&error)))?;
+    if let Some(name) = NOT_YOURS.iter().find(|name| fields.contains_key(**name)) {
+        return Err(bad(1, format!("{name:?} is for the mailbox to decide")));
+    }
+    let mut take = |name: &str| -> Result<Option<String>, BadLine> {
+        match fields.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(bad(1, format!("{name:?} is no string"))),
+        }
+    };
+    let because = |error: &dyn std::fmt::Display| bad(1, error.to_string());
+    let mut draft = model.clone();
+    draft.content = take("content")?.ok_or_else(|| bad(1, "it has no \"content\"".into()))?;
+    if draft.content.len() > MOST_CONTENT {
+        return Err(bad(
+            1,
+            format!("its content is longer than {MOST_CONTENT} bytes: use --file"),
+        ));
+    }
+    if let Some(mode) = take("mode")? {
+        draft.mode = mode.parse().map_err(|error| because(&error))?;
+    }
+    draft.key = take("key")?;
+    for (name, field) in [
+        ("reply_to", &mut draft.reply_to),
+        ("thread", &mut draft.thread),
+    ] {
+        if let Some(id) = take(name)? {
+            *field = Some(MessageId::parse(&id).map_err(|error| because(&error))?);
+        }
+    }
+    for (name, field) in [
+        ("expires_at", &mut draft.expires_at),
+        ("not_before", &mut draft.not_before),
+    ] {
+        if let Some(time) = take(name)? {
+            *field = Some(parse_time(&time, now.wall).map_err(|error| because(&error))?);
+        }
+    }
+    match fields.remove("metadata") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(metadata)) => draft.metadata.extend(metadata),
+        Some(_) => return Err(bad(1, "\"metadata\" is no object".into())),
+    }
+    draft.extra = fields;
+    Ok(draft)
+}
+
+/// The parser's own words, without the place: it counts from the start of this line.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" at line ")
+        .map_or(text.clone(), |(reason, _)| reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::{AgentId, Mode};
+
+    fn now() -> Now {
+        Now {
+            wall: crate::time::Timestamp::parse("2026-11-22T12:00:00Z").unwrap(),
+            boot_ms: 0,
+        }
+    }
+
+    fn read(lines: &str) -> Result<Vec<Draft>, String> {
+        let model = Draft::new(AgentId::user(), AgentId::captain(), "");
+        batch(&model, lines, now()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_line_is_a_message_and_unknown_fields_are_kept() {
+        let lines = r#"{"content": "a", "mode": "bulk", "key": "k", "expires_at": "2h", "hue": 1.50}
+
+            {"content": "b", "metadata": {"n": 12345678901234567890}}"#;
+        let drafts = read(lines).unwrap();
+        assert_eq!(drafts.len(), 2);
+        assert_eq!(
+            (drafts[0].mode, drafts[0].key.as_deref()),
+            (Mode::Bulk, Some("k"))
+        );
+        assert_eq!(
+            drafts[0].expires_at.unwrap().to_string(),
+            "2026-11-22T14:00:00.000Z"
+        );
+        assert_eq!(drafts[0].extra["hue"].to_string(), "1.50");
+        assert_eq!(drafts[1].metadata["n"].to_string(), "12345678901234567890");
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_number() {
+        for (lines, expected) in [
+            (
+                "{\"content\": \"a\"}\n\n{\"content\" 1}",
+                "line 3, column 12: expected `:`",
+            ),
+            ("{}", "line 1, column 1: it has no \"content\""),
+            (
+                "{\"content\": 1}",
+                "line 1, column 1: \"content\" is no string",
+            ),
+            (
+                "{\"content\": \"a\", \"to\": \"b\"}",
+                "line 1, column 1: \"to\" is for the mailbox to decide",
+            ),
+            (
+                "{\"content\": \"a\", \"mode\": \"LOUD\"}",
+                "line 1, column 1: unknown mode \"LOUD\"",
+            ),
+        ] {
+            assert_eq!(read(lines).unwrap_err(), expected, "{lines}");
+        }
+    }
+}
