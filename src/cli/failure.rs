@@ -60,6 +60,13 @@ pub enum Error {
     TooLong { limit: usize },
     #[error("can't write to standard output: {0}")]
     Output(std::io::Error),
+    /// What was done stays done, and whoever was to be told of it may have got a part.
+    #[error("can't write to standard output: {source}; {done}")]
+    Untold {
+        source: std::io::Error,
+        done: String,
+        hint: String,
+    },
     #[error("line {line}, column {column}: {why}")]
     BadLine {
         line: usize,
@@ -107,6 +114,7 @@ impl Explain for Error {
         match self {
             Self::Usage { .. } | Self::NotText | Self::Empty | Self::TooLong { .. } => Kind::Usage,
             Self::BadLine { .. } => Kind::Corrupt,
+            Self::Untold { .. } => Kind::OutcomeUnknown,
             Self::Input(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -119,6 +127,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
+            Self::Untold { hint, .. } => Some(hint.clone()),
             Self::NotText => Some("send it as a file: --file PATH".into()),
             Self::TooLong { .. } => Some("send it as a file, up to 64 MiB: --file PATH".into()),
             Self::Editor {

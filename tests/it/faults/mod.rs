@@ -3,6 +3,7 @@
 
 mod disk;
 mod injected;
+mod output;
 mod power;
 
 use std::io::{Read as _, Write as _};
