@@ -89,12 +89,13 @@ fn print(context: &Context, taken: &Taken) -> Result<(), Error> {
 /// would make a dead letter of it. A part may have been seen, the token too.
 fn untold(source: std::io::Error, taken: &Taken) -> Error {
     let at = name_of(&taken.message);
-    let (to, until, token) = (&taken.message.to, taken.lapses_at, &taken.token);
+    let (to, until) = (&taken.message.to, taken.lapses_at);
     Error::Untold {
         source,
         done: format!("{at} is leased to {to} until {until} all the same"),
         hint: format!(
-            "read it: cellphone show {at}; give it back: cellphone nack {at} --token {token}"
+            "read it: cellphone show {at}; give it back: cellphone nack {at} --token {}",
+            taken.token
         ),
     }
 }
