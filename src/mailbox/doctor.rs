@@ -29,7 +29,7 @@ use super::message::Finding;
 use super::open::Mailbox;
 use super::prune::{self, Repair};
 use super::record::VERSION;
-use super::render::{self, DEAD, FACE};
+use super::render::{self, FACE};
 use super::send;
 use super::stamp::{self, Face, Stamp, Stamps};
 use super::take::Outcome;
@@ -583,13 +583,6 @@ fn mend_faces(visit: &mut Visit<'_>, exam: &Exam) -> Result<(), Error> {
 /// What a rendering would overwrite without having made it.
 fn set_faces_aside(visit: &Visit<'_>, exam: &Exam, end: u64) -> Result<(), Error> {
     let (dir, now) = (visit.dir(), visit.now.wall);
-    if exam.has(&[word::DEAD_INVALID]) {
-        let temporary = stamp::temporary_name(random_u64());
-        let file = dir.file(&temporary, Open::New)?;
-        file.write_at(0, b"[]\n")?;
-        dir.rename(&temporary, DEAD, Target::Exchanged)?;
-        move_aside(dir, &temporary, "dead.json.rejected-", now)?;
-    }
     if exam.has(&[word::FACE_BEHIND, word::FACE_INVALID, word::FACE_MISSING])
         && let Some(file) = dir.file_if_any(FACE, Open::Read)?
     {
@@ -709,6 +702,7 @@ mod tests {
     use super::super::keys::Keys;
     use super::super::read::Which;
     use super::super::record::{self, Envelope, Letter, Opening, Record, Tag};
+    use super::super::render::DEAD;
     use super::super::slot::{Slot, State};
     use super::super::take::Claim;
     use super::*;

@@ -8,6 +8,7 @@ use super::error::Error;
 use super::face::{self, Entries, Text};
 use super::held::Held;
 use super::journal::Journal;
+use super::json;
 use super::merge::{self, Content, Memory, Outcome};
 use super::slot::{Slot, State};
 use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
@@ -22,6 +23,7 @@ pub(super) const LOCK: &str = ".render.lock";
 pub(super) const TEMPORARY: &str = ".face-";
 pub(super) const DISPLACED: &str = ".displaced-";
 pub(super) const REJECTED: &str = "inbox.json.rejected-";
+const REJECTED_DEAD: &str = "dead.json.rejected-";
 /// How long a foreign writer is waited for.
 const WRITER: Duration = Duration::from_millis(250);
 const MOST_ROUNDS: usize = 8;
@@ -400,22 +402,12 @@ impl Visit<'_> {
     /// What cannot be taken over is kept beside the face, the same bytes once.
     fn set_aside(&mut self, name: &str, file: &File, why: &str) -> Result<(), Error> {
         let dir = self.dir();
-        let sum = content_sum(file)?;
-        for kept in dir
-            .names()?
-            .iter()
-            .filter(|name| name.starts_with(REJECTED))
-        {
-            let same = dir
-                .file_if_any(kept, Open::Read)?
-                .map(|kept| content_sum(&kept));
-            if same.transpose()?.flatten() == sum && sum.is_some() {
-                self.warn(&format!(
-                    "{}: {why}; it is kept as {kept}",
-                    self.face_path()
-                ));
-                return Ok(dir.remove(name)?);
-            }
+        if let Some(kept) = kept_already(dir, REJECTED, file)? {
+            self.warn(&format!(
+                "{}: {why}; it is kept as {kept}",
+                self.face_path()
+            ));
+            return Ok(dir.remove(name)?);
         }
         let time = self.now.wall.to_utc().format("%Y%m%dT%H%M%SZ");
         let mut kept = format!("{REJECTED}{time}");
@@ -438,7 +430,11 @@ impl Visit<'_> {
         self.dir().path().join(FACE).display().to_string()
     }
 
-    fn render_dead(&self, journal: &super::journal::Journal, slots: &[Slot]) -> Result<(), Error> {
+    fn render_dead(
+        &mut self,
+        journal: &super::journal::Journal,
+        slots: &[Slot],
+    ) -> Result<(), Error> {
         let dir = self.dir();
         let mut letters = Vec::new();
         for slot in slots {
@@ -447,17 +443,89 @@ impl Visit<'_> {
             }
         }
         let old = match dir.file_if_any(DEAD, Open::Read)? {
-            Some(file) => file.read_to_end(merge::MOST_BYTES)?,
+            Some(file) => match read_dead(&file)? {
+                Ok(old) => old,
+                Err(why) => {
+                    let text = face::dead(b"", &letters, MOST_DEAD);
+                    return self.set_dead_aside(&file, &text, &why);
+                }
+            },
             None => Vec::new(),
         };
         let text = face::dead(&old, &letters, MOST_DEAD);
         if text == old {
             return Ok(());
         }
-        let temporary = temporary_name(random_u64());
-        self.write_aside(&temporary, &text)?;
-        Ok(dir.rename(&temporary, DEAD, Target::Replaced)?)
+        self.replace_dead(&text)
     }
+
+    fn replace_dead(&self, text: &[u8]) -> Result<(), Error> {
+        let temporary = temporary_name(random_u64());
+        self.write_aside(&temporary, text)?;
+        Ok(self.dir().rename(&temporary, DEAD, Target::Replaced)?)
+    }
+
+    /// The new text is written under the name that the old one will be kept by, and then they change places:
+    /// killed in between, what somebody wrote still lies where he wrote it.
+    fn set_dead_aside(&mut self, file: &File, text: &[u8], why: &str) -> Result<(), Error> {
+        let dir = self.dir();
+        let kept = if let Some(kept) = kept_already(dir, REJECTED_DEAD, file)? {
+            self.replace_dead(text)?;
+            kept
+        } else {
+            let time = self.now.wall.to_utc().format("%Y%m%dT%H%M%SZ");
+            let mut kept = format!("{REJECTED_DEAD}{time}");
+            let mut n = 1;
+            while dir.exists(&kept)? {
+                n += 1;
+                kept = format!("{REJECTED_DEAD}{time}-{n}");
+            }
+            self.write_aside(&kept, text)?;
+            match dir.rename(&kept, DEAD, Target::Exchanged) {
+                Err(error) if error.is_unsupported() => {
+                    dir.rename(DEAD, &kept, Target::Replaced)?;
+                    self.replace_dead(text)?;
+                }
+                other => other?,
+            }
+            kept
+        };
+        let path = dir.path().join(DEAD);
+        self.warn(&format!("{}: {why}; it is kept as {kept}", path.display()));
+        Ok(())
+    }
+}
+
+/// What stands in `dead.json`, or why that is no such thing. What a power cut emptied holds nothing.
+fn read_dead(file: &File) -> Result<Result<Vec<u8>, String>, Error> {
+    // Whoever still writes after that goes on in what is set aside.
+    wait_for_writer(file);
+    if file.size()? > merge::MOST_BYTES {
+        let why = format!("it is larger than {} MiB", merge::MOST_BYTES >> 20);
+        return Ok(Err(why));
+    }
+    let bytes = file.read_to_end(merge::MOST_BYTES)?;
+    if bytes.iter().all(|&b| b == 0 || b.is_ascii_whitespace()) {
+        return Ok(Ok(Vec::new()));
+    }
+    let fault = json::items(&bytes).err();
+    Ok(fault.map_or(Ok(bytes), |fault| Err(fault.to_string())))
+}
+
+/// The name under which the same bytes are kept.
+fn kept_already(dir: &Dir, prefix: &str, file: &File) -> Result<Option<String>, Error> {
+    let Some(sum) = content_sum(file)? else {
+        return Ok(None);
+    };
+    for name in dir.names()? {
+        if name.starts_with(prefix)
+            && let Some(kept) = dir.file_if_any(&name, Open::Read)?
+            && content_sum(&kept)? == Some(sum)
+        {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// What the face before this one showed.
