@@ -435,6 +435,7 @@ impl Mailbox {
     ) -> Result<(), Error> {
         let visit = Visit::new(self, permit, now);
         let mut held = visit.hold()?;
+        held.journal.must_know_format()?;
         let slot = held.slot(seq)?.ok_or_else(|| self.no_message(seq))?;
         if slot.state != State::Acked {
             self.may_close(&mut held, &visit, &slot, claim, Close::Ack)?;

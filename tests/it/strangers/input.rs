@@ -298,6 +298,17 @@ fn a_newer_format_is_read_and_never_written() {
 }
 
 #[test]
+fn an_answer_from_a_mailbox_of_a_newer_format_is_refused_before_it_is_sent() {
+    let home = with_mail();
+    rewrite(&home, |line| line.replacen("\"v\":1,", "\"v\":2,", 1));
+    let reply = ["reply", "agent-1/1", "an answer", "--as", "agent-1"];
+    let done = home.run(&reply);
+    assert_eq!(done.code, 78, "{done:?}");
+    assert!(done.err.contains("format 2"), "{done:?}");
+    assert_eq!(home.times("user", "an answer"), 0);
+}
+
+#[test]
 fn a_content_beyond_a_mebibyte_is_told_to_go_by_file() {
     let home = with_mail();
     let long = "x".repeat((1 << 20) + 1);
