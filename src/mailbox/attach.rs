@@ -7,6 +7,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
+use super::journal::{JOURNAL, Journal};
 use super::open::Mailbox;
 use crate::store::{Dir, File, Open, Target, random_u64};
 use crate::time::Timestamp;
@@ -39,6 +40,10 @@ impl Mailbox {
                 path: from.into(),
                 bytes,
             });
+        }
+        if let Some(journal) = Journal::open(&self.dir, JOURNAL, Open::Read)? {
+            // The message would be refused as well.
+            journal.must_know_format()?;
         }
         let content = source.read_to_end(MOST_BYTES + 1)?;
         let sha256 = hash(&content);

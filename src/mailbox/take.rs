@@ -468,6 +468,11 @@ impl Mailbox {
     ) -> Result<Outcome<()>, Error> {
         let mut visit = Visit::new(self, permit, now);
         let mut held = visit.hold()?;
+        if let Err(error) = held.journal.must_know_format() {
+            // It was shown or told all the same: a newer format stays readable.
+            visit.warn(&format!("that this was told is not recorded: {error}"));
+            return Ok(Outcome::of((), visit));
+        }
         for &seq in seqs {
             let Some(slot) = held.slot(seq)? else {
                 continue;

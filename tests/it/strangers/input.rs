@@ -294,6 +294,21 @@ fn a_newer_format_is_read_and_never_written() {
         assert_eq!(done.code, 78, "{args:?}: {done:?}");
         assert!(done.err.contains("format 2"), "{args:?}: {done:?}");
     }
+    // Whoever reads his own mail has read it, recorded or not.
+    for args in [
+        &["show", "agent-1/1", "--as", "agent-1"][..],
+        &["inbox", "--full", "--as", "agent-1"],
+    ] {
+        let done = home.run(args);
+        assert_eq!(done.code, 0, "{args:?}: {done:?}");
+        assert!(done.out.contains("first"), "{args:?}: {done:?}");
+        assert!(done.err.contains("format 2"), "{args:?}: {done:?}");
+    }
+    std::fs::write(home.path.join("note.txt"), "42").unwrap();
+    let done = home.run(&["send", "agent-1", "look", "--file", "note.txt"]);
+    assert_eq!(done.code, 78, "{done:?}");
+    let files = home.mailbox("agent-1").join("files");
+    assert!(!files.exists(), "a file of a message that was refused");
     assert_eq!(std::fs::read(journal(&home)).unwrap(), before);
 }
 
