@@ -70,7 +70,7 @@ impl Visit<'_> {
     fn render_once(&mut self, flushed: u64) -> Result<bool, Error> {
         let dir = self.dir();
         let mut stamps = Stamps::read(dir)?;
-        let swapped = self.left_overs(stamps.stamp.as_ref())?;
+        let (swapped, unswapped) = self.left_overs(stamps.stamp.as_ref())?;
         let before = dir.ident(FACE)?;
         let state = stamp::judge(stamps.stamp.as_ref(), before);
         let mut highest_rev = 0;
@@ -165,6 +165,9 @@ impl Visit<'_> {
             dir.remove(&temporary)?;
             return Err(error.into());
         }
+        if let Some(unswapped) = unswapped {
+            dir.remove(&unswapped)?;
+        }
         swap_in(dir, &temporary)?;
         let done = self.after_swap(&temporary, ours_before, merged, rejected, old.as_ref())?;
         if done {
@@ -243,16 +246,18 @@ impl Visit<'_> {
         }
     }
 
-    /// What killed renderers and slow writers left. Returns whether the stamp's rendering was swapped in.
-    fn left_overs(&mut self, stamp: Option<&Stamp>) -> Result<bool, Error> {
+    /// What killed renderers and slow writers left. Returns whether the stamp's rendering was swapped in, and
+    /// otherwise its file: that says so until the next stamp is written, for whoever comes after a second kill.
+    fn left_overs(&mut self, stamp: Option<&Stamp>) -> Result<(bool, Option<String>), Error> {
         let dir = self.dir();
+        let mut unswapped = None;
         let current = stamp.map(|it| temporary_name(it.temporary));
         let mut swapped = stamp.is_some_and(|it| {
             it.settled || dir.ident(FACE).ok().flatten() != it.prev || it.prev.is_none()
         });
         for name in dir.names()? {
             if name.starts_with(DISPLACED) {
-                self.merge_left_over(&name, stamp)?;
+                self.merge_left_over(&name, stamp, true)?;
             } else if name.starts_with(TEMPORARY) {
                 let Some(file) = dir.file_if_any(&name, Open::Read)? else {
                     continue;
@@ -262,23 +267,29 @@ impl Visit<'_> {
                     Some(it) if !it.settled && current.as_deref() == Some(&name) => {
                         if ident == it.next {
                             swapped = false;
-                            dir.remove(&name)?;
+                            unswapped = Some(name);
                         } else if it.prev == Some(ident) && !file.has_writer() {
                             dir.remove(&name)?;
                         } else {
-                            self.merge_left_over(&name, stamp)?;
+                            // What it shows or lacks was written without a look at the face that displaced it.
+                            self.merge_left_over(&name, stamp, false)?;
                         }
                     }
                     // Never installed: its render was killed before it said so in the stamp.
                     Some(_) => dir.remove(&name)?,
-                    None => self.merge_left_over(&name, None)?,
+                    None => self.merge_left_over(&name, None, true)?,
                 }
             }
         }
-        Ok(swapped)
+        Ok((swapped, unswapped))
     }
 
-    fn merge_left_over(&mut self, name: &str, stamp: Option<&Stamp>) -> Result<(), Error> {
+    fn merge_left_over(
+        &mut self,
+        name: &str,
+        stamp: Option<&Stamp>,
+        swapped: bool,
+    ) -> Result<(), Error> {
         let Some(file) = self.dir().file_if_any(name, Open::Read)? else {
             return Ok(());
         };
@@ -289,7 +300,7 @@ impl Visit<'_> {
             }
             return Ok(());
         }
-        match self.take_over(name, stamp, true)?.0 {
+        match self.take_over(name, stamp, swapped)?.0 {
             Taken::Merged(_) => Ok(self.dir().remove(name)?),
             Taken::Rejected(why) => self.set_aside(name, &file, &why),
             Taken::Busy => Ok(()),
