@@ -40,7 +40,12 @@ pub(crate) fn send(
         batches.push((to, drafts(&model, &lines, now)?));
     }
     for (to, drafts) in batches {
-        for sent in desk.send_batch(to, drafts, unknown, letter.breaker(), now)? {
+        let sent = desk.send_batch(to, drafts, unknown, letter.breaker(), now);
+        let sent = sent.map_err(|error| {
+            let on_lines = numbered(&lines).map(|(number, _)| number);
+            Failure::from(error).on_lines(on_lines)
+        })?;
+        for sent in sent {
             report(context, to, &sent);
         }
     }
@@ -86,14 +91,16 @@ fn read_file(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Blank lines are skipped; `line` counts them all the same.
+/// Blank lines are skipped, and counted all the same.
+fn numbered(lines: &str) -> impl Iterator<Item = (usize, &str)> {
+    let all = lines.lines().enumerate();
+    all.filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| (index + 1, line))
+}
+
 fn drafts(model: &Draft, lines: &str, now: Now) -> Result<Vec<Draft>, Error> {
-    let numbered = lines
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    numbered
-        .map(|(index, line)| draft(model, index + 1, line, now))
+    numbered(lines)
+        .map(|(number, line)| draft(model, number, line, now))
         .collect()
 }
 

@@ -1,11 +1,12 @@
 //! The one map from what went wrong to an exit code, and how it is told.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::text::visible;
-use crate::names::{Explain, Kind};
+use crate::names::{Explain, Kind, MessageId, Unsure};
 
 /// How a verb ended. Ordered by how bad it is, so that the worst of several is their maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,6 +155,9 @@ pub struct Failure {
     hint: Option<String>,
     path: Option<PathBuf>,
     key: Option<String>,
+    /// Of a batch; and the line of each, where there are lines.
+    each: Vec<Unsure>,
+    lines: Vec<usize>,
 }
 
 impl<E: Explain> From<E> for Failure {
@@ -164,6 +168,8 @@ impl<E: Explain> From<E> for Failure {
             hint: error.hint(),
             path: error.path().map(Into::into),
             key: error.key(),
+            each: error.each().to_vec(),
+            lines: Vec::new(),
         }
     }
 }
@@ -179,6 +185,16 @@ struct Told<'a> {
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<ToldUnsure<'a>>,
+}
+
+#[derive(Serialize)]
+struct ToldUnsure<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    key: &'a str,
+    id: MessageId,
 }
 
 impl Failure {
@@ -192,6 +208,21 @@ impl Failure {
 
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// On which lines of its input the messages of a batch stand, in their order.
+    #[must_use]
+    pub fn on_lines(mut self, lines: impl IntoIterator<Item = usize>) -> Self {
+        self.lines = lines.into_iter().collect();
+        self
+    }
+
+    fn messages(&self) -> impl Iterator<Item = ToldUnsure<'_>> {
+        self.each.iter().enumerate().map(|(n, it)| ToldUnsure {
+            line: self.lines.get(n).copied(),
+            key: &it.key,
+            id: it.id,
+        })
     }
 
     /// Whether a change was made; asked only where "try again" is the advice.
@@ -213,6 +244,7 @@ impl Failure {
             path: self.path.as_deref().map(|path| path.to_string_lossy()),
             outcome: self.outcome(),
             key: self.key.as_deref(),
+            messages: self.messages().collect(),
         };
         serde_json::to_value(&told).unwrap_or_default()
     }
@@ -233,6 +265,10 @@ impl Failure {
             text.push_str("  hint: ");
             text.push_str(&visible(hint));
             text.push('\n');
+        }
+        for ToldUnsure { line, key, id } in self.messages() {
+            let place = line.map_or_else(|| id.to_string(), |line| format!("line {line}"));
+            writeln!(text, "  {place}: key {}", visible(key)).expect("a string grows");
         }
         text
     }

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::message::Address;
-use crate::names::{AgentId, Explain, Kind};
+use crate::names::{AgentId, Explain, Kind, Unsure};
 use crate::store;
 use crate::time::Timestamp;
 
@@ -46,7 +46,12 @@ pub enum Error {
     #[error("{at} was sent by {from}, not by you")]
     NotTheSender { at: Address, from: AgentId },
     #[error("the disk did not confirm that {at} was written: it may or may not be there")]
-    OutcomeUnknown { at: PathBuf, key: Option<String> },
+    OutcomeUnknown {
+        at: PathBuf,
+        key: Option<String>,
+        /// Of a batch, each of its messages.
+        each: Vec<Unsure>,
+    },
     #[error("a message holds at most 1 MiB, this one has {bytes} bytes")]
     TooLong { bytes: usize },
     #[error("what goes with a message holds at most 4 MiB, this has {bytes} bytes")]
@@ -105,6 +110,10 @@ impl Explain for Error {
             Self::OutcomeUnknown { key: Some(key), .. } => Some(format!(
                 "try again with --key {key}: it will not be doubled"
             )),
+            Self::OutcomeUnknown { each, .. } if !each.is_empty() => Some(
+                "send the batch again, each message with its \"key\" below: none will be doubled"
+                    .into(),
+            ),
             Self::OutcomeUnknown { key: None, .. } => {
                 Some("to repeat an ack or a message that has a key is harmless; before you repeat another, look: cellphone inbox --all".into())
             }
@@ -135,6 +144,13 @@ impl Explain for Error {
         match self {
             Self::OutcomeUnknown { key, .. } => key.clone(),
             _ => None,
+        }
+    }
+
+    fn each(&self) -> &[Unsure] {
+        match self {
+            Self::OutcomeUnknown { each, .. } => each,
+            _ => &[],
         }
     }
 }

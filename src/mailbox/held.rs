@@ -888,6 +888,7 @@ impl From<Short> for Error {
             (true, Some(path)) => Self::OutcomeUnknown {
                 at: path.into(),
                 key: None,
+                each: Vec::new(),
             },
             _ => short.error.into(),
         }

@@ -370,6 +370,7 @@ fn settle(visit: &mut Visit<'_>, repair: &Repair, begun: Begun<'_>) -> Result<Pr
         return Err(Error::OutcomeUnknown {
             at: written.journal.file.path().into(),
             key: None,
+            each: Vec::new(),
         });
     }
 

@@ -114,7 +114,7 @@ impl Visit<'_> {
         let written = held.commit()?;
         let mut covers = flushed.max(written.journal.durable(dir)?);
         if written.changed {
-            covers = covers.max(self.flush(&written, None)?);
+            covers = covers.max(self.flush(&written)?);
         }
         let covers = covers.min(written.end);
 
@@ -383,7 +383,7 @@ impl Visit<'_> {
 
     fn flush_all(&mut self, written: &super::held::Written) -> Result<(), Error> {
         if written.changed {
-            self.flush(written, None)?;
+            self.flush(written)?;
         } else {
             written.journal.make_durable(self.dir())?;
         }

@@ -13,7 +13,7 @@ use super::open::Mailbox;
 use super::prune;
 use super::record::{Envelope, Letter};
 use super::visit::Visit;
-use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit};
+use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit, Unsure};
 use crate::time::{Now, Timestamp};
 
 /// A longer content travels as a file.
@@ -99,14 +99,12 @@ impl Mailbox {
         }
         let new = minted.iter().filter(|it| !it.repeated).count() as u64;
         let pending = held.pending() + new;
-        let written = held.commit()?;
-        let key = minted
-            .first()
-            .filter(|_| minted.len() == 1)
-            .map(|it| it.key.clone());
+        let written = held.commit().map_err(|error| name_keys(error, &minted))?;
         // A key whose message was compacted away needs the flush all the same.
         let flushed = if written.changed {
-            visit.flush(&written, key.as_deref())?
+            visit
+                .flush(&written)
+                .map_err(|error| name_keys(error, &minted))?
         } else {
             written.journal.make_durable(&self.dir)?
         };
@@ -226,6 +224,27 @@ fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Res
         key: key.unwrap_or_else(|| id.to_string()),
         repeated: false,
     })
+}
+
+/// Whoever is told that the outcome is unknown is told what makes a retry safe. A message without a key of its own
+/// is known by its id.
+fn name_keys(error: Error, minted: &[Minted]) -> Error {
+    match error {
+        Error::OutcomeUnknown { at, .. } => {
+            let (key, each) = match minted {
+                [it] => (Some(it.key.clone()), Vec::new()),
+                all => {
+                    let unsure = |it: &Minted| Unsure {
+                        key: it.key.clone(),
+                        id: it.id,
+                    };
+                    (None, all.iter().map(unsure).collect())
+                }
+            };
+            Error::OutcomeUnknown { at, key, each }
+        }
+        other => other,
+    }
 }
 
 fn sent_event(visit: &mut Visit<'_>, it: &Minted, from: &AgentId) {

@@ -87,7 +87,7 @@ impl<'m> Visit<'m> {
 
     /// Makes durable what was written. After a failed flush the descriptor is never asked again: everything goes
     /// into a new generation, and the outcome of this verb is unknown.
-    pub(super) fn flush(&mut self, written: &Written, key: Option<&str>) -> Result<u64, Error> {
+    pub(super) fn flush(&mut self, written: &Written) -> Result<u64, Error> {
         if !written.changed {
             return written.journal.durable(self.dir());
         }
@@ -100,7 +100,8 @@ impl<'m> Visit<'m> {
             }
             Err(Error::OutcomeUnknown {
                 at,
-                key: key.map(Into::into),
+                key: None,
+                each: Vec::new(),
             })
         }
     }
@@ -187,13 +188,13 @@ impl<'m> Visit<'m> {
             held.push(&self.record(Tag::Noticed, seq));
         }
         let written = held.commit()?;
-        self.flush(&written, None).map(drop)
+        self.flush(&written).map(drop)
     }
 
     /// Commits, flushes, renders: the end of every changing verb but `send`.
     pub(super) fn finish(&mut self, held: Held<'_>) -> Result<Written, Error> {
         let written = held.commit()?;
-        let flushed = self.flush(&written, None)?;
+        let flushed = self.flush(&written)?;
         self.notices(&written);
         if written.changed {
             self.show(flushed);

@@ -218,6 +218,84 @@ fn a_send_that_makes_the_index_anew_on_a_failing_disk_tells_the_truth() {
     REBUILDING.survives("EIO");
 }
 
+/// Sends the lines of a batch again, each with the key that was told for it; how often each is there then.
+pub(super) fn repeated_with_their_keys(home: &Home, lines: &[Value], told: &Value) {
+    let messages = told["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), lines.len(), "{told}");
+    let mut again = String::new();
+    for (n, (line, message)) in lines.iter().zip(messages).enumerate() {
+        // Each second one is blank.
+        assert_eq!(message["line"], 2 * n + 1, "{told}");
+        let given = &line["key"];
+        assert!(given.is_null() || *given == message["key"], "{told}");
+        let mut line = line.clone();
+        line["key"] = message["key"].clone();
+        again.push_str(&(line.to_string() + "\n"));
+    }
+    for _ in 0..2 {
+        let mut send = home.command(CELLPHONE);
+        send.args(["send", "agent-1", "--batch", "-", "--force"]);
+        let ran = run(&mut send, again.as_bytes());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    let all = home.all();
+    for line in lines {
+        assert_eq!(count(&all, line["content"].as_str().unwrap()), 1, "{all:?}");
+    }
+}
+
+pub(super) fn as_batch(lines: &[Value]) -> String {
+    lines.iter().map(|line| format!("{line}\n\n")).collect()
+}
+
+/// The document of the error, behind any warnings.
+pub(super) fn error_of(ran: &Ran) -> Value {
+    let documents = ran
+        .err
+        .lines()
+        .filter_map(|it| serde_json::from_str(it).ok());
+    documents
+        .into_iter()
+        .find(|told: &Value| told["schema"] == "dreamos.error/1")
+        .unwrap_or_else(|| panic!("no error is told: {ran:?}"))
+}
+
+#[test]
+fn a_batch_of_unknown_outcome_names_the_key_that_makes_each_line_safe_to_repeat() {
+    if !has_tool("strace") {
+        return;
+    }
+    let lines = [
+        serde_json::json!({"content": "b1"}),
+        serde_json::json!({"content": "b2", "key": "mine"}),
+        serde_json::json!({"content": "b3"}),
+    ];
+    // The flush alone, so that a new generation saves it; and every flush from there on.
+    for when in ["1", "1+"] {
+        let home = Home::new();
+        two_messages(&home);
+        let send = |format: &str| {
+            let mut strace = home.command("strace");
+            let inject = format!("inject=fdatasync:error=EIO:when={when}");
+            strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject, CELLPHONE]);
+            strace.args([
+                "send", "agent-1", "--batch", "-", "--force", "--format", format,
+            ]);
+            let ran = run(&mut strace, as_batch(&lines).as_bytes());
+            assert_eq!(ran.code, Some(75), "{when}: {ran:?}");
+            ran
+        };
+        let ran = send("json");
+        assert!(is_unknown(&ran));
+        let told = error_of(&ran);
+        repeated_with_their_keys(&home, &lines, &told);
+        let ran = send("table");
+        assert!(ran.err.contains("\n  line 3: key mine\n"), "{ran:?}");
+        assert!(ran.err.contains("\n  line 5: key 0"), "{ran:?}");
+        home.doctor_has_nothing_to_say();
+    }
+}
+
 const TAKING: Scenario = Scenario {
     prepare: two_messages,
     verb: &["next", "--as", "agent-1", "--json"],
