@@ -52,6 +52,12 @@ pub enum Error {
         /// Of a batch, each of its messages.
         each: Vec<Unsure>,
     },
+    /// Of what came before the verb's own work: what time does, and what a person did to the face.
+    #[error(
+        "the disk did not confirm that {at} was written: what was due there may or may not be recorded, \
+         and nothing else was done"
+    )]
+    NotBegun { at: PathBuf },
     #[error("a message holds at most 1 MiB, this one has {bytes} bytes")]
     TooLong { bytes: usize },
     #[error("what goes with a message holds at most 4 MiB, this has {bytes} bytes")]
@@ -64,6 +70,17 @@ pub enum Error {
     BadCursor { name: String },
     #[error("the edited text: {0}")]
     BadEdit(super::json::Fault),
+}
+
+impl Error {
+    /// As whoever has not begun yet must tell it: that the outcome of something else is unknown is no doubt about
+    /// what he was asked for.
+    pub(super) fn not_begun(self) -> Self {
+        match self {
+            Self::OutcomeUnknown { at, .. } => Self::NotBegun { at },
+            other => other,
+        }
+    }
 }
 
 fn by_whom(by: Option<&str>, when: Option<Timestamp>) -> String {
@@ -86,7 +103,7 @@ impl Explain for Error {
             | Self::NotesTooLong { .. }
             | Self::FileTooLong { .. }
             | Self::BadCursor { .. } => Kind::Usage,
-            Self::NoAttachment { .. } => Kind::Io,
+            Self::NoAttachment { .. } | Self::NotBegun { .. } => Kind::Io,
         }
     }
 
@@ -123,6 +140,7 @@ impl Explain for Error {
             Self::FileTooLong { .. } => {
                 Some("put it where both can read it and send its path".into())
             }
+            Self::NotBegun { .. } => Some("try again".into()),
             Self::NoAttachment { .. } => Some("send it again with --file".into()),
             Self::BadCursor { .. } => Some("use up to 64 letters, digits, `-` and `_`".into()),
             Self::BadEdit(_) => Some("nothing was changed".into()),
@@ -135,7 +153,7 @@ impl Explain for Error {
             Self::Corrupt { path, .. } | Self::JournalGone { path } | Self::Newer { path, .. } => {
                 Some(path)
             }
-            Self::OutcomeUnknown { at, .. } => Some(at),
+            Self::OutcomeUnknown { at, .. } | Self::NotBegun { at } => Some(at),
             _ => None,
         }
     }

@@ -165,7 +165,7 @@ impl<'m> Held<'m> {
             newest_adoption: Vec::new(),
             over: Vec::new(),
         };
-        held.recover(now)?;
+        held.recover(now).map_err(Error::not_begun)?;
         Ok(held)
     }
 

@@ -180,7 +180,7 @@ impl Mailbox {
             after = Some((slot.class, slot.seq));
             slots.push(slot);
         }
-        let written = visit.finish(held)?;
+        let written = visit.finish(held).map_err(Error::not_begun)?;
         written.journal.make_durable(&self.dir)?;
         let mut messages = Vec::with_capacity(slots.len());
         for slot in &slots {
@@ -201,7 +201,7 @@ impl Mailbox {
         wanted: &dyn Fn(&Head) -> bool,
     ) -> Result<BTreeMap<u64, Past>, Error> {
         let held = visit.hold()?;
-        let written = visit.finish(held)?;
+        let written = visit.finish(held).map_err(Error::not_begun)?;
         let end = written.journal.make_durable(&self.dir)?.min(written.end);
         let mut gather = Gather::new(&self.boot_text, wanted);
         for sealed in archive::readable(&self.dir)? {
@@ -241,11 +241,11 @@ impl Mailbox {
         let slot = held.slot(seq)?.filter(|slot| slot.send.len > 0);
         if let Some(slot) = slot {
             let message = held.view(&slot)?.message();
-            let written = visit.finish(held)?;
+            let written = visit.finish(held).map_err(Error::not_begun)?;
             written.journal.make_durable(&self.dir)?;
             return Ok(Outcome::of(message, visit));
         }
-        visit.finish(held)?;
+        visit.finish(held).map_err(Error::not_begun)?;
         let past = self.gather(&mut visit, &|head| head.seq == seq)?;
         let message = past.get(&seq).map(Past::message);
         let message = message.ok_or_else(|| self.no_message(seq))?;
@@ -267,7 +267,7 @@ impl Mailbox {
             }),
             None => None,
         };
-        let written = visit.finish(held)?;
+        let written = visit.finish(held).map_err(Error::not_begun)?;
         let Some(slot) = slot else {
             let mut past = self.gather(&mut visit, &|head| head.seq == seq)?;
             let past = past.remove(&seq).ok_or_else(|| self.no_message(seq))?;
@@ -361,7 +361,7 @@ impl Mailbox {
             urgent: held.index.pending(Class::Urgent),
             leased: held.index.leased(),
         };
-        visit.finish(held)?;
+        visit.finish(held).map_err(Error::not_begun)?;
         Ok(Outcome::of(counts, visit))
     }
 

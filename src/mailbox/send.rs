@@ -147,7 +147,7 @@ impl Mailbox {
     ) -> Result<bool, Error> {
         let mut held = Visit::new(self, permit, now).hold()?;
         let known = held.known(from, key)?.is_some();
-        held.commit()?;
+        held.commit().map_err(Error::not_begun)?;
         Ok(known)
     }
 
@@ -179,7 +179,7 @@ impl Mailbox {
                 seq => held.slot(seq)?,
             };
         }
-        held.commit()?;
+        held.commit().map_err(Error::not_begun)?;
         Ok(said)
     }
 }

@@ -440,7 +440,7 @@ impl Mailbox {
         if slot.state != State::Acked {
             self.may_close(&mut held, &visit, &slot, claim, Close::Ack)?;
         }
-        held.commit()?;
+        held.commit().map_err(Error::not_begun)?;
         Ok(())
     }
 
