@@ -148,15 +148,6 @@ impl Journal {
             .filter(|it| it.generation == self.opening.generation)
             .map_or(0, |it| it.end))
     }
-
-    /// As `durable`, after flushing what stands beyond it.
-    pub(super) fn make_durable(&self, dir: &Dir) -> Result<u64, Error> {
-        let known = self.durable(dir)?;
-        if known >= self.file.size()? {
-            return Ok(known);
-        }
-        self.flush(dir)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

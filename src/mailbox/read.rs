@@ -181,7 +181,7 @@ impl Mailbox {
             slots.push(slot);
         }
         let written = visit.finish(held).map_err(Error::not_begun)?;
-        written.journal.make_durable(&self.dir)?;
+        visit.make_durable(&written.journal)?;
         let mut messages = Vec::with_capacity(slots.len());
         for slot in &slots {
             let view = view::read(&written.journal, slot)?.ok_or_else(|| {
@@ -202,7 +202,7 @@ impl Mailbox {
     ) -> Result<BTreeMap<u64, Past>, Error> {
         let held = visit.hold()?;
         let written = visit.finish(held).map_err(Error::not_begun)?;
-        let end = written.journal.make_durable(&self.dir)?.min(written.end);
+        let end = visit.make_durable(&written.journal)?.min(written.end);
         let mut gather = Gather::new(&self.boot_text, wanted);
         for sealed in archive::readable(&self.dir)? {
             if sealed.generation < written.journal.opening.generation {
@@ -242,7 +242,7 @@ impl Mailbox {
         if let Some(slot) = slot {
             let message = held.view(&slot)?.message();
             let written = visit.finish(held).map_err(Error::not_begun)?;
-            written.journal.make_durable(&self.dir)?;
+            visit.make_durable(&written.journal)?;
             return Ok(Outcome::of(message, visit));
         }
         visit.finish(held).map_err(Error::not_begun)?;
@@ -278,7 +278,7 @@ impl Mailbox {
             };
             return Ok(Outcome::of(history, visit));
         };
-        let end = written.journal.make_durable(&self.dir)?;
+        let end = visit.make_durable(&written.journal)?;
         let wanted = |head: &Head| head.seq == seq;
         let mut gather = Gather::new(&self.boot_text, &wanted);
         written

@@ -385,7 +385,7 @@ impl Visit<'_> {
         if written.changed {
             self.flush(written)?;
         } else {
-            written.journal.make_durable(self.dir())?;
+            self.make_durable(&written.journal)?;
         }
         Ok(())
     }

@@ -106,7 +106,7 @@ impl Mailbox {
                 .flush(&written)
                 .map_err(|error| name_keys(error, &minted))?
         } else {
-            written.journal.make_durable(&self.dir)?
+            visit.make_durable(&written.journal)?
         };
         visit.notices(&written);
         // A repeated one too: who sent it first may have been killed before he came to this.

@@ -109,7 +109,7 @@ impl Mailbox {
         let mut held = visit.hold()?;
         self.end_leases_of_the_dead(&mut held, &mut visit)?;
         let Some(slot) = first_deliverable(&mut held, now)? else {
-            visit.finish(held)?;
+            visit.finish(held).map_err(Error::not_begun)?;
             return Ok(Outcome::of(None, visit));
         };
         let n = slot.attempts + 1;
@@ -268,7 +268,7 @@ impl Mailbox {
         }
         if !sealed.is_empty() {
             // Perhaps closed before a compaction. The archive is read without the lock.
-            visit.finish(held)?;
+            visit.finish(held).map_err(Error::not_begun)?;
             done = self.closed_long_ago(&mut visit, &sealed, how)?;
             held = visit.hold()?;
         }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::error::Error;
 use super::held::{Held, Written};
+use super::journal::Journal;
 use super::open::Mailbox;
 use super::prune;
 use super::record::{Record, Tag, Who};
@@ -94,15 +95,32 @@ impl<'m> Visit<'m> {
         if let Ok(end) = written.journal.flush(self.dir()) {
             Ok(end)
         } else {
-            let at = written.journal.file.path().into();
-            if let Err(error) = prune::rescue(self) {
-                self.warn(&format!("a new journal could not be made either: {error}"));
-            }
+            self.rescue();
             Err(Error::OutcomeUnknown {
-                at,
+                at: written.journal.file.path().into(),
                 key: None,
                 each: Vec::new(),
             })
+        }
+    }
+
+    /// How far the journal is durable, after flushing what stands beyond that: others wrote it.
+    pub(super) fn make_durable(&mut self, journal: &Journal) -> Result<u64, Error> {
+        let known = journal.durable(self.dir())?;
+        if known >= journal.file.size()? {
+            return Ok(known);
+        }
+        let flushed = journal.flush(self.dir());
+        if flushed.is_err() {
+            // The next flush of this file would succeed, whatever was lost.
+            self.rescue();
+        }
+        flushed
+    }
+
+    fn rescue(&mut self) {
+        if let Err(error) = prune::rescue(self) {
+            self.warn(&format!("a new journal could not be made either: {error}"));
         }
     }
 

@@ -419,6 +419,47 @@ fn an_answer_whose_disk_fails_at_any_call_tells_the_truth() {
     ANSWERING.survives("EIO");
 }
 
+/// A sender was killed before its flush, and whoever looks next cannot flush either.
+#[test]
+fn after_a_failed_flush_of_what_another_wrote_everything_is_in_a_new_journal() {
+    if !has_tool("strace") {
+        return;
+    }
+    let generation = |home: &Home| {
+        let text = std::fs::read_to_string(home.journal()).unwrap();
+        let opening: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        opening["gen"].as_u64().unwrap()
+    };
+    for reader in [
+        &["inbox", "agent-1"][..],
+        &["status", "agent-1/1"],
+        &["show", "agent-1/3"],
+        &["search", "three"],
+    ] {
+        let home = Home::new();
+        two_messages(&home);
+        let strace = |inject: &str, line: &[&str]| {
+            let mut strace = home.command("strace");
+            strace.args(["-f", "-qq", "-o", "/dev/null", "-e", inject, CELLPHONE]);
+            strace.args(line).output().unwrap()
+        };
+        strace(
+            "inject=fdatasync:signal=KILL:when=1",
+            &["send", "agent-1", "three"],
+        );
+        assert_eq!(generation(&home), 1);
+        let looked = strace("inject=fdatasync:error=EIO:when=1", reader);
+        assert_eq!(looked.status.code(), Some(74), "{reader:?}: {looked:?}");
+        assert_eq!(
+            generation(&home),
+            2,
+            "{reader:?}: the old one cannot be trusted"
+        );
+        assert_eq!(home.pending(), ["one", "two", "three"]);
+        home.doctor_has_nothing_to_say();
+    }
+}
+
 /// Three messages, the first of them done with.
 fn something_to_prune(home: &Home) {
     two_messages(home);
