@@ -155,9 +155,8 @@ pub struct Failure {
     hint: Option<String>,
     path: Option<PathBuf>,
     key: Option<String>,
-    /// Of a batch; and the line of each, where there are lines.
-    each: Vec<Unsure>,
-    lines: Vec<usize>,
+    /// Of a batch; with the line of each, where there are lines.
+    each: Box<[(Option<usize>, Unsure)]>,
 }
 
 impl<E: Explain> From<E> for Failure {
@@ -168,8 +167,7 @@ impl<E: Explain> From<E> for Failure {
             hint: error.hint(),
             path: error.path().map(Into::into),
             key: error.key(),
-            each: error.each().to_vec(),
-            lines: Vec::new(),
+            each: error.each().iter().map(|it| (None, it.clone())).collect(),
         }
     }
 }
@@ -213,13 +211,15 @@ impl Failure {
     /// On which lines of its input the messages of a batch stand, in their order.
     #[must_use]
     pub fn on_lines(mut self, lines: impl IntoIterator<Item = usize>) -> Self {
-        self.lines = lines.into_iter().collect();
+        for ((line, _), number) in self.each.iter_mut().zip(lines) {
+            *line = Some(number);
+        }
         self
     }
 
     fn messages(&self) -> impl Iterator<Item = ToldUnsure<'_>> {
-        self.each.iter().enumerate().map(|(n, it)| ToldUnsure {
-            line: self.lines.get(n).copied(),
+        self.each.iter().map(|(line, it)| ToldUnsure {
+            line: *line,
             key: &it.key,
             id: it.id,
         })

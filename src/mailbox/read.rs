@@ -163,7 +163,7 @@ impl Mailbox {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let messages = match which {
-            Which::Pending => self.pending(&mut visit)?,
+            Which::Pending => Self::pending(&mut visit)?,
             Which::All => {
                 let past = self.gather(&mut visit, &|_| true)?;
                 past.values().map(Past::message).collect()
@@ -172,7 +172,7 @@ impl Mailbox {
         Ok(Outcome::of(messages, visit))
     }
 
-    fn pending(&self, visit: &mut Visit<'_>) -> Result<Vec<Message>, Error> {
+    fn pending(visit: &mut Visit<'_>) -> Result<Vec<Message>, Error> {
         let mut held = visit.hold()?;
         let mut slots = Vec::new();
         let mut after = None;

@@ -245,7 +245,7 @@ pub(super) fn repeated_with_their_keys(home: &Home, lines: &[Value], told: &Valu
 }
 
 pub(super) fn as_batch(lines: &[Value]) -> String {
-    lines.iter().map(|line| format!("{line}\n\n")).collect()
+    lines.iter().map(|line| line.to_string() + "\n\n").collect()
 }
 
 /// The document of the error, behind any warnings.

@@ -680,7 +680,7 @@ fn an_emptied_face_discards_nothing_that_no_face_has_shown_after_two_kills() {
                 return;
             }
             std::fs::write(&face, "[]").unwrap();
-            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+            let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
             let file = std::fs::File::options().write(true).open(&face).unwrap();
             file.set_modified(later).unwrap();
         },
