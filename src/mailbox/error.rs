@@ -89,6 +89,12 @@ fn by_whom(by: Option<&str>, when: Option<Timestamp>) -> String {
     [by, when].into_iter().flatten().collect()
 }
 
+/// Whether a file of this name is one that a mailbox makes anew.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(super::doctor::may_go_aside)
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -109,6 +115,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Store(store::Error::NotPlain { path, .. }) if is_ours(path) => {
+                Some("nothing was followed; `cellphone doctor --fix` renames it out of the way".into())
+            }
             Self::Store(e) => e.hint(),
             Self::NoMailbox { .. } => Some("send with --create to make one".into()),
             Self::NoMessage { .. } => Some("see: cellphone search, cellphone inbox --all".into()),

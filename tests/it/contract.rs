@@ -88,6 +88,10 @@ fn damaged_and_mended(home: &Path) {
     lines.extend_from_slice(b"{\"t\":\"ack\",\"seq\":1,\"sum\":\"0000000000000000\"}\n");
     std::fs::write(&journal, lines).unwrap();
     std::fs::write(mailbox.join("dead.json"), "[ this is no JSON").unwrap();
+    let index = mailbox.join(".index");
+    std::fs::remove_file(&index).unwrap();
+    std::fs::create_dir(&index).unwrap();
+    std::fs::set_permissions(&index, std::fs::Permissions::from_mode(0o700)).unwrap();
     cellphone(home, "doctor agent-4 --fix", "");
 }
 
