@@ -116,6 +116,10 @@ impl Visit<'_> {
         if written.changed {
             covers = covers.max(self.flush(&written)?);
         }
+        if covers == 0 {
+            // Nobody knows, as after a prune: a face of nothing would hide mail that is durable.
+            covers = self.make_durable(&written.journal)?;
+        }
         let covers = covers.min(written.end);
 
         if let Some(slots) = dead {

@@ -316,6 +316,21 @@ fn an_empty_or_lost_face_is_absent_never_everything_removed() {
 }
 
 #[test]
+fn a_face_made_anew_shows_what_a_prune_left_and_what_nobody_remembers_to_be_durable() {
+    let rig = Rig::three();
+    rig.ack(1).unwrap();
+    rig.prune();
+    std::fs::remove_file(rig.path("inbox.json")).unwrap();
+    assert_eq!(rig.pending(), [2, 3]);
+    assert_eq!(rig.seqs_shown(), [2, 3]);
+    for lost in ["inbox.json", ".durable"] {
+        std::fs::remove_file(rig.path(lost)).unwrap();
+    }
+    assert_eq!(rig.counts().pending, 2);
+    assert_eq!(rig.seqs_shown(), [2, 3]);
+}
+
+#[test]
 fn without_a_stamp_nothing_counts_as_removed() {
     let rig = Rig::three();
     let mut face = rig.face();
