@@ -58,6 +58,15 @@ pub enum Error {
          and nothing else was done"
     )]
     NotBegun { at: PathBuf },
+    #[error(
+        "what stays of {path} takes {needed} bytes in a new file, for which the disk lacks {lacking} bytes",
+        path = path.display()
+    )]
+    NoRoom {
+        path: PathBuf,
+        needed: u64,
+        lacking: u64,
+    },
     #[error("a message holds at most 1 MiB, this one has {bytes} bytes")]
     TooLong { bytes: usize },
     #[error("what goes with a message holds at most 4 MiB, this has {bytes} bytes")]
@@ -109,7 +118,7 @@ impl Explain for Error {
             | Self::NotesTooLong { .. }
             | Self::FileTooLong { .. }
             | Self::BadCursor { .. } => Kind::Usage,
-            Self::NoAttachment { .. } | Self::NotBegun { .. } => Kind::Io,
+            Self::NoAttachment { .. } | Self::NotBegun { .. } | Self::NoRoom { .. } => Kind::Io,
         }
     }
 
@@ -150,6 +159,9 @@ impl Explain for Error {
                 Some("put it where both can read it and send its path".into())
             }
             Self::NotBegun { .. } => Some("try again".into()),
+            Self::NoRoom { .. } => Some(
+                "free that much elsewhere, or acknowledge mail: what is over need not be copied".into(),
+            ),
             Self::NoAttachment { .. } => Some("send it again with --file".into()),
             Self::BadCursor { .. } => Some("use up to 64 letters, digits, `-` and `_`".into()),
             Self::BadEdit(_) => Some("nothing was changed".into()),
@@ -163,6 +175,7 @@ impl Explain for Error {
                 Some(path)
             }
             Self::OutcomeUnknown { at, .. } | Self::NotBegun { at } => Some(at),
+            Self::NoRoom { path, .. } => Some(path),
             _ => None,
         }
     }

@@ -104,6 +104,116 @@ fn on_a_full_ext4_400_acks_pass_and_prune_frees_space() {
     }
 }
 
+/// Sixty messages of so many bytes; half of them are over.
+fn half_is_over(home: &Home, each: usize) {
+    batch(home, (1..=60).map(|n| format!("{n} {}", "x".repeat(each))));
+    for n in 1..=30 {
+        home.cellphone(&["ack", &format!("agent-1/{n}"), "--as", "agent-1"]);
+    }
+}
+
+/// Much waits, and much is over: the new journal does not fit beside the old one.
+fn a_prune_without_room_gives_nothing_up(disk: &Disk, each: usize) {
+    let home = Home::on(disk.root().join("home"));
+    home.cellphone(&["send", "agent-1", "long ago"]);
+    home.cellphone(&["ack", "--all", "--as", "agent-1"]);
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    half_is_over(&home, each);
+    let pending = home.pending();
+    let filler = fill(disk);
+    let archive = home.mailbox("agent-1").join("archive");
+    let archived = || std::fs::read_dir(&archive).unwrap().count();
+    let before = (home.names("agent-1"), archived());
+    for _ in 0..2 {
+        let ran = home.try_cellphone(&["prune", "--as", "agent-1", "--json"]);
+        assert_eq!(ran.code, Some(74), "{ran:?}");
+        let told = error_of(&ran);
+        let message = told["message"].as_str().unwrap();
+        let needed = (each * pending.len()).to_string();
+        let digits = needed.len();
+        let numbers = message.split(' ').filter(|word| word.len() >= digits);
+        let numbers: Vec<u64> = numbers.filter_map(|word| word.parse().ok()).collect();
+        let [needs, lacks] = numbers[..] else {
+            panic!("it does not say how much: {message}");
+        };
+        assert!(
+            needs > lacks && needs >= needed.parse().unwrap(),
+            "{message}"
+        );
+        let after = (home.names("agent-1"), archived());
+        assert_eq!(after, before, "something was given up for nothing");
+    }
+    assert_eq!(home.pending(), pending);
+    // What the error advises. The ack may prune by itself.
+    let full = used(disk);
+    home.cellphone(&["ack", "--all", "--as", "agent-1"]);
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    assert!(used(disk) < full, "prune freed nothing");
+    assert_eq!(home.pending(), Vec::<String>::new());
+    std::fs::remove_file(filler).unwrap();
+    home.cellphone(&["send", "agent-1", "room again"]);
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    home.doctor_has_nothing_to_say();
+}
+
+#[test]
+fn a_prune_that_finds_no_room_on_tmpfs_says_how_much_it_lacks_and_gives_nothing_up() {
+    if has_privilege() {
+        a_prune_without_room_gives_nothing_up(&Disk::tmpfs("size=8m"), 50_000);
+    }
+}
+
+#[test]
+fn a_prune_that_finds_no_room_on_ext4_says_how_much_it_lacks_and_gives_nothing_up() {
+    if has_privilege() && has_tool("mkfs.ext4") {
+        a_prune_without_room_gives_nothing_up(&Disk::image("ext4", 24 << 20), 100_000);
+    }
+}
+
+#[test]
+fn a_full_disk_gets_the_room_of_attachments_that_are_over() {
+    if !has_privilege() {
+        return;
+    }
+    let disk = Disk::tmpfs("size=12m");
+    let home = Home::on(disk.root().join("home"));
+    half_is_over(&home, 50_000);
+    for name in ["over", "waits"] {
+        let file = home.dir.join(name);
+        std::fs::write(&file, name.repeat(500_000)).unwrap();
+        home.cellphone(&["send", "agent-1", name, "--file", path(&file)]);
+        std::fs::remove_file(&file).unwrap();
+    }
+    home.cellphone(&["ack", "agent-1/61", "--as", "agent-1"]);
+    let files = home.mailbox("agent-1").join("files");
+    let attached = || -> Vec<PathBuf> {
+        let all = std::fs::read_dir(&files).unwrap();
+        all.map(|it| it.unwrap().path()).collect()
+    };
+    assert_eq!(attached().len(), 2);
+    let long_ago = std::time::SystemTime::now() - Duration::from_hours(2);
+    for file in attached() {
+        let file = File::options().write(true).open(file).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    let pending = home.pending();
+    let filler = fill(&disk);
+    let full = used(&disk);
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    assert!(used(&disk) < full, "prune freed nothing");
+    assert_eq!(home.pending(), pending);
+    let left = attached();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(
+        std::fs::read_to_string(&left[0])
+            .unwrap()
+            .starts_with("waits")
+    );
+    std::fs::remove_file(filler).unwrap();
+    home.cellphone(&["prune", "--as", "agent-1"]);
+    home.doctor_has_nothing_to_say();
+}
+
 #[test]
 fn where_no_file_can_be_made_mail_still_comes_and_goes() {
     if !has_privilege() {
