@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::face::{self, Entries, Text};
-use super::held::Held;
+use super::held::{Held, Written};
 use super::journal::Journal;
 use super::json;
 use super::merge::{self, Content, Memory, Outcome};
@@ -112,15 +112,7 @@ impl Visit<'_> {
             Some(dead_letters(&mut held)?)
         };
         let written = held.commit()?;
-        let mut covers = flushed.max(written.journal.durable(dir)?);
-        if written.changed {
-            covers = covers.max(self.flush(&written)?);
-        }
-        if covers == 0 {
-            // Nobody knows, as after a prune: a face of nothing would hide mail that is durable.
-            covers = self.make_durable(&written.journal)?;
-        }
-        let covers = covers.min(written.end);
+        let covers = self.covers(&written, flushed)?;
 
         if let Some(slots) = dead {
             self.render_dead(&written.journal, &slots)?;
@@ -178,6 +170,19 @@ impl Visit<'_> {
             stamps.settle()?;
         }
         Ok(done)
+    }
+
+    /// How far what a face shows may lie.
+    fn covers(&mut self, written: &Written, flushed: u64) -> Result<u64, Error> {
+        let mut covers = flushed.max(written.journal.durable(self.dir())?);
+        if written.changed {
+            covers = covers.max(self.flush(written)?);
+        }
+        if covers == 0 {
+            // Nobody knows, as after a prune: a face of nothing would hide mail that is durable.
+            covers = self.make_durable(&written.journal)?;
+        }
+        Ok(covers.min(written.end))
     }
 
     /// Writes a whole file under a passing name; returns what it is known by. Where the disk is full, the
@@ -385,7 +390,7 @@ impl Visit<'_> {
         }
     }
 
-    fn flush_all(&mut self, written: &super::held::Written) -> Result<(), Error> {
+    fn flush_all(&mut self, written: &Written) -> Result<(), Error> {
         if written.changed {
             self.flush(written)?;
         } else {
