@@ -735,21 +735,15 @@ fn mark_shown(held: &mut Held<'_>, stamp: &Stamp) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first pending messages in delivery order.
+/// The first pending messages in delivery order, as many as a face shows at most.
 pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
     let mut window: Vec<Slot> = Vec::new();
     let mut after: Option<(Class, u64)> = None;
-    let mut bytes = 0;
     while window.len() < face::MOST_MESSAGES
         && let Some(slot) = held.ask(|index| index.next_pending(after))?
     {
         after = Some((slot.class, slot.seq));
-        bytes += (slot.send.len as usize).min(view::SHOWN_WHOLE);
         window.push(slot);
-        // What is shown in part must be read whole, so it weighs as much as the longest that is shown whole.
-        if bytes > face::MOST_BYTES {
-            break;
-        }
     }
     Ok(window)
 }
