@@ -608,7 +608,7 @@ fn mend_faces(visit: &mut Visit<'_>, exam: &Exam) -> Result<(), Error> {
     )?;
     drop(lock);
     visit.deadline = wait();
-    visit.render(end)
+    visit.render()
 }
 
 /// What a rendering would overwrite without having made it.

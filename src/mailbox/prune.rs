@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::error::Error;
 use super::fold::{self, Head};
 use super::held::{BALLAST, Held, Written};
-use super::journal::{JOURNAL, Journal};
+use super::journal::{self, JOURNAL, Journal};
 use super::open::Mailbox;
 use super::record::{self, Opening, Record, Tag, VERSION};
 use super::slot::{Slot, Span, State};
@@ -597,6 +597,8 @@ fn exchange(
         }
     }
     dir.sync()?;
+    // Or nobody would know it until the next flush.
+    journal::say_durable(dir, &next.opening, next.end);
     let mut linked = Vec::new();
     let record = Record {
         t: Tag::Linked,

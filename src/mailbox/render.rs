@@ -51,15 +51,15 @@ impl Visit<'_> {
             Face::Next | Face::Previous => Ok(()),
             // What a newer program's mailbox was made to say waits for that program.
             Face::Absent | Face::Foreign if self.mailbox.is_newer()? => Ok(()),
-            Face::Absent | Face::Foreign => self.render(0),
+            Face::Absent | Face::Foreign => self.render(),
         }
     }
 
-    /// Brings the face up to date with the journal as far as it is durable; `flushed` is known to be.
-    pub(super) fn render(&mut self, flushed: u64) -> Result<(), Error> {
+    /// Brings the face up to date with the journal as far as it is durable.
+    pub(super) fn render(&mut self) -> Result<(), Error> {
         let _lock = Lock::acquire(self.dir(), LOCK, self.deadline)?;
         for _ in 0..MOST_ROUNDS {
-            if self.render_once(flushed)? {
+            if self.render_once()? {
                 return Ok(());
             }
         }
@@ -67,7 +67,7 @@ impl Visit<'_> {
     }
 
     /// `false` where what was displaced held edits, so that the face is behind again.
-    fn render_once(&mut self, flushed: u64) -> Result<bool, Error> {
+    fn render_once(&mut self) -> Result<bool, Error> {
         let dir = self.dir();
         let mut stamps = Stamps::read(dir)?;
         let (swapped, unswapped) = self.left_overs(stamps.stamp.as_ref())?;
@@ -112,7 +112,7 @@ impl Visit<'_> {
             Some(dead_letters(&mut held)?)
         };
         let written = held.commit()?;
-        let covers = self.covers(&written, flushed)?;
+        let covers = self.covers(&written, stamps.stamp.as_ref())?;
 
         if let Some(slots) = dead {
             self.render_dead(&written.journal, &slots)?;
@@ -172,15 +172,21 @@ impl Visit<'_> {
         Ok(done)
     }
 
-    /// How far what a face shows may lie.
-    fn covers(&mut self, written: &Written, flushed: u64) -> Result<u64, Error> {
-        let mut covers = flushed.max(written.journal.durable(self.dir())?);
+    /// How far the journal is known to be durable. What `.durable` says may have fallen back since the last face.
+    fn covers(&mut self, written: &Written, stamp: Option<&Stamp>) -> Result<u64, Error> {
+        let journal = &written.journal;
         if written.changed {
-            covers = covers.max(self.flush(written)?);
+            self.flush(written)?;
         }
+        let opening = &journal.opening;
+        let shown = stamp
+            .filter(|it| (it.generation, it.salt) == (opening.generation, opening.salt))
+            .map_or(0, |it| it.covers);
+        let known = journal.durable(self.dir())?;
+        let mut covers = self.flushed(journal).max(known).max(shown);
         if covers == 0 {
-            // Nobody knows, as after a prune: a face of nothing would hide mail that is durable.
-            covers = self.make_durable(&written.journal)?;
+            // Nobody knows: a face of nothing would hide mail that is durable.
+            covers = self.make_durable(journal)?;
         }
         Ok(covers.min(written.end))
     }

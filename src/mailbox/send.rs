@@ -101,17 +101,17 @@ impl Mailbox {
         let pending = held.pending() + new;
         let written = held.commit().map_err(|error| name_keys(error, &minted))?;
         // A key whose message was compacted away needs the flush all the same.
-        let flushed = if written.changed {
+        if written.changed {
             visit
                 .flush(&written)
-                .map_err(|error| name_keys(error, &minted))?
+                .map_err(|error| name_keys(error, &minted))?;
         } else {
-            visit.make_durable(&written.journal)?
-        };
+            visit.make_durable(&written.journal)?;
+        }
         visit.notices(&written);
         // A repeated one too: who sent it first may have been killed before he came to this.
         if rank < face::MOST_MESSAGES as u64 {
-            visit.show(flushed);
+            visit.show();
         }
         if written.changed {
             prune::if_due(&mut visit, &written);

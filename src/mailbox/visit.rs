@@ -26,6 +26,8 @@ pub(super) struct Visit<'m> {
     pub(super) deadline: Deadline,
     pub(super) warnings: Vec<String>,
     pub(super) effects: Vec<Effect>,
+    /// Of which generation, by its salt, and how far this visit knows it to be durable.
+    durable: (u64, u64),
 }
 
 impl<'m> Visit<'m> {
@@ -47,6 +49,7 @@ impl<'m> Visit<'m> {
             deadline: Deadline::after(PATIENCE),
             warnings: Vec::new(),
             effects: Vec::new(),
+            durable: (0, 0),
         }
     }
 
@@ -93,6 +96,7 @@ impl<'m> Visit<'m> {
             return written.journal.durable(self.dir());
         }
         if let Ok(end) = written.journal.flush(self.dir()) {
+            self.durable = (written.journal.opening.salt, end);
             Ok(end)
         } else {
             self.rescue();
@@ -111,11 +115,18 @@ impl<'m> Visit<'m> {
             return Ok(known);
         }
         let flushed = journal.flush(self.dir());
-        if flushed.is_err() {
+        match flushed {
+            Ok(end) => self.durable = (journal.opening.salt, end),
             // The next flush of this file would succeed, whatever was lost.
-            self.rescue();
+            Err(_) => self.rescue(),
         }
         flushed
+    }
+
+    /// How far this visit has flushed this generation. An offset says nothing of another one.
+    pub(super) fn flushed(&self, journal: &Journal) -> u64 {
+        let (salt, end) = self.durable;
+        if salt == journal.opening.salt { end } else { 0 }
     }
 
     fn rescue(&mut self) {
@@ -162,8 +173,8 @@ impl<'m> Visit<'m> {
     }
 
     /// The face after a change. What goes wrong with it is said, and the next verb tries again.
-    pub(super) fn show(&mut self, flushed: u64) {
-        if let Err(error) = self.render(flushed) {
+    pub(super) fn show(&mut self) {
+        if let Err(error) = self.render() {
             self.warn(&format!("inbox.json was not brought up to date: {error}"));
         }
     }
@@ -212,10 +223,10 @@ impl<'m> Visit<'m> {
     /// Commits, flushes, renders: the end of every changing verb but `send`.
     pub(super) fn finish(&mut self, held: Held<'_>) -> Result<Written, Error> {
         let written = held.commit()?;
-        let flushed = self.flush(&written)?;
+        self.flush(&written)?;
         self.notices(&written);
         if written.changed {
-            self.show(flushed);
+            self.show();
             prune::if_due(self, &written);
         }
         Ok(written)

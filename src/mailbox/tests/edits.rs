@@ -331,6 +331,20 @@ fn a_face_made_anew_shows_what_a_prune_left_and_what_nobody_remembers_to_be_dura
 }
 
 #[test]
+fn a_durable_mark_that_fell_back_hides_nothing_that_a_face_has_shown() {
+    let rig = Rig::new();
+    rig.mail("a");
+    // As by a slow one who flushed before the others and says so after them.
+    let early = std::fs::read(rig.path(".durable")).unwrap();
+    rig.mail("b");
+    rig.mail("c");
+    std::fs::write(rig.path(".durable"), early).unwrap();
+    std::fs::remove_file(rig.path("inbox.json")).unwrap();
+    assert_eq!(rig.counts().pending, 3);
+    assert_eq!(rig.seqs_shown(), [1, 2, 3]);
+}
+
+#[test]
 fn without_a_stamp_nothing_counts_as_removed() {
     let rig = Rig::three();
     let mut face = rig.face();
