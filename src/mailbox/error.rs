@@ -54,12 +54,13 @@ pub enum Error {
     },
     /// Of what came before the verb's own work: what time does, and what a person did to the face.
     #[error(
-        "the disk did not confirm that {at} was written: what was due there may or may not be recorded, \
-         and nothing else was done"
+        "the disk did not confirm that {at} was written: what was due there may or may not be \
+         recorded, and nothing else was done"
     )]
     NotBegun { at: PathBuf },
     #[error(
-        "what stays of {path} takes {needed} bytes in a new file, for which the disk lacks {lacking} bytes",
+        "what stays of {path} takes {needed} bytes in a new file, for which the disk lacks \
+         {lacking} bytes",
         path = path.display()
     )]
     NoRoom {
@@ -125,7 +126,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Store(store::Error::NotPlain { path, .. }) if is_ours(path) => {
-                Some("nothing was followed; `cellphone doctor --fix` renames it out of the way".into())
+                Some("nothing was followed; `cellphone doctor --fix` renames what is there".into())
             }
             Self::Store(e) => e.hint(),
             Self::NoMailbox { .. } => Some("send with --create to make one".into()),
@@ -149,9 +150,11 @@ impl Explain for Error {
                 "send the batch again, each message with its \"key\" below: none will be doubled"
                     .into(),
             ),
-            Self::OutcomeUnknown { key: None, .. } => {
-                Some("to repeat an ack or a message that has a key is harmless; before you repeat another, look: cellphone inbox --all".into())
-            }
+            // A send has its key: this is of a verb that closes or takes.
+            Self::OutcomeUnknown { key: None, .. } => Some(
+                "to repeat an ack is harmless; before anything else, look: cellphone inbox --all"
+                    .into(),
+            ),
             Self::TooLong { .. } | Self::NotesTooLong { .. } => {
                 Some("use --file for what is larger".into())
             }
@@ -160,7 +163,7 @@ impl Explain for Error {
             }
             Self::NotBegun { .. } => Some("try again".into()),
             Self::NoRoom { .. } => Some(
-                "free that much elsewhere, or acknowledge mail: what is over need not be copied".into(),
+                "free that much elsewhere, or acknowledge mail: what is over is not copied".into(),
             ),
             Self::NoAttachment { .. } => Some("send it again with --file".into()),
             Self::BadCursor { .. } => Some("use up to 64 letters, digits, `-` and `_`".into()),

@@ -274,15 +274,17 @@ fn compact(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error> {
         Room::Ballast,
         Room::Archives,
     ] {
-        match &outcome {
-            Err(Error::Store(error)) if error.is_no_space() && !repair.is_asked() => {
-                room.make(visit, repair)?;
-                outcome = begin_anew(visit, repair);
-            }
-            _ => break,
+        if !is_no_space(&outcome) || repair.is_asked() {
+            break;
         }
+        room.make(visit, repair)?;
+        outcome = begin_anew(visit, repair);
     }
     settle(visit, repair, outcome?)
+}
+
+fn is_no_space<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(Error::Store(error)) if error.is_no_space())
 }
 
 /// What a full disk gives back, in this order. Ballast and archives, which still have a use, only where that is
@@ -627,12 +629,11 @@ pub(super) fn seal(visit: &Visit<'_>, name: &str, generation: u64) -> Result<(),
 /// As `seal`. Where the disk has no room even for a compressed copy, what is over goes without one.
 fn seal_or_drop(visit: &mut Visit<'_>, name: &str, generation: u64) -> Result<(), Error> {
     let dir = visit.dir();
-    let is_full = |outcome: &Result<(), Error>| matches!(outcome, Err(Error::Store(error)) if error.is_no_space());
     if !dir.exists(name)? {
         return Ok(());
     }
     let mut outcome = archive::seal(dir, name, generation);
-    if is_full(&outcome) {
+    if is_no_space(&outcome) {
         dir.remove(BALLAST)?;
         outcome = if dir.exists(name)? {
             archive::seal(dir, name, generation)
@@ -640,7 +641,7 @@ fn seal_or_drop(visit: &mut Visit<'_>, name: &str, generation: u64) -> Result<()
             archive::pack(dir)
         };
     }
-    if is_full(&outcome) {
+    if is_no_space(&outcome) {
         dir.remove(name)?;
         if dir.exists(archive::ARCHIVE)? {
             archive::remove(dir, &[format!("{generation}{}", archive::PLAIN)])?;
