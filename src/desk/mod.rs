@@ -149,7 +149,9 @@ impl Desk {
     fn make_mailbox(&self, agent: &AgentId, now: Now) -> Done<Mailbox> {
         let mailboxes = self.home.mailboxes();
         Dir::make_path(self.home.dir(), self.home.inside(&mailboxes))?;
-        Ok(Mailbox::open_or_create(&mailboxes, agent, now)?)
+        let mailbox = Mailbox::open_or_create(&mailboxes, agent, now)?;
+        self.say_if_remote(&mailbox);
+        Ok(mailbox)
     }
 
     /// Locks of a network file system hold on one machine only. Said once a home.

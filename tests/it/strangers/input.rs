@@ -531,6 +531,54 @@ fn a_clock_that_was_set_back_breaks_neither_order_nor_ids() {
     home.assert_well("a prune after it");
 }
 
+/// What `statfs` says of them, as the kernel lays it out.
+const NETWORKS: [(&str, &str); 4] = [
+    ("NFS", "6969000000000000"),
+    ("SMB", "424d53fe00000000"),
+    ("CIFS", "424d53ff00000000"),
+    ("FUSE", "4655736500000000"),
+];
+
+#[test]
+fn a_network_file_system_is_told_of_once() {
+    if !has("strace") {
+        return;
+    }
+    for (what, magic) in NETWORKS {
+        let home = Home::new();
+        let run = |args: &[&str]| {
+            let poke = format!("inject=fstatfs:poke_exit=@arg2={magic}");
+            let strace = [
+                "strace",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                &poke,
+                CELLPHONE,
+            ];
+            finish(home.command(&[&strace[..], args].concat()), b"")
+        };
+        let verbs: [&[&str]; 4] = [
+            &["send", "agent-1", "first"],
+            &["send", "agent-1", "second"],
+            &["send", "agent-2", "third"],
+            &["inbox", "agent-1"],
+        ];
+        for (n, args) in verbs.into_iter().enumerate() {
+            let done = run(args);
+            assert_eq!(done.code, 0, "{what}, {args:?}: {done:?}");
+            let told = done.err.matches("network file system").count();
+            assert_eq!(told, usize::from(n == 0), "{what}, {args:?}: {done:?}");
+        }
+        home.assert_well(what);
+    }
+    let home = Home::new();
+    let done = home.ok(&["send", "agent-1", "on a disk of its own"]);
+    assert_eq!(done.err, "");
+}
+
 #[test]
 fn what_no_reader_of_the_journal_could_take_for_a_line_never_gets_into_it() {
     let long = "y".repeat(20 << 20);
