@@ -36,7 +36,12 @@ pub(crate) fn send(
         batches.push((to, desk::batch(&model, &lines, now)?));
     }
     for (to, drafts) in batches {
-        for sent in desk.send_batch(to, drafts, unknown, letter.breaker(), now)? {
+        let sent = desk.send_batch(to, drafts, unknown, letter.breaker(), now);
+        let sent = sent.map_err(|error| {
+            let on_lines = desk::batch_lines(&lines).map(|(number, _)| number);
+            Failure::from(error).on_lines(on_lines)
+        })?;
+        for sent in sent {
             report(context, to, &sent);
         }
     }

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use dreamos::cli::{Context, Exit, Failure, Format, Interrupt, Run};
+use dreamos::cli::{Context, Error, Exit, Failure, Format, Interrupt, Run};
 use dreamos::desk::Desk;
 use dreamos::mailbox::Taken;
 use dreamos::time::Now;
 
+use super::document::name_of;
 use super::letter::span;
 use super::open::{open, would_change};
 use super::{handler, view};
@@ -50,8 +51,11 @@ impl Run for Next {
             }
             return Ok(none);
         };
-        print(context, &taken)?;
-        Ok(Exit::DONE)
+        match print(context, &taken) {
+            Ok(()) => Ok(Exit::DONE),
+            Err(Error::Output(source)) => Err(untold(source, &taken).into()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -65,10 +69,10 @@ impl Next {
     }
 }
 
-fn print(context: &Context, taken: &Taken) -> Result<(), Failure> {
+fn print(context: &Context, taken: &Taken) -> Result<(), Error> {
     let text = match context.format() {
         Format::Env => handler::assignments(taken),
-        Format::Json | Format::Jsonl => return Ok(context.print_json(&handler::document(taken))?),
+        Format::Json | Format::Jsonl => return context.print_json(&handler::document(taken)),
         Format::Plain => view::whole(context, &taken.message, Now::read().wall),
         Format::Table => {
             let whole = view::whole(context, &taken.message, Now::read().wall);
@@ -78,5 +82,20 @@ fn print(context: &Context, taken: &Taken) -> Result<(), Failure> {
             )
         }
     };
-    Ok(context.print(&text)?)
+    context.print(&text)
+}
+
+/// Not given back for whoever saw nothing: that would spend the attempt all the same, and five tries in a row
+/// would make a dead letter of it. A part may have been seen, the token too.
+fn untold(source: std::io::Error, taken: &Taken) -> Error {
+    let at = name_of(&taken.message);
+    let (to, until) = (&taken.message.to, taken.lapses_at);
+    Error::Untold {
+        source,
+        done: format!("{at} is leased to {to} until {until} all the same"),
+        hint: format!(
+            "read it: cellphone show {at}; give it back: cellphone nack {at} --token {}",
+            taken.token
+        ),
+    }
 }

@@ -1,11 +1,12 @@
 //! The one map from what went wrong to an exit code, and how it is told.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::text::visible;
-use crate::names::{Explain, Kind};
+use crate::names::{Explain, Kind, MessageId, Unsure};
 
 /// How a verb ended. Ordered by how bad it is, so that the worst of several is their maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +61,13 @@ pub enum Error {
     TooLong { limit: usize },
     #[error("can't write to standard output: {0}")]
     Output(std::io::Error),
+    /// What was done stays done, and whoever was to be told of it may have got a part.
+    #[error("can't write to standard output: {source}; {done}")]
+    Untold {
+        source: std::io::Error,
+        done: String,
+        hint: String,
+    },
     #[error("{}: {source}", path.display())]
     File {
         path: PathBuf,
@@ -100,6 +108,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Usage { .. } | Self::NotText | Self::Empty | Self::TooLong { .. } => Kind::Usage,
+            Self::Untold { .. } => Kind::OutcomeUnknown,
             Self::Input(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -112,6 +121,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
+            Self::Untold { hint, .. } => Some(hint.clone()),
             Self::NotText => Some("send it as a file: --file PATH".into()),
             Self::TooLong { .. } => Some("send it as a file, up to 64 MiB: --file PATH".into()),
             Self::Editor {
@@ -137,6 +147,8 @@ pub struct Failure {
     hint: Option<String>,
     path: Option<PathBuf>,
     key: Option<String>,
+    /// Of a batch; with the line of each, where there are lines.
+    each: Box<[(Option<usize>, Unsure)]>,
 }
 
 impl<E: Explain> From<E> for Failure {
@@ -147,6 +159,7 @@ impl<E: Explain> From<E> for Failure {
             hint: error.hint(),
             path: error.path().map(Into::into),
             key: error.key(),
+            each: error.each().iter().map(|it| (None, it.clone())).collect(),
         }
     }
 }
@@ -162,6 +175,16 @@ struct Told<'a> {
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<ToldUnsure<'a>>,
+}
+
+#[derive(Serialize)]
+struct ToldUnsure<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    key: &'a str,
+    id: MessageId,
 }
 
 impl Failure {
@@ -175,6 +198,23 @@ impl Failure {
 
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// On which lines of its input the messages of a batch stand, in their order.
+    #[must_use]
+    pub fn on_lines(mut self, lines: impl IntoIterator<Item = usize>) -> Self {
+        for ((line, _), number) in self.each.iter_mut().zip(lines) {
+            *line = Some(number);
+        }
+        self
+    }
+
+    fn messages(&self) -> impl Iterator<Item = ToldUnsure<'_>> {
+        self.each.iter().map(|(line, it)| ToldUnsure {
+            line: *line,
+            key: &it.key,
+            id: it.id,
+        })
     }
 
     /// Whether a change was made; asked only where "try again" is the advice.
@@ -196,6 +236,7 @@ impl Failure {
             path: self.path.as_deref().map(|path| path.to_string_lossy()),
             outcome: self.outcome(),
             key: self.key.as_deref(),
+            messages: self.messages().collect(),
         };
         serde_json::to_value(&told).unwrap_or_default()
     }
@@ -216,6 +257,10 @@ impl Failure {
             text.push_str("  hint: ");
             text.push_str(&visible(hint));
             text.push('\n');
+        }
+        for ToldUnsure { line, key, id } in self.messages() {
+            let place = line.map_or_else(|| id.to_string(), |line| format!("line {line}"));
+            writeln!(text, "  {place}: key {}", visible(key)).expect("a string grows");
         }
         text
     }

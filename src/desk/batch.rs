@@ -28,15 +28,17 @@ impl Explain for BadLine {
     }
 }
 
-/// One draft a line, each with what it says itself and for the rest as `model`. Blank lines are skipped, and counted
-/// all the same.
+/// The lines that hold a message, counted from 1. Blank ones are skipped, and counted all the same.
+pub fn batch_lines(lines: &str) -> impl Iterator<Item = (usize, &str)> {
+    let all = lines.lines().enumerate();
+    all.filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| (index + 1, line))
+}
+
+/// One draft a line, each with what it says itself and for the rest as `model`.
 pub fn batch(model: &Draft, lines: &str, now: Now) -> Result<Vec<Draft>, BadLine> {
-    let numbered = lines
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    numbered
-        .map(|(index, line)| draft(model, index + 1, line, now))
+    batch_lines(lines)
+        .map(|(number, line)| draft(model, number, line, now))
         .collect()
 }
 

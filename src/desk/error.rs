@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::breaker::Loop;
 use super::policy::Refusal;
-use crate::names::{BadMessageId, Explain, Kind, NotFree, UnknownName};
+use crate::names::{BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
 use crate::{agents, mailbox, store};
 
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,13 @@ impl Explain for Error {
         match self {
             Self::Mailbox(e) => e.key(),
             _ => None,
+        }
+    }
+
+    fn each(&self) -> &[Unsure] {
+        match self {
+            Self::Mailbox(e) => e.each(),
+            _ => &[],
         }
     }
 }

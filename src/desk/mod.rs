@@ -14,7 +14,7 @@ mod names;
 mod policy;
 mod watch;
 
-pub use batch::{BadLine, batch};
+pub use batch::{BadLine, batch, batch_lines};
 pub use breaker::Loop;
 pub use error::Error;
 pub use import::{Imported, Unread};
@@ -152,7 +152,9 @@ impl Desk {
     fn make_mailbox(&self, agent: &AgentId, now: Now) -> Done<Mailbox> {
         let mailboxes = self.home.mailboxes();
         Dir::make_path(self.home.dir(), self.home.inside(&mailboxes))?;
-        Ok(Mailbox::open_or_create(&mailboxes, agent, now)?)
+        let mailbox = Mailbox::open_or_create(&mailboxes, agent, now)?;
+        self.say_if_remote(&mailbox);
+        Ok(mailbox)
     }
 
     /// Locks of a network file system hold on one machine only. Said once a home.

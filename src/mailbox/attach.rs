@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
+use super::journal::{JOURNAL, Journal};
 use super::open::Mailbox;
 use crate::store::{Dir, File, Open, Target, random_u64};
 use crate::time::Timestamp;
@@ -50,6 +51,10 @@ impl Mailbox {
                 path: from.into(),
                 bytes,
             });
+        }
+        if let Some(journal) = Journal::open(&self.dir, JOURNAL, Open::Read)? {
+            // The message would be refused as well.
+            journal.must_know_format()?;
         }
         let content = source.read_to_end(MOST_BYTES + 1)?;
         let sha256 = hash(&content);

@@ -14,6 +14,8 @@ mod derived;
 mod faces;
 mod place;
 
+pub(super) use self::place::may_go_aside;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +31,7 @@ use super::message::Finding;
 use super::open::Mailbox;
 use super::prune::{self, Repair};
 use super::record::VERSION;
-use super::render::{self, DEAD, FACE};
+use super::render::{self, FACE};
 use super::send;
 use super::stamp::{self, Face, Stamp, Stamps};
 use super::take::Outcome;
@@ -85,7 +87,8 @@ mod word {
     pub(super) const MODE: &str = "mode";
     /// By hand.
     pub(super) const WRONG_OWNER: &str = "wrong-owner";
-    /// By hand: a link, a pipe, a device, a second name in the place of a file of ours.
+    /// A link, a pipe, a device, a second name in the place of a file of ours. In the place of the journal or of a
+    /// directory: by hand.
     pub(super) const NOT_PLAIN: &str = "not-plain";
     /// By hand: a mailbox under a name that no agent has.
     pub(super) const NO_AGENT: &str = "no-agent";
@@ -388,6 +391,10 @@ fn mend_once(visit: &mut Visit<'_>, exam: &Exam) -> Result<(), Error> {
     for finding in exam.findings.iter().filter(|it| it.what == word::MODE) {
         mend_mode(visit.dir(), &finding.path)?;
     }
+    if exam.has(&[word::NOT_PLAIN]) {
+        // What stood behind it is seen by the next look.
+        return mend_not_plain(visit.dir(), exam, visit.now.wall);
+    }
     let Some(generation) = exam.generation else {
         return Ok(());
     };
@@ -424,6 +431,30 @@ fn mend_once(visit: &mut Visit<'_>, exam: &Exam) -> Result<(), Error> {
         mend_faces(visit, exam)?;
     } else if exam.has(&[word::DURABLE_BEYOND]) {
         flush(visit)?;
+    }
+    Ok(())
+}
+
+/// Renames what stands in the place of a file of ours. Nothing is followed or opened.
+fn mend_not_plain(dir: &Dir, exam: &Exam, now: Timestamp) -> Result<(), Error> {
+    let mut locks = Vec::new();
+    for name in [prune::LOCK, render::LOCK, LOCK] {
+        if place::is_trap(dir, name)? {
+            // Whoever locked the file that lay there before may be at work still. No verb is for longer.
+            std::thread::sleep(PATIENCE);
+        } else {
+            locks.push(Lock::acquire_if_any(dir, name, wait())?);
+        }
+    }
+    let traps = exam
+        .findings
+        .iter()
+        .filter(|it| it.what == word::NOT_PLAIN && it.fixable);
+    for name in traps.filter_map(|it| it.path.file_name()?.to_str()) {
+        if place::is_trap(dir, name)? {
+            let prefix = format!("not-plain-{}-", name.trim_start_matches('.'));
+            move_aside(dir, name, &prefix, now)?;
+        }
     }
     Ok(())
 }
@@ -577,19 +608,12 @@ fn mend_faces(visit: &mut Visit<'_>, exam: &Exam) -> Result<(), Error> {
     )?;
     drop(lock);
     visit.deadline = wait();
-    visit.render(None)
+    visit.render()
 }
 
 /// What a rendering would overwrite without having made it.
 fn set_faces_aside(visit: &Visit<'_>, exam: &Exam, end: u64) -> Result<(), Error> {
     let (dir, now) = (visit.dir(), visit.now.wall);
-    if exam.has(&[word::DEAD_INVALID]) {
-        let temporary = stamp::temporary_name(random_u64());
-        let file = dir.file(&temporary, Open::New)?;
-        file.write_at(0, b"[]\n")?;
-        dir.rename(&temporary, DEAD, Target::Exchanged)?;
-        move_aside(dir, &temporary, "dead.json.rejected-", now)?;
-    }
     if exam.has(&[word::FACE_BEHIND, word::FACE_INVALID, word::FACE_MISSING])
         && let Some(file) = dir.file_if_any(FACE, Open::Read)?
     {

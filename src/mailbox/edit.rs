@@ -53,7 +53,7 @@ impl Mailbox {
         let mut held = visit.hold()?;
         let window = render::window(&mut held)?;
         let written = held.commit()?;
-        written.journal.make_durable(&self.dir)?;
+        visit.make_durable(&written.journal)?;
         let mut text = Text::new(rev_of(now));
         for slot in &window {
             let Some(view) = view::read(&written.journal, slot)? else {

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::message::Address;
-use crate::names::{AgentId, Explain, Kind};
+use crate::names::{AgentId, Explain, Kind, Unsure};
 use crate::store;
 use crate::time::Timestamp;
 
@@ -46,7 +46,28 @@ pub enum Error {
     #[error("{at} was sent by {from}, not by you")]
     NotTheSender { at: Address, from: AgentId },
     #[error("the disk did not confirm that {at} was written: it may or may not be there")]
-    OutcomeUnknown { at: PathBuf, key: Option<String> },
+    OutcomeUnknown {
+        at: PathBuf,
+        key: Option<String>,
+        /// Of a batch, each of its messages.
+        each: Vec<Unsure>,
+    },
+    /// Of what came before the verb's own work: what time does, and what a person did to the face.
+    #[error(
+        "the disk did not confirm that {at} was written: what was due there may or may not be \
+         recorded, and nothing else was done"
+    )]
+    NotBegun { at: PathBuf },
+    #[error(
+        "what stays of {path} takes {needed} bytes in a new file, for which the disk lacks \
+         {lacking} bytes",
+        path = path.display()
+    )]
+    NoRoom {
+        path: PathBuf,
+        needed: u64,
+        lacking: u64,
+    },
     #[error("a message holds at most 1 MiB, this one has {bytes} bytes")]
     TooLong { bytes: usize },
     #[error("what goes with a message holds at most 4 MiB, this has {bytes} bytes")]
@@ -61,10 +82,27 @@ pub enum Error {
     BadEdit(super::json::Fault),
 }
 
+impl Error {
+    /// As whoever has not begun yet must tell it: that the outcome of something else is unknown is no doubt about
+    /// what he was asked for.
+    pub(super) fn not_begun(self) -> Self {
+        match self {
+            Self::OutcomeUnknown { at, .. } => Self::NotBegun { at },
+            other => other,
+        }
+    }
+}
+
 fn by_whom(by: Option<&str>, when: Option<Timestamp>) -> String {
     let by = by.map(|by| format!(" by {by}"));
     let when = when.map(|when| format!(" at {when}"));
     [by, when].into_iter().flatten().collect()
+}
+
+/// Whether a file of this name is one that a mailbox makes anew.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(super::doctor::may_go_aside)
 }
 
 impl Explain for Error {
@@ -81,12 +119,15 @@ impl Explain for Error {
             | Self::NotesTooLong { .. }
             | Self::FileTooLong { .. }
             | Self::BadCursor { .. } => Kind::Usage,
-            Self::NoAttachment { .. } => Kind::Io,
+            Self::NoAttachment { .. } | Self::NotBegun { .. } | Self::NoRoom { .. } => Kind::Io,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Store(store::Error::NotPlain { path, .. }) if is_ours(path) => {
+                Some("nothing was followed; `cellphone doctor --fix` renames what is there".into())
+            }
             Self::Store(e) => e.hint(),
             Self::NoMailbox { .. } => Some("send with --create to make one".into()),
             Self::NoMessage { .. } => Some("see: cellphone search, cellphone inbox --all".into()),
@@ -105,15 +146,25 @@ impl Explain for Error {
             Self::OutcomeUnknown { key: Some(key), .. } => Some(format!(
                 "try again with --key {key}: it will not be doubled"
             )),
-            Self::OutcomeUnknown { key: None, .. } => {
-                Some("to repeat an ack or a message that has a key is harmless; before you repeat another, look: cellphone inbox --all".into())
-            }
+            Self::OutcomeUnknown { each, .. } if !each.is_empty() => Some(
+                "send the batch again, each message with its \"key\" below: none will be doubled"
+                    .into(),
+            ),
+            // A send has its key: this is of a verb that closes or takes.
+            Self::OutcomeUnknown { key: None, .. } => Some(
+                "to repeat an ack is harmless; before anything else, look: cellphone inbox --all"
+                    .into(),
+            ),
             Self::TooLong { .. } | Self::NotesTooLong { .. } => {
                 Some("use --file for what is larger".into())
             }
             Self::FileTooLong { .. } => {
                 Some("put it where both can read it and send its path".into())
             }
+            Self::NotBegun { .. } => Some("try again".into()),
+            Self::NoRoom { .. } => Some(
+                "free that much elsewhere, or acknowledge mail: what is over is not copied".into(),
+            ),
             Self::NoAttachment { .. } => Some("send it again with --file".into()),
             Self::BadCursor { .. } => Some("use up to 64 letters, digits, `-` and `_`".into()),
             Self::BadEdit(_) => Some("nothing was changed".into()),
@@ -126,7 +177,8 @@ impl Explain for Error {
             Self::Corrupt { path, .. } | Self::JournalGone { path } | Self::Newer { path, .. } => {
                 Some(path)
             }
-            Self::OutcomeUnknown { at, .. } => Some(at),
+            Self::OutcomeUnknown { at, .. } | Self::NotBegun { at } => Some(at),
+            Self::NoRoom { path, .. } => Some(path),
             _ => None,
         }
     }
@@ -135,6 +187,13 @@ impl Explain for Error {
         match self {
             Self::OutcomeUnknown { key, .. } => key.clone(),
             _ => None,
+        }
+    }
+
+    fn each(&self) -> &[Unsure] {
+        match self {
+            Self::OutcomeUnknown { each, .. } => each,
+            _ => &[],
         }
     }
 }

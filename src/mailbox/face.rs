@@ -89,7 +89,7 @@ impl Text {
 
     fn push(&mut self, entry: &[u8]) -> bool {
         // The comma, and the closing bracket with its newlines, belong to the text.
-        let end = self.bytes.len() + entry.len() + 5;
+        let end = self.bytes.len() + entry.len() + 4;
         if self.lens.len() == MOST_MESSAGES || !self.lens.is_empty() && end > MOST_BYTES {
             return false;
         }

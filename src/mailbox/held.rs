@@ -160,7 +160,7 @@ impl<'m> Held<'m> {
             newest_adoption: Vec::new(),
             over: Vec::new(),
         };
-        held.recover(now)?;
+        held.recover(now).map_err(Error::not_begun)?;
         Ok(held)
     }
 
@@ -883,6 +883,7 @@ impl From<Short> for Error {
             (true, Some(path)) => Self::OutcomeUnknown {
                 at: path.into(),
                 key: None,
+                each: Vec::new(),
             },
             _ => short.error.into(),
         }

@@ -155,12 +155,7 @@ impl Journal {
     pub(super) fn flush(&self, dir: &Dir) -> Result<u64, Error> {
         let end = self.file.size()?;
         self.file.sync_data()?;
-        // A hint for readers and the watchers' wake-up: the mail is durable without it.
-        let _ = Durable {
-            generation: self.opening.generation,
-            end,
-        }
-        .write(dir, self.opening.salt);
+        say_durable(dir, &self.opening, end);
         Ok(end)
     }
 
@@ -171,15 +166,6 @@ impl Journal {
             .filter(|it| it.generation == self.opening.generation)
             .map_or(0, |it| it.end))
     }
-
-    /// As `durable`, after flushing what stands beyond it.
-    pub(super) fn make_durable(&self, dir: &Dir) -> Result<u64, Error> {
-        let known = self.durable(dir)?;
-        if known >= self.file.size()? {
-            return Ok(known);
-        }
-        self.flush(dir)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +173,15 @@ pub(super) enum Tail {
     Clean,
     /// A killed writer's line without newline: the next write must fence it off.
     Open,
+}
+
+/// A hint for readers and the watchers' wake-up: the mail is durable without it, so that it may fail.
+pub(super) fn say_durable(dir: &Dir, opening: &Opening, end: u64) {
+    let _ = Durable {
+        generation: opening.generation,
+        end,
+    }
+    .write(dir, opening.salt);
 }
 
 /// `.durable`: generation, offset, checksum.

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::error::Error;
 use super::fold::{self, Head};
 use super::held::{BALLAST, Held, Written};
-use super::journal::{JOURNAL, Journal};
+use super::journal::{self, JOURNAL, Journal};
 use super::open::Mailbox;
 use super::record::{self, Opening, Record, Tag, VERSION};
 use super::slot::{Slot, Span, State};
@@ -168,7 +168,8 @@ fn head(record: &Record<'_>) -> Option<Head> {
 struct Next<'d> {
     dir: &'d Dir,
     name: String,
-    file: File,
+    /// `None` where only its size is asked for.
+    file: Option<File>,
     opening: Opening,
     buffer: Vec<u8>,
     end: u64,
@@ -178,11 +179,17 @@ struct Next<'d> {
 
 impl<'d> Next<'d> {
     fn begin(dir: &'d Dir, old: &Opening, fates: &Fates, now: Timestamp) -> Result<Self, Error> {
+        let mut it = Self::planned(dir, old, fates, now);
+        it.file = Some(dir.file(&it.name, Open::New)?);
+        Ok(it)
+    }
+
+    fn planned(dir: &'d Dir, old: &Opening, fates: &Fates, now: Timestamp) -> Self {
         let generation = old.generation + 1;
         let name = format!("{TEMPORARY}{generation}.{:016x}", random_u64());
         let mut it = Self {
             dir,
-            file: dir.file(&name, Open::New)?,
+            file: None,
             name,
             opening: Opening {
                 version: VERSION,
@@ -199,7 +206,7 @@ impl<'d> Next<'d> {
             exchanged: false,
         };
         it.opening.write(&mut it.buffer, now);
-        Ok(it)
+        it
     }
 
     fn copy(&mut self, line: &[u8]) -> Result<(), Error> {
@@ -214,16 +221,26 @@ impl<'d> Next<'d> {
 
     fn spill(&mut self, at_least: usize) -> Result<(), Error> {
         if self.buffer.len() >= at_least {
-            self.file.write_at(self.end, &self.buffer)?;
+            self.write_at(self.end, &self.buffer)?;
             self.end += self.buffer.len() as u64;
             self.buffer.clear();
         }
         Ok(())
     }
 
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        match &self.file {
+            Some(file) => Ok(file.write_at(offset, bytes)?),
+            None => Ok(()),
+        }
+    }
+
     fn flush(&mut self) -> Result<(), Error> {
         self.spill(1)?;
-        Ok(self.file.sync_data()?)
+        match &self.file {
+            Some(file) => Ok(file.sync_data()?),
+            None => Ok(()),
+        }
     }
 
     /// Writes the first line anew, now that it is known how large the generation is at its birth.
@@ -234,7 +251,7 @@ impl<'d> Next<'d> {
         let before = self.opening.len;
         self.opening.write(&mut line, now);
         debug_assert_eq!(before, self.opening.len, "its fields have fixed widths");
-        Ok(self.file.write_at(0, &line)?)
+        self.write_at(0, &line)
     }
 
     fn abandon(self) {
@@ -249,41 +266,95 @@ impl<'d> Next<'d> {
 
 /// Under the prune lock.
 fn compact(visit: &mut Visit<'_>, repair: &Repair) -> Result<Pruned, Error> {
-    let dir = visit.dir();
     left_overs(visit)?;
     let mut outcome = begin_anew(visit, repair);
-    for room in [Room::Expired, Room::Ballast, Room::Archives] {
-        match &outcome {
-            Err(Error::Store(error)) if error.is_no_space() && !repair.is_asked() => {
-                room.make(dir, visit.now.wall)?;
-                outcome = begin_anew(visit, repair);
-            }
-            _ => break,
+    for room in [
+        Room::Expired,
+        Room::Attachments,
+        Room::Ballast,
+        Room::Archives,
+    ] {
+        if !is_no_space(&outcome) || repair.is_asked() {
+            break;
         }
+        room.make(visit, repair)?;
+        outcome = begin_anew(visit, repair);
     }
     settle(visit, repair, outcome?)
 }
 
-/// What a full disk gives back, in this order.
+fn is_no_space<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(Error::Store(error)) if error.is_no_space())
+}
+
+/// What a full disk gives back, in this order. Ballast and archives, which still have a use, only where that is
+/// enough.
 #[derive(Clone, Copy, Debug)]
 enum Room {
     Expired,
+    Attachments,
     Ballast,
     Archives,
 }
 
 impl Room {
-    fn make(self, dir: &Dir, now: Timestamp) -> Result<(), Error> {
+    fn make(self, visit: &Visit<'_>, repair: &Repair) -> Result<(), Error> {
+        let dir = visit.dir();
         let of_archives = |for_room| {
             let sealed = archive::list(dir)?;
-            archive::remove(dir, &archive::retired(&sealed, now, for_room))
+            archive::remove(dir, &archive::retired(&sealed, visit.now.wall, for_room))
         };
         match self {
             Self::Expired => of_archives(false),
-            Self::Ballast => Ok(dir.remove(BALLAST)?),
+            Self::Attachments if repair.all_stay => Ok(()),
+            Self::Attachments => sweep_attachments(visit),
+            Self::Ballast => {
+                must_fit(visit, repair)?;
+                Ok(dir.remove(BALLAST)?)
+            }
             Self::Archives => of_archives(true),
         }
     }
+}
+
+/// Those that no message names that waits or may be restored.
+fn sweep_attachments(visit: &Visit<'_>) -> Result<(), Error> {
+    if !visit.dir().exists(attach::FILES)? {
+        return Ok(());
+    }
+    let mut held = visit.hold()?;
+    let mut named = HashSet::new();
+    let mut n = 0;
+    while n < held.index.len() {
+        let slot = held.ask(|index| index.nth(n))?;
+        n += 1;
+        if slot.send.len > 0 && (slot.state.is_pending() || slot.state.is_dead_letter()) {
+            named.extend(files_of(&held.view(&slot)?));
+        }
+    }
+    attach::sweep(visit.dir(), &named, visit.now.wall)?;
+    Ok(())
+}
+
+/// Whether the next generation could find room once everything else is given up for it.
+fn must_fit(visit: &Visit<'_>, repair: &Repair) -> Result<(), Error> {
+    let dir = visit.dir();
+    let now = visit.now.wall;
+    let Survey { old, fates, x } = survey(visit, repair)?;
+    let mut next = Next::planned(dir, &old.opening, &fates, now);
+    fill(&mut next, &old, x, &fates, &repair.bad, now)?;
+    next.spill(1)?;
+    let ballast = dir.ident(BALLAST)?.map_or(0, |it| it.size);
+    let archives: u64 = archive::list(dir)?.iter().map(|it| it.size).sum();
+    let room = dir.free_bytes()? + ballast + archives;
+    if next.end > room {
+        return Err(Error::NoRoom {
+            path: old.file.path().into(),
+            needed: next.end,
+            lacking: next.end - room,
+        });
+    }
+    Ok(())
 }
 
 /// A generation that has taken the place of the old one.
@@ -295,12 +366,16 @@ struct Begun<'d> {
     named: HashSet<String>,
 }
 
-/// Writes the new generation and exchanges it for the old one; with an error nothing was exchanged, or a power cut
-/// may still undo it.
-fn begin_anew<'m>(visit: &Visit<'m>, repair: &Repair) -> Result<Begun<'m>, Error> {
+/// What is to be copied, as far as could be seen without the journal lock.
+struct Survey {
+    old: Journal,
+    fates: Fates,
+    /// So far.
+    x: u64,
+}
+
+fn survey(visit: &Visit<'_>, repair: &Repair) -> Result<Survey, Error> {
     let dir = visit.dir();
-    let bad = &repair.bad;
-    let now = visit.now.wall;
     let Some(old) = Journal::open(dir, JOURNAL, Open::Append)? else {
         return Err(Error::JournalGone {
             path: dir.path().join(JOURNAL),
@@ -309,12 +384,23 @@ fn begin_anew<'m>(visit: &Visit<'m>, repair: &Repair) -> Result<Begun<'m>, Error
     old.must_know_format()?;
     let boot = visit.mailbox.boot_text.as_str();
     let mut fates = Fates::default();
-    let (x, _) = old.scan_without(old.opening.len, old.file.size()?, bad, |record, _, _| {
+    let (start, end) = (old.opening.len, old.file.size()?);
+    let (x, _) = old.scan_without(start, end, &repair.bad, |record, _, _| {
         fates.see(record, boot);
         Ok(())
     })?;
     fates.last_seq = fates.last_seq.max(repair.last_seq);
     fates.all_stay = repair.all_stay;
+    Ok(Survey { old, fates, x })
+}
+
+/// Writes the new generation and exchanges it for the old one; with an error nothing was exchanged, or a power cut
+/// may still undo it.
+fn begin_anew<'m>(visit: &Visit<'m>, repair: &Repair) -> Result<Begun<'m>, Error> {
+    let dir = visit.dir();
+    let bad = &repair.bad;
+    let now = visit.now.wall;
+    let Survey { old, fates, x } = survey(visit, repair)?;
     let mut next = Next::begin(dir, &old.opening, &fates, now)?;
     let outcome = fill(&mut next, &old, x, &fates, bad, now);
     let outcome = outcome.and_then(|named| {
@@ -370,11 +456,14 @@ fn settle(visit: &mut Visit<'_>, repair: &Repair, begun: Begun<'_>) -> Result<Pr
         return Err(Error::OutcomeUnknown {
             at: written.journal.file.path().into(),
             key: None,
+            each: Vec::new(),
         });
     }
 
-    seal(visit, &next.name, old.opening.generation)?;
-    if !repair.is_asked() {
+    if repair.is_asked() {
+        seal(visit, &next.name, old.opening.generation)?;
+    } else {
+        seal_or_drop(visit, &next.name, old.opening.generation)?;
         let sealed = archive::list(dir)?;
         archive::remove(dir, &archive::retired(&sealed, now, false))?;
     }
@@ -510,6 +599,8 @@ fn exchange(
         }
     }
     dir.sync()?;
+    // Or nobody would know it until the next flush.
+    journal::say_durable(dir, &next.opening, next.end);
     let mut linked = Vec::new();
     let record = Record {
         t: Tag::Linked,
@@ -517,7 +608,7 @@ fn exchange(
         ..Record::default()
     };
     record.write(&mut linked, next.opening.salt);
-    next.file.write_at(next.end, &linked)?;
+    next.write_at(next.end, &linked)?;
     drop(held);
     Ok(())
 }
@@ -533,6 +624,32 @@ pub(super) fn seal(visit: &Visit<'_>, name: &str, generation: u64) -> Result<(),
         Err(Error::Store(error)) if error.is_no_space() => Ok(()),
         other => other,
     }
+}
+
+/// As `seal`. Where the disk has no room even for a compressed copy, what is over goes without one.
+fn seal_or_drop(visit: &mut Visit<'_>, name: &str, generation: u64) -> Result<(), Error> {
+    let dir = visit.dir();
+    if !dir.exists(name)? {
+        return Ok(());
+    }
+    let mut outcome = archive::seal(dir, name, generation);
+    if is_no_space(&outcome) {
+        dir.remove(BALLAST)?;
+        outcome = if dir.exists(name)? {
+            archive::seal(dir, name, generation)
+        } else {
+            archive::pack(dir)
+        };
+    }
+    if is_no_space(&outcome) {
+        dir.remove(name)?;
+        if dir.exists(archive::ARCHIVE)? {
+            archive::remove(dir, &[format!("{generation}{}", archive::PLAIN)])?;
+        }
+        visit.warn("the disk has no room for the archive: what was over is gone");
+        return Ok(());
+    }
+    outcome
 }
 
 /// What killed prunes left: the next generation unfinished, or the old one not yet in the archive.

@@ -163,7 +163,7 @@ impl Mailbox {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let messages = match which {
-            Which::Pending => self.pending(&mut visit)?,
+            Which::Pending => Self::pending(&mut visit)?,
             Which::All => {
                 let past = self.gather(&mut visit, &|_| true)?;
                 past.values().map(Past::message).collect()
@@ -172,7 +172,7 @@ impl Mailbox {
         Ok(Outcome::of(messages, visit))
     }
 
-    fn pending(&self, visit: &mut Visit<'_>) -> Result<Vec<Message>, Error> {
+    fn pending(visit: &mut Visit<'_>) -> Result<Vec<Message>, Error> {
         let mut held = visit.hold()?;
         let mut slots = Vec::new();
         let mut after = None;
@@ -180,8 +180,8 @@ impl Mailbox {
             after = Some((slot.class, slot.seq));
             slots.push(slot);
         }
-        let written = visit.finish(held)?;
-        written.journal.make_durable(&self.dir)?;
+        let written = visit.finish(held).map_err(Error::not_begun)?;
+        visit.make_durable(&written.journal)?;
         let mut messages = Vec::with_capacity(slots.len());
         let mut lines = written.journal.lines_near();
         for slot in &slots {
@@ -202,8 +202,8 @@ impl Mailbox {
         wanted: &dyn Fn(&Head) -> bool,
     ) -> Result<BTreeMap<u64, Past>, Error> {
         let held = visit.hold()?;
-        let written = visit.finish(held)?;
-        let end = written.journal.make_durable(&self.dir)?.min(written.end);
+        let written = visit.finish(held).map_err(Error::not_begun)?;
+        let end = visit.make_durable(&written.journal)?.min(written.end);
         let mut gather = Gather::new(&self.boot_text, wanted);
         for sealed in archive::readable(&self.dir)? {
             if sealed.generation < written.journal.opening.generation {
@@ -242,11 +242,11 @@ impl Mailbox {
         let slot = held.slot(seq)?.filter(|slot| slot.send.len > 0);
         if let Some(slot) = slot {
             let message = held.view(&slot)?.message();
-            let written = visit.finish(held)?;
-            written.journal.make_durable(&self.dir)?;
+            let written = visit.finish(held).map_err(Error::not_begun)?;
+            visit.make_durable(&written.journal)?;
             return Ok(Outcome::of(message, visit));
         }
-        visit.finish(held)?;
+        visit.finish(held).map_err(Error::not_begun)?;
         let past = self.gather(&mut visit, &|head| head.seq == seq)?;
         let message = past.get(&seq).map(Past::message);
         let message = message.ok_or_else(|| self.no_message(seq))?;
@@ -268,7 +268,7 @@ impl Mailbox {
             }),
             None => None,
         };
-        let written = visit.finish(held)?;
+        let written = visit.finish(held).map_err(Error::not_begun)?;
         let Some(slot) = slot else {
             let mut past = self.gather(&mut visit, &|head| head.seq == seq)?;
             let past = past.remove(&seq).ok_or_else(|| self.no_message(seq))?;
@@ -279,7 +279,7 @@ impl Mailbox {
             };
             return Ok(Outcome::of(history, visit));
         };
-        let end = written.journal.make_durable(&self.dir)?;
+        let end = visit.make_durable(&written.journal)?;
         let wanted = |head: &Head| head.seq == seq;
         let mut gather = Gather::new(&self.boot_text, &wanted);
         written
@@ -362,7 +362,7 @@ impl Mailbox {
             urgent: held.index.pending(Class::Urgent),
             leased: held.index.leased(),
         };
-        visit.finish(held)?;
+        visit.finish(held).map_err(Error::not_begun)?;
         Ok(Outcome::of(counts, visit))
     }
 

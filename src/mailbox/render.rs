@@ -8,6 +8,7 @@ use super::error::Error;
 use super::face::{self, Entries, Text};
 use super::held::{Held, Written};
 use super::journal::Journal;
+use super::json;
 use super::merge::{self, Content, Memory, Outcome};
 use super::slot::{Slot, State};
 use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
@@ -22,6 +23,7 @@ pub(super) const LOCK: &str = ".render.lock";
 pub(super) const TEMPORARY: &str = ".face-";
 pub(super) const DISPLACED: &str = ".displaced-";
 pub(super) const REJECTED: &str = "inbox.json.rejected-";
+const REJECTED_DEAD: &str = "dead.json.rejected-";
 /// How long a foreign writer is waited for.
 const WRITER: Duration = Duration::from_millis(250);
 const MOST_ROUNDS: usize = 8;
@@ -51,16 +53,15 @@ impl Visit<'_> {
             Face::Next | Face::Previous => Ok(()),
             // What a newer program's mailbox was made to say waits for that program.
             Face::Absent | Face::Foreign if self.mailbox.is_newer()? => Ok(()),
-            Face::Absent | Face::Foreign => self.render(None),
+            Face::Absent | Face::Foreign => self.render(),
         }
     }
 
-    /// Brings the face up to date with the journal as far as it is durable; `flushed` says of a generation how far it
-    /// is known to be.
-    pub(super) fn render(&mut self, flushed: Option<(u64, u64)>) -> Result<(), Error> {
+    /// Brings the face up to date with the journal as far as it is durable.
+    pub(super) fn render(&mut self) -> Result<(), Error> {
         let _lock = Lock::acquire(self.dir(), LOCK, self.deadline)?;
         for _ in 0..MOST_ROUNDS {
-            if self.render_once(flushed)? {
+            if self.render_once()? {
                 return Ok(());
             }
         }
@@ -68,10 +69,10 @@ impl Visit<'_> {
     }
 
     /// `false` where what was displaced held edits, so that the face is behind again.
-    fn render_once(&mut self, flushed: Option<(u64, u64)>) -> Result<bool, Error> {
+    fn render_once(&mut self) -> Result<bool, Error> {
         let dir = self.dir();
         let mut stamps = Stamps::read(dir)?;
-        let swapped = self.left_overs(stamps.stamp.as_ref())?;
+        let (swapped, unswapped) = self.left_overs(stamps.stamp.as_ref())?;
         let before = dir.ident(FACE)?;
         let state = stamp::judge(stamps.stamp.as_ref(), before);
         let mut highest_rev = 0;
@@ -113,7 +114,7 @@ impl Visit<'_> {
             Some(dead_letters(&mut held)?)
         };
         let written = held.commit()?;
-        let covers = self.durable_end(&written, flushed)?;
+        let covers = self.covers(&written, stamps.stamp.as_ref())?;
 
         if let Some(slots) = dead {
             self.render_dead(&written.journal, &slots)?;
@@ -164,6 +165,9 @@ impl Visit<'_> {
                 return Err(error.into());
             }
         };
+        if let Some(unswapped) = unswapped {
+            dir.remove(&unswapped)?;
+        }
         swap_in(dir, &temporary)?;
         let done = self.after_swap(&temporary, ours_before, merged, rejected, old.as_ref())?;
         if done {
@@ -172,21 +176,23 @@ impl Visit<'_> {
         Ok(done)
     }
 
-    /// How far a rendering may look into the journal. Another generation than `flushed` says has other offsets.
-    fn durable_end(
-        &mut self,
-        written: &Written,
-        flushed: Option<(u64, u64)>,
-    ) -> Result<u64, Error> {
+    /// How far the journal is known to be durable. What `.durable` says may have fallen back since the last face.
+    fn covers(&mut self, written: &Written, stamp: Option<&Stamp>) -> Result<u64, Error> {
         let journal = &written.journal;
+        if written.changed {
+            self.flush(written)?;
+        }
+        let opening = &journal.opening;
+        let shown = stamp
+            .filter(|it| (it.generation, it.salt) == (opening.generation, opening.salt))
+            .map_or(0, |it| it.covers);
         let known = journal.durable(self.dir())?;
-        let end = match flushed.filter(|(its, _)| *its == journal.opening.generation) {
-            _ if written.changed => self.flush(written, None)?,
-            Some((_, end)) => end.max(known),
-            // Nobody has just flushed it, and how far it was done before may be forgotten.
-            None => journal.make_durable(self.dir())?,
-        };
-        Ok(end.min(written.end))
+        let mut covers = self.flushed(journal).max(known).max(shown);
+        if covers == 0 {
+            // Nobody knows: a face of nothing would hide mail that is durable.
+            covers = self.make_durable(journal)?;
+        }
+        Ok(covers.min(written.end))
     }
 
     /// Writes a whole file under a passing name; returns what it is known by. Where the disk is full, the
@@ -259,16 +265,18 @@ impl Visit<'_> {
         }
     }
 
-    /// What killed renderers and slow writers left. Returns whether the stamp's rendering was swapped in.
-    fn left_overs(&mut self, stamp: Option<&Stamp>) -> Result<bool, Error> {
+    /// What killed renderers and slow writers left. Returns whether the stamp's rendering was swapped in, and
+    /// otherwise its file: that says so until the next stamp is written, for whoever comes after a second kill.
+    fn left_overs(&mut self, stamp: Option<&Stamp>) -> Result<(bool, Option<String>), Error> {
         let dir = self.dir();
+        let mut unswapped = None;
         let current = stamp.map(|it| temporary_name(it.temporary));
         let mut swapped = stamp.is_some_and(|it| {
             it.settled || dir.ident(FACE).ok().flatten() != it.prev || it.prev.is_none()
         });
         for name in dir.names()? {
             if name.starts_with(DISPLACED) {
-                self.merge_left_over(&name, stamp)?;
+                self.merge_left_over(&name, stamp, true)?;
             } else if name.starts_with(TEMPORARY) {
                 let Some(file) = dir.file_if_any(&name, Open::Read)? else {
                     continue;
@@ -278,23 +286,29 @@ impl Visit<'_> {
                     Some(it) if !it.settled && current.as_deref() == Some(&name) => {
                         if ident == it.next {
                             swapped = false;
-                            dir.remove(&name)?;
+                            unswapped = Some(name);
                         } else if it.prev == Some(ident) && !file.has_writer() {
                             dir.remove(&name)?;
                         } else {
-                            self.merge_left_over(&name, stamp)?;
+                            // What it shows or lacks was written without a look at the face that displaced it.
+                            self.merge_left_over(&name, stamp, false)?;
                         }
                     }
                     // Never installed: its render was killed before it said so in the stamp.
                     Some(_) => dir.remove(&name)?,
-                    None => self.merge_left_over(&name, None)?,
+                    None => self.merge_left_over(&name, None, true)?,
                 }
             }
         }
-        Ok(swapped)
+        Ok((swapped, unswapped))
     }
 
-    fn merge_left_over(&mut self, name: &str, stamp: Option<&Stamp>) -> Result<(), Error> {
+    fn merge_left_over(
+        &mut self,
+        name: &str,
+        stamp: Option<&Stamp>,
+        swapped: bool,
+    ) -> Result<(), Error> {
         let Some(file) = self.dir().file_if_any(name, Open::Read)? else {
             return Ok(());
         };
@@ -305,7 +319,7 @@ impl Visit<'_> {
             }
             return Ok(());
         }
-        match self.take_over(name, stamp, true)?.0 {
+        match self.take_over(name, stamp, swapped)?.0 {
             Taken::Merged(_) => Ok(self.dir().remove(name)?),
             Taken::Rejected(why) => self.set_aside(name, &file, &why),
             Taken::Busy => Ok(()),
@@ -388,9 +402,9 @@ impl Visit<'_> {
 
     fn flush_all(&mut self, written: &Written) -> Result<(), Error> {
         if written.changed {
-            self.flush(written, None)?;
+            self.flush(written)?;
         } else {
-            written.journal.make_durable(self.dir())?;
+            self.make_durable(&written.journal)?;
         }
         Ok(())
     }
@@ -418,22 +432,12 @@ impl Visit<'_> {
     /// What cannot be taken over is kept beside the face, the same bytes once.
     fn set_aside(&mut self, name: &str, file: &File, why: &str) -> Result<(), Error> {
         let dir = self.dir();
-        let sum = content_sum(file)?;
-        for kept in dir
-            .names()?
-            .iter()
-            .filter(|name| name.starts_with(REJECTED))
-        {
-            let same = dir
-                .file_if_any(kept, Open::Read)?
-                .map(|kept| content_sum(&kept));
-            if same.transpose()?.flatten() == sum && sum.is_some() {
-                self.warn(&format!(
-                    "{}: {why}; it is kept as {kept}",
-                    self.face_path()
-                ));
-                return Ok(dir.remove(name)?);
-            }
+        if let Some(kept) = kept_already(dir, REJECTED, file)? {
+            self.warn(&format!(
+                "{}: {why}; it is kept as {kept}",
+                self.face_path()
+            ));
+            return Ok(dir.remove(name)?);
         }
         let time = self.now.wall.to_utc().format("%Y%m%dT%H%M%SZ");
         let mut kept = format!("{REJECTED}{time}");
@@ -456,7 +460,11 @@ impl Visit<'_> {
         self.dir().path().join(FACE).display().to_string()
     }
 
-    fn render_dead(&self, journal: &super::journal::Journal, slots: &[Slot]) -> Result<(), Error> {
+    fn render_dead(
+        &mut self,
+        journal: &super::journal::Journal,
+        slots: &[Slot],
+    ) -> Result<(), Error> {
         let dir = self.dir();
         let mut letters = Vec::new();
         for slot in slots {
@@ -465,17 +473,89 @@ impl Visit<'_> {
             }
         }
         let old = match dir.file_if_any(DEAD, Open::Read)? {
-            Some(file) => file.read_to_end(merge::MOST_BYTES)?,
+            Some(file) => match read_dead(&file)? {
+                Ok(old) => old,
+                Err(why) => {
+                    let text = face::dead(b"", &letters, MOST_DEAD);
+                    return self.set_dead_aside(&file, &text, &why);
+                }
+            },
             None => Vec::new(),
         };
         let text = face::dead(&old, &letters, MOST_DEAD);
         if text == old {
             return Ok(());
         }
-        let temporary = temporary_name(random_u64());
-        self.write_aside(&temporary, &text)?;
-        Ok(dir.rename(&temporary, DEAD, Target::Replaced)?)
+        self.replace_dead(&text)
     }
+
+    fn replace_dead(&self, text: &[u8]) -> Result<(), Error> {
+        let temporary = temporary_name(random_u64());
+        self.write_aside(&temporary, text)?;
+        Ok(self.dir().rename(&temporary, DEAD, Target::Replaced)?)
+    }
+
+    /// The new text is written under the name that the old one will be kept by, and then they change places:
+    /// killed in between, what somebody wrote still lies where he wrote it.
+    fn set_dead_aside(&mut self, file: &File, text: &[u8], why: &str) -> Result<(), Error> {
+        let dir = self.dir();
+        let kept = if let Some(kept) = kept_already(dir, REJECTED_DEAD, file)? {
+            self.replace_dead(text)?;
+            kept
+        } else {
+            let time = self.now.wall.to_utc().format("%Y%m%dT%H%M%SZ");
+            let mut kept = format!("{REJECTED_DEAD}{time}");
+            let mut n = 1;
+            while dir.exists(&kept)? {
+                n += 1;
+                kept = format!("{REJECTED_DEAD}{time}-{n}");
+            }
+            self.write_aside(&kept, text)?;
+            match dir.rename(&kept, DEAD, Target::Exchanged) {
+                Err(error) if error.is_unsupported() => {
+                    dir.rename(DEAD, &kept, Target::Replaced)?;
+                    self.replace_dead(text)?;
+                }
+                other => other?,
+            }
+            kept
+        };
+        let path = dir.path().join(DEAD);
+        self.warn(&format!("{}: {why}; it is kept as {kept}", path.display()));
+        Ok(())
+    }
+}
+
+/// What stands in `dead.json`, or why that is no such thing. What a power cut emptied holds nothing.
+fn read_dead(file: &File) -> Result<Result<Vec<u8>, String>, Error> {
+    // Whoever still writes after that goes on in what is set aside.
+    wait_for_writer(file);
+    if file.size()? > merge::MOST_BYTES {
+        let why = format!("it is larger than {} MiB", merge::MOST_BYTES >> 20);
+        return Ok(Err(why));
+    }
+    let bytes = file.read_to_end(merge::MOST_BYTES)?;
+    if bytes.iter().all(|&b| b == 0 || b.is_ascii_whitespace()) {
+        return Ok(Ok(Vec::new()));
+    }
+    let fault = json::items(&bytes).err();
+    Ok(fault.map_or(Ok(bytes), |fault| Err(fault.to_string())))
+}
+
+/// The name under which the same bytes are kept.
+fn kept_already(dir: &Dir, prefix: &str, file: &File) -> Result<Option<String>, Error> {
+    let Some(sum) = content_sum(file)? else {
+        return Ok(None);
+    };
+    for name in dir.names()? {
+        if name.starts_with(prefix)
+            && let Some(kept) = dir.file_if_any(&name, Open::Read)?
+            && content_sum(&kept)? == Some(sum)
+        {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// What the face before this one showed.
@@ -670,23 +750,17 @@ fn mark_shown(held: &mut Held<'_>, stamp: &Stamp) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first pending messages in delivery order.
+/// The first pending messages in delivery order, as many as a face shows at most.
 pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
     let most =
         usize::try_from(held.pending()).map_or(face::MOST_MESSAGES, |n| n.min(face::MOST_MESSAGES));
     let mut window: Vec<Slot> = Vec::with_capacity(most);
     let mut after: Option<(Class, u64)> = None;
-    let mut bytes = 0;
     while window.len() < face::MOST_MESSAGES
         && let Some(slot) = held.ask(|index| index.next_pending(after))?
     {
         after = Some((slot.class, slot.seq));
-        bytes += (slot.send.len as usize).min(view::SHOWN_WHOLE);
         window.push(slot);
-        // What is shown in part must be read whole, so it weighs as much as the longest that is shown whole.
-        if bytes > face::MOST_BYTES {
-            break;
-        }
     }
     Ok(window)
 }

@@ -13,7 +13,7 @@ use super::open::Mailbox;
 use super::prune;
 use super::record::{Envelope, Letter};
 use super::visit::Visit;
-use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit};
+use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit, Unsure};
 use crate::time::{Now, Timestamp};
 
 /// A longer content travels as a file.
@@ -99,21 +99,19 @@ impl Mailbox {
         }
         let new = minted.iter().filter(|it| !it.repeated).count() as u64;
         let pending = held.pending() + new;
-        let written = held.commit()?;
-        let key = minted
-            .first()
-            .filter(|_| minted.len() == 1)
-            .map(|it| it.key.clone());
+        let written = held.commit().map_err(|error| name_keys(error, &minted))?;
         // A key whose message was compacted away needs the flush all the same.
-        let flushed = if written.changed {
-            visit.flush(&written, key.as_deref())?
+        if written.changed {
+            visit
+                .flush(&written)
+                .map_err(|error| name_keys(error, &minted))?;
         } else {
-            written.journal.make_durable(&self.dir)?
-        };
+            visit.make_durable(&written.journal)?;
+        }
         visit.notices(&written);
         // A repeated one too: who sent it first may have been killed before he came to this.
         if rank < face::MOST_MESSAGES as u64 {
-            visit.show(&written, flushed);
+            visit.show();
         }
         if written.changed {
             prune::if_due(&mut visit, &written);
@@ -149,7 +147,7 @@ impl Mailbox {
     ) -> Result<bool, Error> {
         let mut held = Visit::new(self, permit, now).hold()?;
         let known = held.known(from, key)?.is_some();
-        held.commit()?;
+        held.commit().map_err(Error::not_begun)?;
         Ok(known)
     }
 
@@ -181,7 +179,7 @@ impl Mailbox {
                 seq => held.slot(seq)?,
             };
         }
-        held.commit()?;
+        held.commit().map_err(Error::not_begun)?;
         Ok(said)
     }
 }
@@ -226,6 +224,27 @@ fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Res
         key: key.unwrap_or_else(|| id.to_string()),
         repeated: false,
     })
+}
+
+/// Whoever is told that the outcome is unknown is told what makes a retry safe. A message without a key of its own
+/// is known by its id.
+fn name_keys(error: Error, minted: &[Minted]) -> Error {
+    match error {
+        Error::OutcomeUnknown { at, .. } => {
+            let (key, each) = match minted {
+                [it] => (Some(it.key.clone()), Vec::new()),
+                all => {
+                    let unsure = |it: &Minted| Unsure {
+                        key: it.key.clone(),
+                        id: it.id,
+                    };
+                    (None, all.iter().map(unsure).collect())
+                }
+            };
+            Error::OutcomeUnknown { at, key, each }
+        }
+        other => other,
+    }
 }
 
 fn sent_event(visit: &mut Visit<'_>, it: &Minted, from: &AgentId) {

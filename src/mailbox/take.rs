@@ -109,7 +109,7 @@ impl Mailbox {
         let mut held = visit.hold()?;
         self.end_leases_of_the_dead(&mut held, &mut visit)?;
         let Some(slot) = first_deliverable(&mut held, now)? else {
-            visit.finish(held)?;
+            visit.finish(held).map_err(Error::not_begun)?;
             return Ok(Outcome::of(None, visit));
         };
         let n = slot.attempts + 1;
@@ -268,7 +268,7 @@ impl Mailbox {
         }
         if !sealed.is_empty() {
             // Perhaps closed before a compaction. The archive is read without the lock.
-            visit.finish(held)?;
+            visit.finish(held).map_err(Error::not_begun)?;
             done = self.closed_long_ago(&mut visit, &sealed, how)?;
             held = visit.hold()?;
         }
@@ -440,7 +440,7 @@ impl Mailbox {
         if slot.state != State::Acked {
             self.may_close(&mut held, &visit, &slot, claim, Close::Ack)?;
         }
-        held.commit()?;
+        held.commit().map_err(Error::not_begun)?;
         Ok(())
     }
 
@@ -468,6 +468,11 @@ impl Mailbox {
     ) -> Result<Outcome<()>, Error> {
         let mut visit = Visit::new(self, permit, now);
         let mut held = visit.hold()?;
+        if let Err(error) = held.journal.must_know_format() {
+            // It was shown or told all the same: a newer format stays readable.
+            visit.warn(&format!("that this was told is not recorded: {error}"));
+            return Ok(Outcome::of((), visit));
+        }
         for &seq in seqs {
             let Some(slot) = held.slot(seq)? else {
                 continue;

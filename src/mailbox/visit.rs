@@ -30,6 +30,8 @@ pub(super) struct Visit<'m> {
     pub(super) effects: Vec<Effect>,
     /// The journal of the last hold.
     journal: RefCell<Option<Arc<Journal>>>,
+    /// Of which generation, by its salt, and how far this visit knows it to be durable.
+    durable: (u64, u64),
 }
 
 impl<'m> Visit<'m> {
@@ -52,6 +54,7 @@ impl<'m> Visit<'m> {
             warnings: Vec::new(),
             effects: Vec::new(),
             journal: RefCell::default(),
+            durable: (0, 0),
         }
     }
 
@@ -88,21 +91,47 @@ impl<'m> Visit<'m> {
 
     /// Makes durable what was written. After a failed flush the descriptor is never asked again: everything goes
     /// into a new generation, and the outcome of this verb is unknown.
-    pub(super) fn flush(&mut self, written: &Written, key: Option<&str>) -> Result<u64, Error> {
+    pub(super) fn flush(&mut self, written: &Written) -> Result<u64, Error> {
         if !written.changed {
             return written.journal.durable(self.dir());
         }
         if let Ok(end) = written.journal.flush(self.dir()) {
+            self.durable = (written.journal.opening.salt, end);
             Ok(end)
         } else {
-            let at = written.journal.file.path().into();
-            if let Err(error) = prune::rescue(self) {
-                self.warn(&format!("a new journal could not be made either: {error}"));
-            }
+            self.rescue();
             Err(Error::OutcomeUnknown {
-                at,
-                key: key.map(Into::into),
+                at: written.journal.file.path().into(),
+                key: None,
+                each: Vec::new(),
             })
+        }
+    }
+
+    /// How far the journal is durable, after flushing what stands beyond that: others wrote it.
+    pub(super) fn make_durable(&mut self, journal: &Journal) -> Result<u64, Error> {
+        let known = journal.durable(self.dir())?;
+        if known >= journal.file.size()? {
+            return Ok(known);
+        }
+        let flushed = journal.flush(self.dir());
+        match flushed {
+            Ok(end) => self.durable = (journal.opening.salt, end),
+            // The next flush of this file would succeed, whatever was lost.
+            Err(_) => self.rescue(),
+        }
+        flushed
+    }
+
+    /// How far this visit has flushed this generation. An offset says nothing of another one.
+    pub(super) fn flushed(&self, journal: &Journal) -> u64 {
+        let (salt, end) = self.durable;
+        if salt == journal.opening.salt { end } else { 0 }
+    }
+
+    fn rescue(&mut self) {
+        if let Err(error) = prune::rescue(self) {
+            self.warn(&format!("a new journal could not be made either: {error}"));
         }
     }
 
@@ -144,9 +173,8 @@ impl<'m> Visit<'m> {
     }
 
     /// The face after a change. What goes wrong with it is said, and the next verb tries again.
-    pub(super) fn show(&mut self, written: &Written, flushed: u64) {
-        let generation = written.journal.opening.generation;
-        if let Err(error) = self.render(Some((generation, flushed))) {
+    pub(super) fn show(&mut self) {
+        if let Err(error) = self.render() {
             self.warn(&format!("inbox.json was not brought up to date: {error}"));
         }
     }
@@ -189,16 +217,16 @@ impl<'m> Visit<'m> {
             held.push(&self.record(Tag::Noticed, seq));
         }
         let written = held.commit()?;
-        self.flush(&written, None).map(drop)
+        self.flush(&written).map(drop)
     }
 
     /// Commits, flushes, renders: the end of every changing verb but `send`.
     pub(super) fn finish(&mut self, held: Held<'_>) -> Result<Written, Error> {
         let written = held.commit()?;
-        let flushed = self.flush(&written, None)?;
+        self.flush(&written)?;
         self.notices(&written);
         if written.changed {
-            self.show(&written, flushed);
+            self.show();
             prune::if_due(self, &written);
         }
         Ok(written)

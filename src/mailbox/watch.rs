@@ -114,7 +114,7 @@ impl Watch {
         let held = visit.hold()?;
         let (last, last_seq) = (held.index.last_id(), held.index.last_seq());
         let written = held.commit()?;
-        written.journal.make_durable(&mailbox.dir)?;
+        visit.make_durable(&written.journal)?;
         let follow = Follow::new(Arc::clone(&written.journal), written.end);
         let outcome = Outcome::of((), visit);
         let mut watch = Self {
@@ -302,7 +302,7 @@ impl Trace {
         let mut held = visit.hold()?;
         let slot = held.slot(seq)?.filter(|slot| slot.send.len > 0);
         let written = held.commit()?;
-        let end = written.journal.make_durable(&mailbox.dir)?;
+        let end = visit.make_durable(&written.journal)?;
         let (past, offset) = match slot {
             Some(slot) => (BTreeMap::new(), slot.send.offset),
             None => (mailbox.gather(&mut visit, &|head| head.seq == seq)?, end),

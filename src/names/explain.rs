@@ -1,5 +1,7 @@
 //! What every error can say of itself. Exit codes are chosen from the kind, in `cli/failure.rs` alone.
 
+use super::MessageId;
+
 /// The dozen ways in which something can go wrong, as a caller must tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -24,6 +26,14 @@ pub enum Kind {
     TimedOut,
 }
 
+/// One of several messages whose outcome is unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsure {
+    /// Makes a retry safe.
+    pub key: String,
+    pub id: MessageId,
+}
+
 pub trait Explain: std::error::Error {
     fn kind(&self) -> Kind;
 
@@ -40,5 +50,10 @@ pub trait Explain: std::error::Error {
     /// The key that makes a retry safe, where the outcome is unknown.
     fn key(&self) -> Option<String> {
         None
+    }
+
+    /// The same of several at once, in their order.
+    fn each(&self) -> &[Unsure] {
+        &[]
     }
 }

@@ -15,7 +15,7 @@ pub use act::{Act, Caller, Permit, Verb};
 pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, USER};
 pub use draft::Draft;
 pub use event::{Channel, Effect, Event, Level};
-pub use explain::{Explain, Kind};
+pub use explain::{Explain, Kind, Unsure};
 pub use message_id::{BadMessageId, MessageId, MessageRef};
 pub use mode::{BadMode, Class, Mode};
 pub use roster::{Limits, NotFree, Roster, RosterEntry, UnknownName};

@@ -417,6 +417,18 @@ impl Dir {
         Ok(names)
     }
 
+    /// How much of the disk this user may still write.
+    pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
+        let disk = rustix::fs::fstatvfs(&self.fd).map_err(self.fail("look at the disk of", "."))?;
+        // What is kept back for root is there for root.
+        let blocks = if rustix::process::geteuid().is_root() {
+            disk.f_bfree
+        } else {
+            disk.f_bavail
+        };
+        Ok(blocks.saturating_mul(disk.f_frsize))
+    }
+
     /// Network file systems lock locally at best and announce no changes.
     pub(crate) fn is_remote(&self) -> bool {
         const NFS: i64 = 0x6969;

@@ -76,6 +76,7 @@ fn used_home(home: &Path) {
     cellphone(home, "ack --all --as agent-3", "");
     cellphone(home, "prune --as agent-3", "");
     damaged_and_mended(home);
+    far_away(home);
     watched(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
@@ -88,7 +89,23 @@ fn damaged_and_mended(home: &Path) {
     lines.extend_from_slice(b"{\"t\":\"ack\",\"seq\":1,\"sum\":\"0000000000000000\"}\n");
     std::fs::write(&journal, lines).unwrap();
     std::fs::write(mailbox.join("dead.json"), "[ this is no JSON").unwrap();
+    let index = mailbox.join(".index");
+    std::fs::remove_file(&index).unwrap();
+    std::fs::create_dir(&index).unwrap();
+    std::fs::set_permissions(&index, std::fs::Permissions::from_mode(0o700)).unwrap();
     cellphone(home, "doctor agent-4 --fix", "");
+}
+
+/// A verb that takes the disk for a network file system.
+fn far_away(home: &Path) {
+    let looked = Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "-e"])
+        .arg("inject=fstatfs:poke_exit=@arg2=6969000000000000")
+        .args([env!("CARGO_BIN_EXE_cellphone"), "check", "agent-4"])
+        .env("DREAMOS_HOME", home)
+        .stderr(Stdio::null())
+        .status();
+    assert!(looked.unwrap().success(), "mail waits for agent-4");
 }
 
 /// A watch with a kept cursor, until it has told its first message.

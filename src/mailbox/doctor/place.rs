@@ -51,6 +51,12 @@ fn is_rejected(name: &str) -> bool {
     })
 }
 
+/// What may be renamed out of the way where it is no plain file: the journal is the truth, and no more than a name
+/// is lost with any other.
+pub(in crate::mailbox) fn may_go_aside(name: &str) -> bool {
+    name != JOURNAL && (FILES_OF_OURS.contains(&name) || is_passing(name) || is_rejected(name))
+}
+
 /// What is wrong with a thing of ours that should be `wanted`, of `owner`: the word, what to say, and whether a
 /// change of mode mends it.
 fn wrong(look: &Look, wanted: What, owner: u32) -> Option<(&'static str, String, bool)> {
@@ -88,6 +94,8 @@ fn check(
         return Ok(false);
     };
     if let Some((word, detail, fixable)) = wrong(&look, wanted, owner) {
+        let fixable =
+            fixable || word == word::NOT_PLAIN && wanted == What::File && may_go_aside(name);
         let path = match name {
             "." => dir.path().to_owned(),
             name => dir.path().join(name),
@@ -128,6 +136,11 @@ pub(super) fn look(found: &mut Findings<'_>, dir: &Dir) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// Whether a file of ours is none.
+pub(super) fn is_trap(dir: &Dir, name: &str) -> Result<bool, Error> {
+    Ok(dir.look(name)?.is_some_and(|look| wrong_kind(&look)))
 }
 
 fn wrong_kind(look: &Look) -> bool {

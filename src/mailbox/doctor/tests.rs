@@ -13,6 +13,7 @@ use super::super::index::{Identity, Index};
 use super::super::keys::Keys;
 use super::super::read::Which;
 use super::super::record::{self, Envelope, Letter, Opening, Record, Tag};
+use super::super::render::DEAD;
 use super::super::slot::{Slot, State};
 use super::super::take::Claim;
 use super::*;
@@ -828,7 +829,7 @@ const CASES: &[Case] = &[
             fs::rename(it.path(FACE), it.path("elsewhere")).unwrap();
             std::os::unix::fs::symlink("elsewhere", it.path(FACE)).unwrap();
         },
-        None,
+        ALL,
         "a link",
     ),
     case(
@@ -847,7 +848,7 @@ const CASES: &[Case] = &[
             fs::remove_file(it.path(".lock")).unwrap();
             fs::create_dir(it.path(".lock")).unwrap();
         },
-        None,
+        ALL,
         "a directory",
     ),
     case(
@@ -859,7 +860,7 @@ const CASES: &[Case] = &[
             let kind = rustix::fs::FileType::Fifo;
             rustix::fs::mknodat(rustix::fs::CWD, it.path(DEAD), kind, mode, 0).unwrap();
         },
-        None,
+        ALL,
         "a pipe",
     ),
     case(

@@ -285,6 +285,47 @@ fn an_unreadable_face_is_set_aside_once_and_the_mail_stays() {
 }
 
 #[test]
+fn an_unreadable_dead_json_is_set_aside_once_and_the_dead_letters_are_there() {
+    let rig = Rig::three();
+    let kept = || {
+        let mut names = rig.names();
+        names.retain(|name| name.starts_with("dead.json.rejected-"));
+        names
+    };
+    let recall = |seq| {
+        let outcome = rig.mailbox.recall(&permit("agent-2", None), seq, rig.now);
+        outcome.unwrap().warnings
+    };
+    assert_eq!(recall(1), Vec::<String>::new());
+    let broken = b"[\n  {\"seq\": 1, \"note\": \"mine\",]\n";
+    std::fs::write(rig.path("dead.json"), broken).unwrap();
+    let warned = recall(2);
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    let names = kept();
+    assert_eq!(names.len(), 1, "{names:?}");
+    for part in ["dead.json: line 2, column ", &names[0]] {
+        assert!(warned[0].contains(part), "{warned:?}");
+    }
+    assert_eq!(std::fs::read(rig.path(&names[0])).unwrap(), broken);
+    assert_eq!(rig.dead(), [(1, "recalled".into()), (2, "recalled".into())]);
+    std::fs::write(rig.path("dead.json"), broken).unwrap();
+    assert_eq!(recall(3).len(), 1);
+    assert_eq!(kept(), names, "the same bytes are kept once");
+    assert_eq!(rig.dead().len(), 3);
+    std::fs::write(rig.path("dead.json"), b"{}").unwrap();
+    rig.mail("d");
+    assert_eq!(recall(4).len(), 1);
+    assert_eq!(kept().len(), 2, "others are kept too");
+    // A power cut may empty it: nobody wrote that.
+    for empty in [&b""[..], b"\0\0\0"] {
+        std::fs::write(rig.path("dead.json"), empty).unwrap();
+        let seq = rig.mail("e");
+        assert_eq!(recall(seq), Vec::<String>::new());
+    }
+    assert_eq!(kept().len(), 2);
+}
+
+#[test]
 fn an_entry_that_makes_no_sense_is_refused_and_the_others_are_taken() {
     let rig = Rig::three();
     let mut face = rig.face();
@@ -334,6 +375,35 @@ fn an_empty_or_lost_face_is_absent_never_everything_removed() {
     rig.mail("d");
     assert_eq!(rig.seqs_shown(), [1, 2, 3, 4]);
     assert_eq!(rig.rejected(), Vec::<String>::new());
+}
+
+#[test]
+fn a_face_made_anew_shows_what_a_prune_left_and_what_nobody_remembers_to_be_durable() {
+    let rig = Rig::three();
+    rig.ack(1).unwrap();
+    rig.prune();
+    std::fs::remove_file(rig.path("inbox.json")).unwrap();
+    assert_eq!(rig.pending(), [2, 3]);
+    assert_eq!(rig.seqs_shown(), [2, 3]);
+    for lost in ["inbox.json", ".durable"] {
+        std::fs::remove_file(rig.path(lost)).unwrap();
+    }
+    assert_eq!(rig.counts().pending, 2);
+    assert_eq!(rig.seqs_shown(), [2, 3]);
+}
+
+#[test]
+fn a_durable_mark_that_fell_back_hides_nothing_that_a_face_has_shown() {
+    let rig = Rig::new();
+    rig.mail("a");
+    // As by a slow one who flushed before the others and says so after them.
+    let early = std::fs::read(rig.path(".durable")).unwrap();
+    rig.mail("b");
+    rig.mail("c");
+    std::fs::write(rig.path(".durable"), early).unwrap();
+    std::fs::remove_file(rig.path("inbox.json")).unwrap();
+    assert_eq!(rig.counts().pending, 3);
+    assert_eq!(rig.seqs_shown(), [1, 2, 3]);
 }
 
 #[test]

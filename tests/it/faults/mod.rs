@@ -3,6 +3,7 @@
 
 mod disk;
 mod injected;
+mod output;
 mod power;
 
 use std::path::{Path, PathBuf};

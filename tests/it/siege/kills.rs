@@ -608,6 +608,87 @@ fn an_edit_after_a_renderer_was_killed_at_any_call_is_taken_over_once() {
     );
 }
 
+/// Attack 2, twice over: killed before the swap, and the one that cleans up after it at any call. What the face
+/// that never came would have shown was seen by nobody.
+fn never_shown(
+    prepare: fn(&House),
+    [verb, cleaner]: [&str; 2],
+    then: fn(&House),
+    healed: fn(&Truths) -> Verdict,
+) {
+    if !has_tool("strace") {
+        return;
+    }
+    let template = House::new();
+    some_mail(&template);
+    let ready = || {
+        let house = template.copy();
+        look(&house);
+        prepare(&house);
+        house
+    };
+    let firsts = calls(&ready(), verb);
+    let renames: Vec<&Call> = firsts.iter().filter(|it| it.name == "renameat2").collect();
+    assert!(!renames.is_empty(), "{firsts:?}");
+    let landed = AtomicUsize::new(0);
+    for rename in renames {
+        let traced = ready();
+        kill_at(&traced, verb, rename);
+        let seconds = calls(&traced, cleaner);
+        let failed = each(seconds.len(), |n| {
+            let house = ready();
+            kill_at(&house, verb, rename);
+            let done = kill_at(&house, cleaner, &seconds[n]);
+            landed.fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
+            then(&house);
+            house.must("inbox agent-1");
+            house.must(verb);
+            // Sweeps what is left.
+            house.must("send agent-1 after");
+            healed(&house.settled()?)
+                .map_err(|why| format!("then before {} {}: {why}", seconds[n].name, seconds[n].nth))
+        });
+        assert!(failed.is_empty(), "{}", failed.join("\n"));
+    }
+    assert!(landed.into_inner() > 20, "nobody was killed");
+}
+
+#[test]
+fn an_entry_that_no_face_has_shown_yet_is_taken_over_once_after_two_kills() {
+    never_shown(
+        |house| {
+            let nameless = r#"[{"content": "nameless"}]"#;
+            std::fs::write(house.face("agent-1"), nameless).unwrap();
+        },
+        ["inbox agent-1"; 2],
+        |_| {},
+        |truths| once(truths, "agent-1", "nameless"),
+    );
+}
+
+#[test]
+fn an_emptied_face_discards_nothing_that_no_face_has_shown_after_two_kills() {
+    never_shown(
+        |_| {},
+        [
+            "send agent-1 victim --key once",
+            "send agent-1 other --key other",
+        ],
+        |house| {
+            let face = house.face("agent-1");
+            let shown = std::fs::read_to_string(&face).unwrap();
+            if shown.contains("victim") {
+                return;
+            }
+            std::fs::write(&face, "[]").unwrap();
+            let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
+            let file = std::fs::File::options().write(true).open(&face).unwrap();
+            file.set_modified(later).unwrap();
+        },
+        |truths| once(truths, "agent-1", "victim"),
+    );
+}
+
 #[test]
 fn a_creation_killed_at_any_call_leaves_a_whole_mailbox_or_none() {
     besiege(&Case {

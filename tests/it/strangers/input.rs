@@ -284,7 +284,33 @@ fn a_newer_format_is_read_and_never_written() {
         assert_eq!(done.code, 78, "{args:?}: {done:?}");
         assert!(done.err.contains("format 2"), "{args:?}: {done:?}");
     }
+    // Whoever reads his own mail has read it, recorded or not.
+    for args in [
+        &["show", "agent-1/1", "--as", "agent-1"][..],
+        &["inbox", "--full", "--as", "agent-1"],
+    ] {
+        let done = home.run(args);
+        assert_eq!(done.code, 0, "{args:?}: {done:?}");
+        assert!(done.out.contains("first"), "{args:?}: {done:?}");
+        assert!(done.err.contains("format 2"), "{args:?}: {done:?}");
+    }
+    std::fs::write(home.dir.join("note.txt"), "42").unwrap();
+    let done = home.run(&["send", "agent-1", "look", "--file", "note.txt"]);
+    assert_eq!(done.code, 78, "{done:?}");
+    let files = home.mailbox("agent-1").join("files");
+    assert!(!files.exists(), "a file of a message that was refused");
     assert_eq!(std::fs::read(home.journal("agent-1")).unwrap(), before);
+}
+
+#[test]
+fn an_answer_from_a_mailbox_of_a_newer_format_is_refused_before_it_is_sent() {
+    let home = with_mail();
+    rewrite(&home, |line| line.replacen("\"v\":1,", "\"v\":2,", 1));
+    let reply = ["reply", "agent-1/1", "an answer", "--as", "agent-1"];
+    let done = home.run(&reply);
+    assert_eq!(done.code, 78, "{done:?}");
+    assert!(done.err.contains("format 2"), "{done:?}");
+    assert_eq!(home.times("user", "an answer"), 0);
 }
 
 #[test]
@@ -497,6 +523,45 @@ fn a_clock_that_was_set_back_breaks_neither_order_nor_ids() {
     assert!(sent["id"].as_str().unwrap() > ids[4], "{sent}");
     assert_eq!(sent["name"], "agent-1/6");
     home.assert_well("a prune after it");
+}
+
+/// What `statfs` says of them, as the kernel lays it out.
+const NETWORKS: [(&str, &str); 4] = [
+    ("NFS", "6969000000000000"),
+    ("SMB", "424d53fe00000000"),
+    ("CIFS", "424d53ff00000000"),
+    ("FUSE", "4655736500000000"),
+];
+
+#[test]
+fn a_network_file_system_is_told_of_once() {
+    if !has_tool("strace") {
+        return;
+    }
+    for (what, magic) in NETWORKS {
+        let home = Home::new();
+        let on_it = |args: &[&str]| {
+            let poke = format!("inject=fstatfs:poke_exit=@arg2={magic}");
+            let strace = ["-f", "-qq", "-o", "/dev/null", "-e", &poke, CELLPHONE];
+            run(home.command("strace").args(strace).args(args), b"")
+        };
+        let verbs: [&[&str]; 4] = [
+            &["send", "agent-1", "first"],
+            &["send", "agent-1", "second"],
+            &["send", "agent-2", "third"],
+            &["inbox", "agent-1"],
+        ];
+        for (n, args) in verbs.into_iter().enumerate() {
+            let done = on_it(args);
+            assert_eq!(done.code, 0, "{what}, {args:?}: {done:?}");
+            let told = done.err.matches("network file system").count();
+            assert_eq!(told, usize::from(n == 0), "{what}, {args:?}: {done:?}");
+        }
+        home.assert_well(what);
+    }
+    let home = Home::new();
+    let done = home.ok(&["send", "agent-1", "on a disk of its own"]);
+    assert_eq!(done.err, "");
 }
 
 #[test]
