@@ -62,6 +62,30 @@ impl Text {
         }
     }
 
+    /// All entries of an earlier face, `lens` long each, as this revision shows them, in the very memory; `None` where
+    /// they cannot be had from there.
+    pub(super) fn continued(from: Entries, lens: Vec<u64>, rev: u64) -> Option<Self> {
+        let rev = rev.to_string();
+        if lens.is_empty() || from.rev.len() != rev.len() {
+            return None;
+        }
+        let mut end = 0_usize;
+        let mut revs = Vec::with_capacity(lens.len());
+        for len in &lens {
+            // Behind the bracket or the comma.
+            let begin = end + 1;
+            end = begin.checked_add(usize::try_from(*len).ok()?)?;
+            let (_, before) = from.get(begin..end)?;
+            revs.push(begin + before);
+        }
+        let mut bytes = from.bytes;
+        bytes.truncate(end);
+        for at in revs {
+            bytes[at..at + rev.len()].copy_from_slice(rev.as_bytes());
+        }
+        Some(Self { bytes, lens, rev })
+    }
+
     /// Adds a message; `false` where the window is full without it.
     pub(super) fn add(&mut self, view: &View) -> bool {
         let mut entry = Vec::new();

@@ -122,7 +122,7 @@ impl Visit<'_> {
         let stamp_rev = stamps.stamp.as_ref().map_or(0, |it| it.rev);
         let clock_us = u64::try_from(self.now.wall.unix_ms()).unwrap_or(0) * 1000;
         let rev = clock_us.max(stamp_rev + 1).max(highest_rev + 1);
-        let earlier = Earlier::read(dir, stamps.stamp.as_ref().filter(|_| swapped), state)?;
+        let mut earlier = Earlier::read(dir, stamps.stamp.as_ref().filter(|_| swapped), state)?;
         let mut durable: Vec<Slot> = window
             .into_iter()
             .filter(|slot| slot.send.offset + u64::from(slot.send.len) <= covers)
@@ -130,7 +130,7 @@ impl Visit<'_> {
         let random = random_u64();
         let temporary = temporary_name(random);
         let (text, shown, next) = loop {
-            let (text, shown) = compose(&written.journal, &durable, &earlier, rev)?;
+            let (text, shown) = compose(&written.journal, &durable, &mut earlier, rev)?;
             match self.write_aside(&temporary, &text) {
                 // A disk so full that the ballast is gone too: a face of fewer messages is still a true one.
                 Err(Error::Store(error)) if error.is_no_space() && shown.len() > 1 => {
@@ -600,6 +600,22 @@ impl<'s> Earlier<'s> {
         entries.map_or(0, |(entries, _)| entries.size())
     }
 
+    /// The text with its entries, where each of them stands in the new one too, unchanged, before all others: so it is
+    /// whenever mail has only come in.
+    fn continued(&mut self, slots: &[Slot], salt: u64, rev: u64) -> Option<Text> {
+        let is_as_before = |(slot, shown): (&Slot, &Shown)| {
+            slot.id == shown.id
+                && stamp::look(slot, salt) == shown.look
+                && (slot.adopted && slot.shown == 0) == shown.unmarked
+        };
+        if slots.len() < self.shown.len() || !slots.iter().zip(self.shown).all(is_as_before) {
+            return None;
+        }
+        let lens = self.shown.iter().map(|shown| shown.len).collect();
+        let (entries, _) = self.entries.take()?;
+        Text::continued(entries, lens, rev)
+    }
+
     /// Where it showed a message. Both faces are in delivery order, so that `near` is nearly right.
     fn find(&self, id: u128, near: usize) -> Option<usize> {
         let (before, after) = self.shown.split_at(near.min(self.shown.len()));
@@ -623,14 +639,19 @@ impl<'s> Earlier<'s> {
 fn compose(
     journal: &Journal,
     slots: &[Slot],
-    earlier: &Earlier<'_>,
+    earlier: &mut Earlier<'_>,
     rev: u64,
 ) -> Result<(Vec<u8>, Vec<Shown>), Error> {
-    let mut text = Text::with_room(rev, earlier.size() + COMMON);
+    let salt = journal.opening.salt;
     let mut shown = Vec::with_capacity(slots.len());
-    let mut near = 0;
-    for slot in slots {
-        let look = stamp::look(slot, journal.opening.salt);
+    let continued = earlier.continued(slots, salt, rev);
+    if continued.is_some() {
+        shown.extend_from_slice(earlier.shown);
+    }
+    let mut near = shown.len();
+    let mut text = continued.unwrap_or_else(|| Text::with_room(rev, earlier.size() + COMMON));
+    for slot in &slots[near..] {
+        let look = stamp::look(slot, salt);
         let before = earlier.find(slot.id, near);
         let copied = before.and_then(|at| earlier.copy(&mut text, at, look));
         let is_added = if let Some(is_added) = copied {

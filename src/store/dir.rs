@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, FileType, MemfdFlags, Mode, OFlags, RenameFlags, ResolveFlags,
     Stat, Timespec, Timestamps,
@@ -12,6 +13,8 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::Error;
 
+/// What is read whole has so many bytes of room behind it.
+const ROOM: usize = 1 << 10;
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
 
@@ -495,11 +498,19 @@ impl File {
         Ok(done)
     }
 
+    /// The vector has room for a little more: what was read is often written again with something added.
     pub(crate) fn read_to_end(&self, limit: u64) -> Result<Vec<u8>, Error> {
-        let size = self.size()?.min(limit);
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-        let n = self.read_at(0, &mut bytes)?;
-        bytes.truncate(n);
+        let size = usize::try_from(self.size()?.min(limit)).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(size.saturating_add(ROOM));
+        while bytes.len() < size {
+            let at = bytes.len() as u64;
+            match rustix::io::pread(&self.fd, spare_capacity(&mut bytes), at) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(e) => return Err(self.fail("read")(e)),
+            }
+        }
+        bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(bytes)
     }
 
