@@ -182,6 +182,9 @@ impl Visit<'_> {
         if written.changed {
             self.flush(written)?;
         }
+        if self.flushed(journal) >= written.end {
+            return Ok(written.end);
+        }
         let opening = &journal.opening;
         let shown = stamp
             .filter(|it| (it.generation, it.salt) == (opening.generation, opening.salt))
