@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_shutdown, register_usize};
+use signal_hook::iterator::Signals;
 
 use super::failure::{Error, Exit};
 
@@ -13,6 +15,7 @@ use super::failure::{Error, Exit};
 pub struct Interrupt(Arc<AtomicUsize>);
 
 impl Interrupt {
+    /// For the thread that is going to wait: a signal unparks it, so that it need not look now and then.
     pub fn install() -> Result<Self, Error> {
         let code = Arc::new(AtomicUsize::new(0));
         let once = Arc::new(AtomicBool::new(false));
@@ -23,6 +26,10 @@ impl Interrupt {
                 .and_then(|_| register_usize(signal, Arc::clone(&code), exit.code().into()))
                 .map_err(Error::Signals)?;
         }
+        // After the flags, so that whoever is woken finds them set.
+        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
+        let waiting = thread::current();
+        thread::spawn(move || signals.forever().for_each(|_| waiting.unpark()));
         Ok(Self(code))
     }
 

@@ -8,10 +8,7 @@ use crate::names::{AgentId, Verb};
 use crate::store::Deadline;
 use crate::time::Now;
 
-/// How long a Ctrl-C may go unnoticed.
-const NAP: Duration = Duration::from_millis(200);
-
-/// When somebody stops waiting.
+/// When somebody stops waiting. Who makes `interrupted` true unparks the thread that waits.
 struct Patience<'p> {
     deadline: Option<Deadline>,
     interrupted: &'p dyn Fn() -> bool,
@@ -29,9 +26,8 @@ impl<'p> Patience<'p> {
         (self.interrupted)() || self.deadline.is_some_and(Deadline::is_over)
     }
 
-    fn nap(&self) -> Duration {
-        self.deadline
-            .map_or(NAP, |deadline| NAP.min(deadline.left()))
+    fn left(&self) -> Duration {
+        self.deadline.map_or(Duration::MAX, Deadline::left)
     }
 }
 
@@ -56,7 +52,7 @@ impl Desk {
                 return Ok(taken);
             }
             waker.ask(&mailbox, &permit, Now::read())?;
-            while !waker.rest(&mailbox, patience.nap())? {
+            while !waker.rest(&mailbox, patience.left())? {
                 if patience.is_over() {
                     break;
                 }
@@ -114,7 +110,7 @@ impl Watch {
             if !news.is_empty() || patience.is_over() {
                 return Ok(news);
             }
-            while !self.inner.rest(patience.nap(), Now::read()) {
+            while !self.inner.rest(patience.left(), Now::read()) {
                 if patience.is_over() {
                     break;
                 }
@@ -152,7 +148,7 @@ impl Trace {
             if patience.is_over() {
                 return Ok(None);
             }
-            while !self.inner.rest(patience.nap(), Now::read()) {
+            while !self.inner.rest(patience.left(), Now::read()) {
                 if patience.is_over() {
                     break;
                 }

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::fold::Head;
 use super::follow::{Follow, read_archives};
 use super::index::Index;
-use super::journal::JOURNAL;
+use super::journal::{DURABLE, JOURNAL};
 use super::message::{History, Message};
 use super::open::Mailbox;
 use super::read::{Gather, Past};
@@ -21,7 +21,7 @@ use super::render::FACE;
 use super::take::Outcome;
 use super::visit::Visit;
 use crate::names::{MessageId, Permit};
-use crate::store::{DirWatch, Ident, Open, Target, random_u64};
+use crate::store::{DirWatch, Ident, Open, Slept, Target, random_u64};
 use crate::time::{Now, Timestamp};
 
 /// Between two events nobody waits longer: events get lost, and network file systems send none.
@@ -35,6 +35,16 @@ const TAIL: u64 = 27;
 struct Sleeper {
     wake: DirWatch,
     slept: Duration,
+    /// What the files were when nobody had told of anything for a while.
+    seen: Files,
+}
+
+/// The files in which news can stand: journal, how far it is durable, face.
+type Files = [Option<Ident>; 3];
+
+fn files(mailbox: &Mailbox) -> Result<Files, Error> {
+    let dir = &mailbox.dir;
+    Ok([dir.ident(JOURNAL)?, dir.ident(DURABLE)?, dir.ident(FACE)?])
 }
 
 impl Sleeper {
@@ -42,20 +52,29 @@ impl Sleeper {
         Self {
             wake: DirWatch::new(mailbox.dir.path()),
             slept: Duration::ZERO,
+            seen: Files::default(),
         }
     }
 
-    /// For `most` at the longest. `true`: it is time to look, for something came, `due` is over, or nobody has
-    /// looked for a second.
-    fn rest(&mut self, most: Duration, due: Duration) -> bool {
-        let nap = most.min(due).min(NET.saturating_sub(self.slept));
-        let came = self.wake.wait(nap);
-        self.slept += nap;
-        let is_time = came || nap == due || self.slept >= NET;
+    /// For `most` at the longest, or until this thread is unparked. `true`: it is time to look, for something came,
+    /// `due` is over, or within a second the files have changed and nobody told. Also returns how long it was.
+    fn rest(&mut self, mailbox: &Mailbox, most: Duration, due: Duration) -> (bool, Duration) {
+        let Slept { news, took } = self
+            .wake
+            .wait(most.min(due).min(NET.saturating_sub(self.slept)));
+        self.slept += took;
+        let mut is_time = news || took >= due;
+        if !is_time && self.slept >= NET {
+            self.slept = Duration::ZERO;
+            // To ask for their state is no event that would wake the other watchers, to open them is.
+            let now = files(mailbox).unwrap_or_default();
+            is_time = now != self.seen || now == Files::default();
+            self.seen = now;
+        }
         if is_time {
             self.slept = Duration::ZERO;
         }
-        is_time
+        (is_time, took)
     }
 }
 
@@ -234,7 +253,8 @@ impl Watch {
     /// Sleeps for `most` at the longest. `true`: it is time to look.
     pub fn rest(&mut self, most: Duration, now: Now) -> bool {
         let ripe = self.later.values().map(|past| past.slot.not_before).min();
-        self.sleeper.rest(most, until(ripe, now.wall))
+        let due = until(ripe, now.wall);
+        self.sleeper.rest(&self.mailbox, most, due).0
     }
 
     /// Keeps the cursor under its name, durable: called when what was told has been printed.
@@ -363,7 +383,8 @@ impl Trace {
     /// Sleeps for `most` at the longest. `true`: it is time to look.
     pub fn rest(&mut self, most: Duration, now: Now) -> bool {
         let expires = self.expires().filter(|at| *at > now.wall.unix_ms());
-        self.sleeper.rest(most, until(expires, now.wall))
+        let due = until(expires, now.wall);
+        self.sleeper.rest(&self.mailbox, most, due).0
     }
 }
 
@@ -387,8 +408,8 @@ pub struct Waker {
     sleeper: Sleeper,
     /// When the clock alone makes something deliverable.
     due: Duration,
-    /// Journal and face as they were at the last look.
-    seen: [Option<Ident>; 2],
+    /// As they were at the last look.
+    seen: Files,
 }
 
 impl Waker {
@@ -396,7 +417,7 @@ impl Waker {
         Self {
             sleeper: Sleeper::new(mailbox),
             due: Duration::ZERO,
-            seen: [None; 2],
+            seen: Files::default(),
         }
     }
 
@@ -414,19 +435,14 @@ impl Waker {
         if ready {
             self.due = Duration::ZERO;
         }
-        self.seen = idents(mailbox)?;
+        self.seen = files(mailbox)?;
         Ok(())
     }
 
     /// Sleeps for `most` at the longest. `true`: it is time to look.
     pub fn rest(&mut self, mailbox: &Mailbox, most: Duration) -> Result<bool, Error> {
-        let due = self.due;
-        let is_time = self.sleeper.rest(most, due);
-        self.due = due.saturating_sub(most);
-        Ok(is_time && (self.due.is_zero() || idents(mailbox)? != self.seen))
+        let (is_time, took) = self.sleeper.rest(mailbox, most, self.due);
+        self.due = self.due.saturating_sub(took);
+        Ok(is_time && (self.due.is_zero() || files(mailbox)? != self.seen))
     }
-}
-
-fn idents(mailbox: &Mailbox) -> Result<[Option<Ident>; 2], Error> {
-    Ok([mailbox.dir.ident(JOURNAL)?, mailbox.dir.ident(FACE)?])
 }

@@ -21,4 +21,4 @@ pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
 pub(crate) use lock::{Deadline, Hold, Lock, busy, try_hold};
 pub(crate) use pages::Pages;
 pub(crate) use walk::files_below;
-pub(crate) use watch::DirWatch;
+pub(crate) use watch::{DirWatch, Slept};
