@@ -125,6 +125,11 @@ impl View {
     }
 
     fn letter_seq(&self) -> Option<u64> {
+        // As we write it. Anything else is parsed.
+        let first = self.raw().strip_prefix("{\"seq\":");
+        if let Some(seq) = first.and_then(|rest| rest.split_once(',')?.0.parse().ok()) {
+            return Some(seq);
+        }
         let head: Head = serde_json::from_str(self.raw()).ok()?;
         Some(head.seq)
     }
@@ -182,7 +187,7 @@ impl View {
 
     pub(super) fn message(&self) -> Message {
         let is_plain = self.edit.is_none() && !self.raw().contains(RESERVED);
-        match serde_json::from_str(self.raw()) {
+        match Letter::parse(self.raw()) {
             Ok(letter) if is_plain => self.message_of(letter),
             _ => self.message_of_fields(),
         }

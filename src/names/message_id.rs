@@ -9,6 +9,20 @@ use super::AgentId;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const TEXT_LEN: usize = 26;
+/// What each byte stands for in either case; above 31: nothing.
+const DIGITS: [u8; 256] = digits();
+
+const fn digits() -> [u8; 256] {
+    let mut digits = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        let byte = ALPHABET[digit as usize];
+        digits[byte as usize] = digit;
+        digits[byte.to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    digits
+}
 
 /// 48 bits of Unix milliseconds, 80 bits of randomness. Orders as its text does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,9 +57,8 @@ impl MessageId {
         }
         text.bytes()
             .try_fold(0u128, |bits, byte| {
-                let lower = byte.to_ascii_lowercase();
-                let digit = ALPHABET.iter().position(|&c| c == lower)?;
-                Some((bits << 5) | digit as u128)
+                let digit = DIGITS[usize::from(byte)];
+                (digit < 32).then_some((bits << 5) | u128::from(digit))
             })
             .map(Self)
             .ok_or_else(bad)
