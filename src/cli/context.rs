@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -15,6 +15,9 @@ use super::table::Table;
 use super::text::visible;
 use crate::names::{AgentId, Caller, USER};
 use crate::root::{self, Home};
+
+/// What a long document is written by.
+const PIECE: usize = 64 << 10;
 
 pub struct Context {
     program: &'static str,
@@ -109,18 +112,31 @@ impl Context {
 
     /// What was asked for. A reader that went away is no error.
     pub fn print(&self, text: &str) -> Result<(), Error> {
+        self.print_by(|out| out.write_all(text.as_bytes()))
+    }
+
+    /// Piece by piece: a long listing need not fit into memory twice.
+    pub fn print_json(&self, document: &impl Serialize) -> Result<(), Error> {
+        self.print_by(|out| {
+            let mut out = BufWriter::with_capacity(PIECE, out);
+            serde_json::to_writer(&mut out, document)?;
+            out.write_all(b"\n")?;
+            out.flush()
+        })
+    }
+
+    fn print_by(
+        &self,
+        write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match write(&mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed.set(true);
                 Ok(())
             }
             other => other.map_err(Error::Output),
         }
-    }
-
-    pub fn print_json(&self, document: &impl Serialize) -> Result<(), Error> {
-        self.print(&one_line(document))
     }
 
     pub fn print_table(&self, table: &Table) -> Result<(), Error> {
@@ -243,12 +259,6 @@ impl Context {
 fn tell(line: &str) {
     // A closed stderr leaves nobody to tell.
     let _: io::Result<()> = io::stderr().write_all(format!("{line}\n").as_bytes());
-}
-
-pub(super) fn one_line(document: &impl Serialize) -> String {
-    let mut text = serde_json::to_string(document).expect("our documents have string keys");
-    text.push('\n');
-    text
 }
 
 /// Set and not empty: an empty variable is how a shell unsets one for a single command.

@@ -107,6 +107,10 @@ fn letter_in(line: &[u8]) -> Range<usize> {
     })
 }
 
+fn may_be_reserved(raw: &str) -> bool {
+    raw.contains('$') && raw.contains(RESERVED)
+}
+
 impl View {
     pub(super) fn new(slot: Slot, line: Vec<u8>, edit: Option<Vec<u8>>) -> Self {
         Self {
@@ -186,7 +190,7 @@ impl View {
     }
 
     pub(super) fn message(&self) -> Message {
-        let is_plain = self.edit.is_none() && !self.raw().contains(RESERVED);
+        let is_plain = self.edit.is_none() && !may_be_reserved(self.raw());
         match Letter::parse(self.raw()) {
             Ok(letter) if is_plain => self.message_of(letter),
             _ => self.message_of_fields(),
