@@ -148,7 +148,7 @@ impl Serialize for Line<'_> {
         }
         line.serialize_entry("pid", pid)?;
         for (key, value) in &event.fields {
-            if !OURS.contains(&key.as_str()) {
+            if !OURS.contains(key) {
                 line.serialize_entry(key, value)?;
             }
         }
@@ -182,6 +182,13 @@ mod tests {
         }
     }
 
+    fn named(fields: &Value) -> Vec<(&'static str, Value)> {
+        let fields = fields.as_object().unwrap().iter();
+        fields
+            .map(|(name, value)| (&*name.clone().leak(), value.clone()))
+            .collect()
+    }
+
     fn event(channel: Channel, fields: &Value) -> Event {
         Event {
             channel,
@@ -190,7 +197,7 @@ mod tests {
             msg: "queued".into(),
             agent: None,
             id: None,
-            fields: fields.as_object().unwrap().clone(),
+            fields: named(fields),
         }
     }
 

@@ -155,7 +155,7 @@ impl Desk {
             msg: format!("a mailbox for {to}"),
             agent: Some(to.clone()),
             id: None,
-            fields: serde_json::Map::new(),
+            fields: Vec::new(),
         };
         self.log(&[event], now);
         Ok(mailbox)
@@ -280,7 +280,7 @@ impl Desk {
                 msg: format!("{at} again, as {}", sent.at),
                 agent: Some(at.mailbox.clone()),
                 id: Some(sent.id),
-                fields: serde_json::Map::new(),
+                fields: Vec::new(),
             };
             self.log(&[event], now);
         }

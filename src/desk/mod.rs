@@ -105,7 +105,7 @@ impl Desk {
             msg: error.to_string(),
             agent: Some(target.clone()),
             id: None,
-            fields: serde_json::Map::new(),
+            fields: Vec::new(),
         };
         self.log(&[event], Now::read());
         error
@@ -196,7 +196,7 @@ impl Desk {
         for effect in effects {
             match effect {
                 Effect::Event(event) => events.push(event),
-                Effect::Mail(draft) => notices.push_back(draft),
+                Effect::Mail(draft) => notices.push_back(*draft),
             }
         }
         self.log(&events, now);

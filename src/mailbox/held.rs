@@ -687,7 +687,7 @@ impl<'m> Held<'m> {
             .unwrap_or((self.index.last_seq(), self.index.last_id()));
         let last = (id != 0).then(|| MessageId::from_bits(id));
         let ms = u64::try_from(now.wall.unix_ms()).unwrap_or(0);
-        let id = MessageId::next(last, ms, store::random_u128());
+        let id = MessageId::next(last, ms, store::random_u128);
         self.minted = Some((seq + 1, id.bits()));
         (seq + 1, id)
     }
@@ -748,12 +748,13 @@ impl<'m> Held<'m> {
     /// Writes what was pushed: an error means that nothing of it happened. Returns where the journal ends then.
     fn write_only(&mut self) -> Result<u64, Error> {
         self.journal.must_know_format()?;
-        let mut bytes = Vec::with_capacity(store::fence().len() + self.out.len());
-        if self.tail == Tail::Open {
-            bytes.extend_from_slice(store::fence());
-        }
-        let fence = bytes.len();
-        bytes.append(&mut self.out);
+        let mut bytes = std::mem::take(&mut self.out);
+        let fence = match self.tail {
+            Tail::Open => store::fence(),
+            Tail::Clean => &[],
+        };
+        bytes.splice(..0, fence.iter().copied());
+        let fence = fence.len();
         let start = self.journal.file.size()?;
         if self.room == Room::Needed {
             self.make_room(start + bytes.len() as u64)?;

@@ -380,7 +380,7 @@ mod tests {
     use super::*;
 
     fn letter() -> Letter {
-        let id = MessageId::next(None, 1_700_000_000_000, 5);
+        let id = MessageId::next(None, 1_700_000_000_000, || 5);
         let agent = AgentId::parse("agent-1").unwrap();
         let mut draft = Draft::new(AgentId::user(), agent, "hello \"you\"\n");
         draft

@@ -147,20 +147,15 @@ impl<'m> Visit<'m> {
         event: &'static str,
         msg: String,
         about: Option<(u64, MessageId)>,
-        fields: &[(&str, serde_json::Value)],
+        fields: &[(&'static str, serde_json::Value)],
     ) {
         let channel = match (level, self.who.agent.as_str()) {
             (Level::Warn | Level::Error, _) => Channel::System,
             (Level::Info, crate::names::CAPTAIN) => Channel::Captain,
             (Level::Info, _) => Channel::Messages,
         };
-        let mut all: serde_json::Map<_, _> = fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect();
-        if let Some((seq, _)) = about {
-            all.insert("seq".into(), seq.into());
-        }
+        let seq = about.map(|(seq, _)| ("seq", seq.into()));
+        let all = fields.iter().cloned().chain(seq).collect();
         self.effects.push(Effect::Event(Event {
             channel,
             level,
@@ -204,7 +199,7 @@ impl<'m> Visit<'m> {
                 continue;
             };
             match notice(self.agent(), &view) {
-                Some(draft) => self.effects.push(Effect::Mail(draft)),
+                Some(draft) => self.effects.push(Effect::Mail(Box::new(draft))),
                 None => nobody.push(slot.seq),
             }
         }

@@ -1,7 +1,7 @@
 //! What happened, as plain values: rooms return them, `desk` writes them down.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{AgentId, Draft, MessageId};
 
@@ -50,12 +50,13 @@ pub struct Event {
     pub msg: String,
     pub agent: Option<AgentId>,
     pub id: Option<MessageId>,
-    pub fields: Map<String, Value>,
+    /// What else is to be said, in this order.
+    pub fields: Vec<(&'static str, Value)>,
 }
 
 /// What should follow a change. `desk` carries it out.
 #[derive(Clone, Debug)]
 pub enum Effect {
     Event(Event),
-    Mail(Draft),
+    Mail(Box<Draft>),
 }

@@ -44,9 +44,11 @@ impl MessageId {
     }
 
     /// The next id of a mailbox: the clock's, or one more than the last where the clock has not moved on.
-    pub fn next(last: Option<Self>, unix_ms: u64, random: u128) -> Self {
-        let clock = Self((u128::from(unix_ms) << 80) | (random & ((1 << 80) - 1)));
-        last.map_or(clock, |last| clock.max(Self(last.0 + 1)))
+    pub fn next(last: Option<Self>, unix_ms: u64, random: impl FnOnce() -> u128) -> Self {
+        match last {
+            Some(last) if last.0 >> 80 >= u128::from(unix_ms) => Self(last.0 + 1),
+            _ => Self((u128::from(unix_ms) << 80) | (random() & ((1 << 80) - 1))),
+        }
     }
 
     pub fn parse(text: &str) -> Result<Self, BadMessageId> {
@@ -144,8 +146,8 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_and_orders_as_its_text() {
-        let a = MessageId::next(None, 1_700_000_000_000, 5);
-        let b = MessageId::next(Some(a), 1_600_000_000_000, 9);
+        let a = MessageId::next(None, 1_700_000_000_000, || 5);
+        let b = MessageId::next(Some(a), 1_600_000_000_000, || 9);
         assert_eq!(MessageId::parse(&a.to_string()).unwrap(), a);
         assert_eq!(b.bits(), a.bits() + 1);
         assert!(a.to_string() < b.to_string());

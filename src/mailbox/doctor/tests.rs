@@ -130,7 +130,7 @@ impl Place {
     }
 
     fn id_at(now: Now) -> MessageId {
-        MessageId::next(None, now.wall.unix_ms().unsigned_abs(), 7)
+        MessageId::next(None, now.wall.unix_ms().unsigned_abs(), || 7)
     }
 
     /// Replaces the first occurrence in a line of the journal that holds `in_line`.

@@ -202,7 +202,7 @@ fn notices(effects: &[Effect]) -> Vec<&Draft> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Mail(draft) => Some(draft),
+            Effect::Mail(draft) => Some(&**draft),
             Effect::Event(_) => None,
         })
         .collect()

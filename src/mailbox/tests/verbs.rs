@@ -315,7 +315,7 @@ fn only_its_sender_or_the_user_recalls_a_message() {
 fn an_answer_acknowledges_and_a_second_one_only_links() {
     let rig = Rig::new();
     rig.mail("a");
-    let reply = MessageId::next(None, 5, 5);
+    let reply = MessageId::next(None, 5, || 5);
     rig.mailbox
         .may_reply(&me(), 1, &Claim::default(), rig.now)
         .unwrap();
@@ -408,7 +408,7 @@ fn messages_are_found_by_id_by_its_end_and_by_content() {
     );
     assert_eq!(
         rig.mailbox
-            .find_id(&me(), MessageId::next(None, 9, 9), rig.now)
+            .find_id(&me(), MessageId::next(None, 9, || 9), rig.now)
             .unwrap(),
         None
     );
