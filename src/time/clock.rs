@@ -1,5 +1,8 @@
 //! The one file that asks the clocks.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Timestamp;
@@ -25,9 +28,12 @@ impl Now {
 }
 
 /// This boot of this machine, as the kernel names it.
-pub fn boot_id() -> std::io::Result<u128> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    let hex: String = text.trim().chars().filter(|c| *c != '-').collect();
-    u128::from_str_radix(&hex, 16)
-        .map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "unreadable boot id"))
+pub fn boot_id() -> io::Result<u128> {
+    // A UUID and no more: one read gets it whole.
+    let mut text = [0; 36];
+    File::open("/proc/sys/kernel/random/boot_id")?.read_exact(&mut text)?;
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let mut digits = text.iter().filter(|byte| **byte != b'-').map(digit);
+    let id = digits.try_fold(0_u128, |id, digit| Some((id << 4) | u128::from(digit?)));
+    id.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unreadable boot id"))
 }
