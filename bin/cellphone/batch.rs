@@ -2,7 +2,7 @@
 
 use dreamos::cli::{Context, Error, Exit, Failure, Format, whole_text};
 use dreamos::desk::{self, Desk};
-use dreamos::mailbox::Sent;
+use dreamos::mailbox::{Sent, Status};
 use dreamos::names::{AgentId, Mode};
 use dreamos::time::Now;
 
@@ -49,13 +49,14 @@ pub(crate) fn send(
 }
 
 fn report(context: &Context, to: &AgentId, sent: &Sent) {
-    let already = if sent.repeated { "already " } else { "" };
+    let (at, pending) = (&sent.at, sent.pending);
     let line = match context.format() {
         Format::Json | Format::Jsonl => String::new(),
-        _ => format!(
-            "{already}queued {} ({} unread), not yet read",
-            sent.at, sent.pending
-        ),
+        _ if sent.repeated => {
+            let status = sent.status.map_or("sent", Status::as_str);
+            format!("already {status} {at}")
+        }
+        _ => format!("queued {at} ({pending} unread), not yet read"),
     };
     context.report(&line, &sent_document(to, sent));
 }

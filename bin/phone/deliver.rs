@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use dreamos::cli::{Context, Exit, Failure, Format, Interrupt, first_line};
 use dreamos::desk::{Desk, Unknown};
-use dreamos::mailbox::{Message, Sent};
+use dreamos::mailbox::{Message, Sent, Status};
 use dreamos::names::{AgentId, MessageId, Mode};
 use dreamos::time::Now;
 use serde::Serialize;
@@ -138,11 +138,13 @@ fn told_sent(sent: &Sent) -> ToldSent<'_> {
 
 fn told(delivery: &Delivery) -> Told<'_> {
     let waited = delivery.waited.as_ref();
-    let queued = delivery.sent.as_ref().ok().map(|_| "queued");
+    let came = delivery.sent.as_ref().ok().and_then(|sent| sent.status);
     Told {
         to: &delivery.to,
         sent: delivery.sent.as_ref().ok().map(told_sent),
-        status: waited.map(|waited| waited.status).or(queued),
+        status: waited
+            .map(|waited| waited.status)
+            .or(came.map(Status::as_str)),
         reply: waited.and_then(|waited| waited.reply.as_ref()),
         error: delivery.sent.as_ref().err().map(Failure::document),
     }
@@ -153,7 +155,8 @@ pub(crate) fn queued_line(context: &Context, sent: &Sent) -> String {
     let at = &sent.at;
     let program = context.program();
     if sent.repeated {
-        return format!("already queued as {at}; follow with: {program} status {at}");
+        let status = sent.status.map_or("sent", Status::as_str);
+        return format!("already {status} as {at}; follow with: {program} status {at}");
     }
     let pending = sent.pending;
     format!("queued {at} ({pending} unread), not yet read; follow with: {program} status {at}")
@@ -291,7 +294,7 @@ pub(crate) fn sent_document(to: &AgentId, sent: &Sent) -> impl Serialize {
         key: String,
         repeated: bool,
         pending: u64,
-        status: &'static str,
+        status: Option<&'static str>,
     }
     let body = One {
         to: to.clone(),
@@ -300,7 +303,7 @@ pub(crate) fn sent_document(to: &AgentId, sent: &Sent) -> impl Serialize {
         key: sent.key.clone(),
         repeated: sent.repeated,
         pending: sent.pending,
-        status: "queued",
+        status: sent.status.map(Status::as_str),
     };
     Document {
         schema: "dreamos.sent/1",

@@ -104,6 +104,8 @@ pub struct Sent {
     pub key: String,
     /// The key was known: this is the message of the first time.
     pub repeated: bool,
+    /// How far it has come; `None` where only its key is left of it.
+    pub status: Option<Status>,
     /// How many messages now wait in that mailbox.
     pub pending: u64,
     /// What went wrong beside the message itself: it was accepted all the same.

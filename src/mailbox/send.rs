@@ -8,10 +8,11 @@ use super::attach;
 use super::error::Error;
 use super::face;
 use super::held::{Held, Known};
-use super::message::{Address, Sent};
+use super::message::{Address, Sent, Status};
 use super::open::Mailbox;
 use super::prune;
 use super::record::{Envelope, Letter};
+use super::view;
 use super::visit::Visit;
 use crate::names::{AgentId, Draft, Effect, Level, MessageId, Permit, Unsure};
 use crate::time::{Now, Timestamp};
@@ -56,6 +57,7 @@ struct Minted {
     id: MessageId,
     key: String,
     repeated: bool,
+    status: Option<Status>,
 }
 
 impl Mailbox {
@@ -127,6 +129,7 @@ impl Mailbox {
                 id: it.id,
                 key: it.key,
                 repeated: it.repeated,
+                status: it.status,
                 pending,
                 warnings: Vec::new(),
             })
@@ -188,19 +191,21 @@ fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Res
     if let Some(key) = draft.key.as_deref()
         && let Some(known) = held.known(&draft.from, key)?
     {
-        let (seq, id) = match known {
+        let (seq, id, status) = match known {
             Known::Here(slot) => {
                 let line = held.view(&slot)?.send_line().to_vec();
                 held.push_again(&line);
-                (slot.seq, MessageId::from_bits(slot.id))
+                let status = view::status(&slot);
+                (slot.seq, MessageId::from_bits(slot.id), Some(status))
             }
-            Known::Gone { seq, id } => (seq, id),
+            Known::Gone { seq, id } => (seq, id, None),
         };
         return Ok(Minted {
             seq,
             id,
             key: key.to_owned(),
             repeated: true,
+            status,
         });
     }
     for sha256 in attachments(&draft) {
@@ -223,6 +228,7 @@ fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Res
         id,
         key: key.unwrap_or_else(|| id.to_string()),
         repeated: false,
+        status: Some(Status::Queued),
     })
 }
 
