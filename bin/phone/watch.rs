@@ -34,7 +34,7 @@ pub(crate) struct Watch {
     /// Go on where the watch of this name stopped
     #[arg(long, value_name = "NAME", conflicts_with = "exec")]
     cursor: Option<String>,
-    /// End after the first message
+    /// End after the first message, and those that came together with it
     #[arg(long)]
     once: bool,
     /// End after this time (exit 124)
