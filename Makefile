@@ -15,11 +15,12 @@ PROGRAMS := cellphone captainphone
 
 DEV       = --locked --all-features
 SMALL     = --locked --release --target $(HOST)
-# Nothing is relocated at start-up and nothing unwinds: a panic aborts. What runs in every send lies together. Of
-# zstd only what level 3 needs.
 # Start-up of our own (src/cli/entry.rs) where its C library is there.
 OWN_ENTRY = $(if $(findstring x86_64-unknown-linux-gnu glibc 2.36,$(HOST) $(shell getconf GNU_LIBC_VERSION)),--cfg own_entry)
-SMALL_ENV = RUSTFLAGS='$(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
+# Nothing is relocated at start-up and nothing unwinds: a panic aborts. What runs in every send lies together. Of
+# zstd only what level 3 needs.
+SMALL_ENV = RUSTFLAGS='--cfg shipped $(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static \
+  -C force-unwind-tables=no \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/hot.ld -C link-arg=-Wl,--no-eh-frame-hdr' \
   CFLAGS='-Os -DZSTD_NO_INLINE -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 \
@@ -41,7 +42,7 @@ help:
 	@echo 'make test       install what the tests need (apt), run them all'
 	@echo 'make check      format, lints, layers, documentation, scripts'
 	@echo 'make bench      measure beside mblaze and sqlite3; bench-readme writes the figures into README.md'
-	@echo 'make install    programs, man pages, completions to PREFIX ($(PREFIX)), below DESTDIR if given'
+	@echo 'make install    programs, man pages, completions, schemas to PREFIX ($(PREFIX)), below DESTDIR if given'
 	@echo 'make uninstall  remove what install put there'
 	@echo 'make dev | small | bots    one of the three builds'
 	@echo 'make clean      remove what was built'
@@ -83,7 +84,8 @@ bench bench-readme: small
 
 install: small
 	install -d $(BINDIR) $(SHAREDIR)/man/man1 $(SHAREDIR)/bash-completion/completions \
-	  $(SHAREDIR)/zsh/site-functions $(SHAREDIR)/fish/vendor_completions.d
+	  $(SHAREDIR)/zsh/site-functions $(SHAREDIR)/fish/vendor_completions.d $(SHAREDIR)/dreamos/schemas
+	install -m 644 bin/phone/schemas/*.json $(SHAREDIR)/dreamos/schemas
 	set -e; for p in $(PROGRAMS); do \
 	  install -m 755 $(SMALL_DIR)/$$p $(BINDIR)/$$p; \
 	  $(SMALL_DIR)/$$p gen man  > $(SHAREDIR)/man/man1/$$p.1; \
@@ -96,6 +98,7 @@ uninstall:
 	for p in $(PROGRAMS); do rm -f $(BINDIR)/$$p $(SHAREDIR)/man/man1/$$p.1 \
 	  $(SHAREDIR)/bash-completion/completions/$$p $(SHAREDIR)/zsh/site-functions/_$$p \
 	  $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
+	for s in bin/phone/schemas/*.json; do rm -f $(SHAREDIR)/dreamos/schemas/$${s##*/}; done
 
 clean:
 	cargo clean

@@ -1,4 +1,4 @@
-//! The shapes of `--json`; their schemas lie in `schemas/`. A key is never renamed.
+//! The shapes of `--json`; their schemas lie in `schemas/` beside. A key is never renamed.
 
 use dreamos::cli::{Context, Error, Exit, Failure, Format};
 use dreamos::mailbox::{Address, Message};

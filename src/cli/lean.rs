@@ -1,4 +1,5 @@
-//! Functions of the C library that a static program would get with half a megabyte behind them.
+//! Functions of the C library that a static program would get with half a megabyte behind them. They are replaced
+//! in the programs that the `Makefile` builds (`--cfg shipped`), never in those of others who use this library.
 
 #![expect(unsafe_code, reason = "they have the C library's names and arguments")]
 

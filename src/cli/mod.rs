@@ -16,7 +16,7 @@ mod editor;
 #[cfg(own_entry)]
 mod entry;
 mod failure;
-#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+#[cfg(shipped)]
 mod lean;
 mod options;
 mod pages;

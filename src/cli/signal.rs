@@ -29,7 +29,9 @@ impl Interrupt {
         // After the flags, so that whoever is woken finds them set.
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
         let waiting = thread::current();
-        thread::spawn(move || signals.forever().for_each(|_| waiting.unpark()));
+        thread::Builder::new()
+            .spawn(move || signals.forever().for_each(|_| waiting.unpark()))
+            .map_err(Error::Signals)?;
         Ok(Self(code))
     }
 

@@ -191,10 +191,10 @@ impl View {
 
     pub(super) fn message(&self) -> Message {
         let is_plain = self.edit.is_none() && !may_be_reserved(self.raw());
-        match Letter::parse(self.raw()) {
-            Ok(letter) if is_plain => self.message_of(letter),
-            _ => self.message_of_fields(),
+        if is_plain && let Ok(letter) = Letter::parse(self.raw()) {
+            return self.message_of(letter);
         }
+        self.message_of_fields()
     }
 
     fn message_of(&self, letter: Letter) -> Message {

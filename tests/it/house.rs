@@ -284,10 +284,11 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
 
     make("install");
     let files = installed();
+    let schemas = std::fs::read_dir(checkout().join("bin/phone/schemas")).unwrap();
     assert_eq!(
         files.len(),
-        10,
-        "two programs, each with a man page and three completions: {files:#?}"
+        10 + schemas.count(),
+        "two programs, each with a man page and three completions, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(

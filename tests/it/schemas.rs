@@ -1,4 +1,4 @@
-//! `--json` is a promise: what the programs print is what `schemas/` says.
+//! `--json` is a promise: what the programs print is what `bin/phone/schemas/` says.
 //!
 //! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
 //! cannot promise what is not checked.
@@ -91,7 +91,7 @@ fn faults(root: &Value, schema: &Value, value: &Value, place: &str, found: &mut 
 }
 
 fn schema_named(name: &str) -> Value {
-    let path = checkout().join(format!("schemas/{name}.json"));
+    let path = checkout().join(format!("bin/phone/schemas/{name}.json"));
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
@@ -247,7 +247,7 @@ fn every_verb_prints_what_its_schema_says() {
     }
 
     let seen: Vec<&str> = lines.iter().map(|(name, ..)| *name).collect();
-    for entry in std::fs::read_dir(checkout().join("schemas")).unwrap() {
+    for entry in std::fs::read_dir(checkout().join("bin/phone/schemas")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(seen.contains(&name), "nothing prints {}", path.display());
