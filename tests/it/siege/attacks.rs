@@ -118,7 +118,8 @@ fn attack_3_a_dump_caught_half_way_is_taken_over_once_it_is_whole() {
         "#!/bin/bash\nexec 3>\"$1\"\nprintf '%s' \"$2\" >&3\necho half\nread -r go\nprintf '%s' \"$3\" >&3\nexit 0\n",
     );
     let mut child = house
-        .command(slow.to_str().unwrap())
+        .command("bash")
+        .arg(&slow)
         .arg(&face)
         .args([half, rest])
         .stdin(Stdio::piped())
@@ -503,7 +504,8 @@ fn attack_16_derived_files_that_vanish_under_eight_senders_lose_nothing() {
         .map(|w| {
             Guard(
                 house
-                    .command(sender.to_str().unwrap())
+                    .command("bash")
+                    .arg(&sender)
                     .arg(w.to_string())
                     .spawn()
                     .unwrap(),

@@ -44,7 +44,8 @@ fn merges_renders_prunes_and_acks_killed_at_random_never_wait_beyond_the_deadlin
     let worker = script(&house, "worker", WORKER);
     let workers: Vec<Guard> = (1..=WORKERS)
         .map(|w| {
-            let mut command = house.command(worker.to_str().unwrap());
+            let mut command = house.command("bash");
+            command.arg(&worker);
             command
                 .args([w, SECONDS].map(|n| n.to_string()))
                 .arg(house.face("agent-1"))

@@ -41,7 +41,8 @@ fn a_script_that_loads_appends_and_dumps_without_a_lock_loses_nobody_s_mail() {
     let foreign = script(&house, "foreign", FOREIGN);
     let sender = script(&house, "sender", SENDER);
     let start = |program: &std::path::Path, arguments: [String; 2]| {
-        let mut command = house.command(program.to_str().unwrap());
+        let mut command = house.command("bash");
+        command.arg(program);
         Guard(
             command
                 .args(arguments)
@@ -124,7 +125,8 @@ fn a_dump_into_a_face_that_was_displaced_meanwhile_is_taken_over() {
     let old = usize::try_from(std::fs::metadata(&face).unwrap().len()).unwrap();
     text.push_str(&" ".repeat(old.saturating_sub(text.len())));
     let mut child = house
-        .command(slow.to_str().unwrap())
+        .command("bash")
+        .arg(&slow)
         .arg(&face)
         .arg(&text)
         .stdin(Stdio::piped())

@@ -186,7 +186,7 @@ impl Dice {
     }
 }
 
-/// A script that is a program of its own.
+/// A script, to be given to bash: a child of another test may have it open for writing still, so that it cannot be executed.
 fn script(house: &House, name: &str, text: &str) -> PathBuf {
     let path = house.home().join(name);
     std::fs::write(&path, text).unwrap();

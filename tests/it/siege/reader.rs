@@ -51,7 +51,8 @@ fn an_unlocked_reader_never_sees_anything_but_valid_json() {
     let busy = script(&house, "busy", BUSY);
     let _writers: Vec<Guard> = (1..=8)
         .map(|n| {
-            let mut command = house.command(busy.to_str().unwrap());
+            let mut command = house.command("bash");
+            command.arg(&busy);
             Guard(
                 command
                     .arg(n.to_string())

@@ -57,7 +57,8 @@ fn thirty_two_writers_killed_at_random_lose_nothing_and_double_nothing() {
     let running: Vec<Guard> = (1..=WRITERS)
         .map(|w| {
             let child = house
-                .command(writer.to_str().unwrap())
+                .command("bash")
+                .arg(&writer)
                 .args([w, BATCHES, BATCH, SINGLE].map(|n| n.to_string()))
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
