@@ -10,7 +10,7 @@ use super::phone::open::{open, recipients, would_change};
 use super::phone::wait::{Stage, Wait};
 
 /// Send a message: on the disk, and never lost, when this returns 0
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES
   cellphone send agent-3 \"resume\"
   cellphone send role:reviewer \"have a look\" --file result.txt
@@ -50,6 +50,20 @@ pub(crate) struct Send {
 }
 
 impl Run for Send {
+    fn of_words(words: &[&str]) -> Option<Self> {
+        let [to, text] = words else { return None };
+        Some(Self {
+            to: (*to).to_owned(),
+            text: Some((*text).to_owned()),
+            letter: Letter::default(),
+            threading: Threading::default(),
+            wait: None,
+            timeout: Duration::from_secs(30),
+            retries: 0,
+            batch: None,
+        })
+    }
+
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let unknown = self.threading.unknown();
@@ -83,5 +97,22 @@ impl Run for Send {
         }
         report_all(context, &deliveries, wait.as_ref());
         Ok(worst(&deliveries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::*;
+
+    #[test]
+    fn two_words_say_what_the_grammar_makes_of_them() {
+        let words = ["agent-3", "resume"];
+        let grammar = Send::augment_args(Command::new("send")).no_binary_name(true);
+        let parsed = Send::from_arg_matches(&grammar.try_get_matches_from(words).unwrap()).unwrap();
+        let plain = Send::of_words(&words).unwrap();
+        assert_eq!(format!("{plain:?}"), format!("{parsed:?}"));
+        assert!(Send::of_words(&words[..1]).is_none());
     }
 }

@@ -1,3 +1,5 @@
+use std::mem::ManuallyDrop;
+
 use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::desk::Which;
 use dreamos::time::Now;
@@ -32,7 +34,8 @@ impl Run for Inbox {
             .agent
             .map_or_else(|| Ok(own.clone()), |name| desk.resolve(&name))?;
         let which = if self.all { Which::All } else { Which::Pending };
-        let messages = desk.inbox(&agent, which)?;
+        // Not given back one by one: the process ends soon, and its memory with it.
+        let messages = ManuallyDrop::new(desk.inbox(&agent, which)?);
         let now = Now::read();
         if context.format().is_json() {
             document::print_messages(context, &messages)?;

@@ -10,7 +10,7 @@ use dreamos::time::{Now, parse_span, parse_time};
 use serde_json::Value;
 
 // No doc comment on the structs: clap would take it for the description of the verb.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Letter {
     /// NORMAL, PRIORITY, BULK, TASK, …
     #[arg(long, value_name = "MODE", value_parser = mode)]
@@ -38,7 +38,7 @@ pub(crate) struct Letter {
     pub(crate) dry_run: bool,
 }
 
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Threading {
     /// The message that this one answers; stays unacknowledged, unlike with `reply`
     #[arg(long, value_name = "ID")]

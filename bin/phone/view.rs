@@ -84,10 +84,10 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
             line(name, &format!("{at} ({})", relative(at, now)));
         }
     }
-    for (key, value) in &message.metadata {
+    for (key, value) in message.metadata.to_map() {
         match value {
-            Value::String(value) => line(key, value),
-            other => line(key, &other.to_string()),
+            Value::String(value) => line(&key, &value),
+            other => line(&key, &other.to_string()),
         }
     }
     text.push('\n');

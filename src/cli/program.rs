@@ -27,6 +27,12 @@ pub struct Program {
 /// What a verb does with its arguments, which are its own fields. Their doc comments are the help text.
 pub trait Run: Args {
     fn run(self, context: &Context) -> Result<Exit, Failure>;
+
+    /// What a line without any option says, for a verb that is called so often that building its grammar counts.
+    /// `None` where the grammar must be asked. It says the same, which a test of the verb shows.
+    fn of_words(_: &[&str]) -> Option<Self> {
+        None
+    }
 }
 
 impl Program {
@@ -35,10 +41,13 @@ impl Program {
     }
 }
 
+type Ended = Result<Exit, Failure>;
+
 pub struct Verb {
     pub name: &'static str,
     args: fn(Command) -> Command,
-    run: fn(&Context, &ArgMatches) -> Result<Exit, Failure>,
+    run: fn(&Context, &ArgMatches) -> Ended,
+    run_words: fn(&Context, &[&str]) -> Option<Ended>,
     shell_variables: bool,
 }
 
@@ -48,6 +57,7 @@ impl Verb {
             name,
             args: R::augment_args,
             run: run_verb::<R>,
+            run_words: |context, words| Some(R::of_words(words)?.run(context)),
             shell_variables: false,
         }
     }
@@ -66,7 +76,7 @@ impl Verb {
     }
 }
 
-fn run_verb<R: Run>(context: &Context, matches: &ArgMatches) -> Result<Exit, Failure> {
+fn run_verb<R: Run>(context: &Context, matches: &ArgMatches) -> Ended {
     R::from_arg_matches(matches)
         .map_err(|error| Failure::usage(error.to_string()))?
         .run(context)
@@ -82,11 +92,27 @@ pub fn run(program: &'static Program) -> i32 {
 fn obey(program: &'static Program) -> Exit {
     // The name that we were called by is not ours to repeat: hints must work for everybody.
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(exit) = obey_words(program, &args) {
+        return exit;
+    }
     match parse(program, &args) {
         Ok(Parsed::Verb(verb, matches)) => perform(program, verb, &matches),
         Ok(Parsed::Page(page)) => print_page(&page),
         Err(error) => refuse(&error, &args),
     }
+}
+
+/// A line of words only: what no grammar is needed for.
+fn obey_words(program: &'static Program, args: &[OsString]) -> Option<Exit> {
+    let words: Option<Vec<&str>> = args
+        .iter()
+        .map(|arg| arg.to_str().filter(|word| !word.starts_with('-')))
+        .collect();
+    let words = words?;
+    let (name, words) = words.split_first()?;
+    let verb = program.verbs().find(|verb| verb.name == *name)?;
+    let context = Context::new(program.name, program.speaker, Options::default());
+    (verb.run_words)(&context, words).map(|done| ended(&context, done))
 }
 
 enum Parsed {
@@ -164,6 +190,10 @@ fn perform(program: &'static Program, verb: &Verb, matches: &ArgMatches) -> Exit
     } else {
         (verb.run)(&context, matches)
     };
+    ended(&context, done)
+}
+
+fn ended(context: &Context, done: Ended) -> Exit {
     done.unwrap_or_else(|failure| {
         context.fail(&failure);
         failure.exit()

@@ -258,7 +258,7 @@ impl Desk {
         draft.thread = old.thread.or(Some(old.id));
         draft.not_before = old.not_before.filter(is_ahead);
         draft.expires_at = old.expires_at.filter(is_ahead);
-        draft.metadata = old.metadata;
+        draft.metadata = old.metadata.to_map();
         draft
             .metadata
             .insert("restores".into(), at.to_string().into());

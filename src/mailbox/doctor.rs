@@ -376,7 +376,7 @@ fn missing_attachments(
         let Some(view) = view::read(&fresh.journal, &slot)? else {
             continue;
         };
-        for sha256 in send::named_files(view.message().metadata.get("attachments")) {
+        for sha256 in send::named_files(view.message().metadata.get("attachments").as_ref()) {
             let path = super::attach::path(&sha256);
             if !found.dir.exists(&path)? {
                 let detail = format!("number {seq} names it");

@@ -59,23 +59,11 @@ impl Journal {
     }
 
     /// As `line`, for somebody who asks for many that lie near each other.
-    pub(super) fn lines_near(&self) -> impl FnMut(Span) -> Result<Option<Vec<u8>>, Error> {
-        let (mut at, mut near) = (0, Vec::new());
-        move |span| {
-            let len = span.len as usize;
-            let is_near = span.offset >= at && span.offset + len as u64 <= at + near.len() as u64;
-            if !is_near {
-                at = span.offset;
-                near.resize(len.max(NEAR), 0);
-                let n = self.file.read_at(at, &mut near)?;
-                near.truncate(n);
-            }
-            let begin = usize::try_from(span.offset - at).unwrap_or(usize::MAX);
-            let line = near.get(begin..begin.saturating_add(len));
-            let line = line.and_then(|line| line.strip_suffix(b"\n"));
-            Ok(line
-                .filter(|line| store::verify(line, self.opening.salt))
-                .map(<[u8]>::to_vec))
+    pub(super) const fn nearby(&self) -> Nearby<'_> {
+        Nearby {
+            journal: self,
+            at: 0,
+            bytes: Vec::new(),
         }
     }
 
@@ -165,6 +153,30 @@ impl Journal {
         Ok(known
             .filter(|it| it.generation == self.opening.generation)
             .map_or(0, |it| it.end))
+    }
+}
+
+/// A part of a journal in memory.
+pub(super) struct Nearby<'j> {
+    journal: &'j Journal,
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Nearby<'_> {
+    pub(super) fn line(&mut self, span: Span) -> Result<Option<&[u8]>, Error> {
+        let len = span.len as usize;
+        let end = self.at + self.bytes.len() as u64;
+        if span.offset < self.at || span.offset + len as u64 > end {
+            self.at = span.offset;
+            self.bytes.resize(len.max(NEAR), 0);
+            let n = self.journal.file.read_at(self.at, &mut self.bytes)?;
+            self.bytes.truncate(n);
+        }
+        let begin = usize::try_from(span.offset - self.at).unwrap_or(usize::MAX);
+        let line = self.bytes.get(begin..begin.saturating_add(len));
+        let line = line.and_then(|line| line.strip_suffix(b"\n"));
+        Ok(line.filter(|line| store::verify(line, self.journal.opening.salt)))
     }
 }
 

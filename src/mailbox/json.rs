@@ -300,6 +300,11 @@ pub fn items(bytes: &[u8]) -> Result<Vec<Item<'_>>, Fault> {
         .collect()
 }
 
+/// An object with a name that the parser keeps for itself makes no value: then its text stands for it.
+pub(super) fn value(raw: &RawValue) -> serde_json::Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())
+}
+
 /// A JSON string, unescaped. Half of a surrogate pair, which Python writes and Rust cannot hold, becomes U+FFFD.
 pub fn string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.trim().strip_prefix('"')?.strip_suffix('"')?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::metadata::Metadata;
 use crate::names::{AgentId, MessageId, Mode};
 use crate::time::Timestamp;
 
@@ -58,7 +59,7 @@ pub struct Message {
     /// How often it was leased.
     pub attempts: u32,
     #[serde(skip_deserializing)]
-    pub metadata: Map<String, Value>,
+    pub metadata: Metadata,
     /// What a newer version or a foreign script wrote beside the known fields. Read apart, as metadata is: serde's
     /// `flatten` takes no number beyond 64 bits, and a map refuses what it has no value for.
     #[serde(flatten, skip_deserializing)]

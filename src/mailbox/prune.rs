@@ -486,7 +486,7 @@ fn settle(visit: &mut Visit<'_>, repair: &Repair, begun: Begun<'_>) -> Result<Pr
 }
 
 fn files_of(view: &view::View) -> Vec<String> {
-    send::named_files(view.message().metadata.get("attachments"))
+    send::named_files(view.message().metadata.get("attachments").as_ref())
 }
 
 /// Copies what stays of the journal before `x`. Returns the attachments that it names.

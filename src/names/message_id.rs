@@ -80,7 +80,8 @@ impl fmt::Display for MessageId {
 
 impl Serialize for MessageId {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        let text = self.text();
+        to.serialize_str(std::str::from_utf8(&text).expect("the alphabet is ASCII"))
     }
 }
 

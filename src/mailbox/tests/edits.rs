@@ -63,7 +63,10 @@ fn an_edit_is_taken_over_and_the_message_stays_the_same() {
         (edited.id, edited.content.as_str()),
         (id, "b, but \"better\"\nin two lines")
     );
-    assert_eq!(edited.metadata["deep"], json!({"list": [1, 2.50, "x"]}));
+    assert_eq!(
+        edited.metadata.to_map()["deep"],
+        json!({"list": [1, 2.50, "x"]})
+    );
     assert_eq!(edited.extra["colour"], json!({"new": ["field"]}));
     assert_eq!(rig.seqs_shown(), [3, 1, 2]);
     assert_eq!(rig.steps(2), ["queued", "edited"]);
@@ -93,7 +96,7 @@ fn a_number_of_any_size_is_kept_in_a_field_that_nobody_knows() {
     expected.insert("e".into(), numbers["a"].clone());
     let digits = |map: &serde_json::Map<String, Value>| Value::from(map.clone()).to_string();
     assert_eq!(digits(&message.extra), digits(&expected));
-    assert_eq!(digits(&message.metadata), digits(&numbers));
+    assert_eq!(digits(&message.metadata.to_map()), digits(&numbers));
 }
 
 #[test]

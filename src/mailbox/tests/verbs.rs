@@ -560,7 +560,7 @@ fn a_long_queue_shows_its_first_256_and_a_long_message_its_beginning() {
     rig.dump(&face);
     let edited = rig.message(1);
     assert_eq!(
-        (edited.content == long, &edited.metadata["mine"]),
+        (edited.content == long, &edited.metadata.to_map()["mine"]),
         (true, &json!(true))
     );
 }
