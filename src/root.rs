@@ -144,7 +144,14 @@ impl Home {
 
 /// `None` where there is nothing of that name.
 fn look(path: &Path) -> Result<Option<Metadata>, Error> {
-    match std::fs::metadata(path) {
+    look_at(path, |path| std::fs::metadata(path))
+}
+
+fn look_at(
+    path: &Path,
+    metadata: impl Fn(&Path) -> io::Result<Metadata>,
+) -> Result<Option<Metadata>, Error> {
+    match metadata(path) {
         Ok(meta) => Ok(Some(meta)),
         Err(e)
             if matches!(
@@ -167,8 +174,7 @@ fn is_dir(path: &Path) -> Result<bool, Error> {
 
 /// The last step to the mail is no link: what lies elsewhere belongs to somebody else.
 fn is_own_dir(path: &Path) -> Result<bool, Error> {
-    let linked = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
-    Ok(!linked && is_dir(path)?)
+    Ok(look_at(path, |path| std::fs::symlink_metadata(path))?.is_some_and(|meta| meta.is_dir()))
 }
 
 fn by_accident(cwd: &Path, user_home: Option<&Path>) -> bool {

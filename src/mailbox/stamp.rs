@@ -39,6 +39,9 @@ pub(super) fn look(slot: &Slot, salt: u64) -> u64 {
     store::sum(parts.map(u64::to_le_bytes).as_flattened(), salt)
 }
 
+/// A stamp without its entries, how many there are, and their sum.
+type Head = (Stamp, usize, u64);
+
 /// In the list, the highest bit of a number.
 const UNMARKED: u64 = 1 << 63;
 
@@ -141,8 +144,7 @@ impl Stamp {
         bytes
     }
 
-    /// The stamp without its entries, and how many there are and their sum.
-    fn parse(head: &[u8]) -> Option<(Self, usize, u64)> {
+    fn parse(head: &[u8]) -> Option<Head> {
         let word = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("8 bytes"));
         let wide = |at: usize| u128::from_le_bytes(head[at..at + 16].try_into().expect("16 bytes"));
         if head.len() != HEAD
@@ -205,33 +207,26 @@ impl Stamps {
         let Some(file) = dir.file_if_any(STAMP, Open::Write)? else {
             return Ok(Self::none());
         };
-        let mut heads = [0; 2 * HEAD];
-        let n = file.read_at(0, &mut heads)?;
-        let newest = heads[..n]
-            .chunks_exact(HEAD)
-            .enumerate()
-            .filter_map(|(slot, head)| Some((slot, Stamp::parse(head)?.0)))
-            .max_by_key(|(_, stamp)| stamp.rev);
+        let newest = newest(&file)?;
         Ok(Self {
-            file: Some(file),
             slot: newest.as_ref().map(|(slot, _)| *slot),
-            stamp: newest.map(|(_, stamp)| stamp),
+            stamp: newest.map(|(_, (stamp, ..))| stamp),
+            file: Some(file),
         })
     }
 
     /// As `look`, with the messages. A stamp whose list is broken does not count.
     pub(super) fn read(dir: &Dir) -> Result<Self, store::Error> {
-        let mut it = Self::look(dir)?;
-        let (Some(file), Some(slot)) = (&it.file, it.slot) else {
-            return Ok(it);
+        let Some(file) = dir.file_if_any(STAMP, Open::Write)? else {
+            return Ok(Self::none());
         };
-        let mut head = [0; HEAD];
-        let n = file.read_at((slot * HEAD) as u64, &mut head)?;
-        let parsed = Stamp::parse(&head[..n]);
-        let mut entries = vec![0; parsed.as_ref().map_or(0, |(_, count, _)| count * ENTRY)];
+        let newest = newest(&file)?;
+        let slot = newest.as_ref().map(|(slot, _)| *slot);
+        let count = newest.as_ref().map_or(0, |(_, (_, count, _))| *count);
+        let mut entries = vec![0; count * ENTRY];
         // What cannot be read now is no stamp that is lost: without it a removal by hand would not be seen.
-        let n = file.read_at(entries_at(slot), &mut entries)?;
-        let whole = parsed.and_then(|(mut stamp, _, sum)| {
+        let n = file.read_at(entries_at(slot.unwrap_or(0)), &mut entries)?;
+        let whole = newest.and_then(|(_, (mut stamp, _, sum))| {
             if n != entries.len() || store::sum(&entries, stamp.rev) != sum {
                 return None;
             }
@@ -253,8 +248,11 @@ impl Stamps {
                 .collect();
             Some(stamp)
         });
-        it.stamp = whole;
-        Ok(it)
+        Ok(Self {
+            file: Some(file),
+            slot,
+            stamp: whole,
+        })
     }
 
     /// A new stamp beside the old one, which is returned.
@@ -284,6 +282,16 @@ impl Stamps {
         }
         Ok(())
     }
+}
+
+/// The slot of the newest whole stamp, and what [`Stamp::parse`] makes of it.
+fn newest(file: &File) -> Result<Option<(usize, Head)>, store::Error> {
+    let mut heads = [0; 2 * HEAD];
+    let n = file.read_at(0, &mut heads)?;
+    let heads = heads[..n].chunks_exact(HEAD).enumerate();
+    Ok(heads
+        .filter_map(|(slot, head)| Some((slot, Stamp::parse(head)?)))
+        .max_by_key(|(_, (stamp, ..))| stamp.rev))
 }
 
 const fn entries_at(slot: usize) -> u64 {
