@@ -10,9 +10,12 @@
 //!
 //! Not here: writing the configuration, and the keys that other rooms read from it (unknown ones are skipped).
 
+pub mod control;
 mod disk;
 mod error;
 mod parse;
+pub mod settings;
+pub mod state;
 
 pub use disk::{everybody, read};
 pub use error::Error;
