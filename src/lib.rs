@@ -8,7 +8,8 @@
 //! ```text
 //! bin/*     ─► cli + desk (to change state) + the room it reads
 //! desk      permit → do → log → follow-ups: the only room that knows several others
-//! mailbox   agents                                   (never one another)
+//! supervisor ─► agents, logs
+//! mailbox   agents   logs                            (never one another)
 //! store     journal, lock, pages, replace, watch
 //! root  names  time                                  (cli stands beside them, over these three alone)
 //! ```
@@ -24,8 +25,10 @@
 pub mod agents;
 pub mod cli;
 pub mod desk;
+pub mod logs;
 pub mod mailbox;
 pub mod names;
 pub mod root;
 pub mod store;
+pub mod supervisor;
 pub mod time;

@@ -8,7 +8,6 @@ mod batch;
 mod breaker;
 mod error;
 mod import;
-mod log;
 mod mail;
 mod names;
 mod policy;
@@ -28,6 +27,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::agents;
+use crate::logs;
 use crate::mailbox::{self, Mailbox, Outcome};
 use crate::names::{
     Act, AgentId, Caller, Channel, Draft, Effect, Event, Explain as _, Kind, Level, Permit, Roster,
@@ -115,7 +115,7 @@ impl Desk {
         if events.is_empty() {
             return;
         }
-        if let Err(error) = log::append(&self.home, &self.caller, events, now.wall) {
+        if let Err(error) = logs::append(&self.home, &self.caller, events, now.wall) {
             (self.warn)(&format!("the log was not written: {error}"));
         }
     }

@@ -1,5 +1,4 @@
-//! Writes down what happened: one JSON line an event in `runtime/logs/<channel>.log`. The one file of this room
-//! that touches the world.
+//! The one file of this room that touches the world.
 //!
 //! A writer holds the log's lock shared from before its one `write` until it closes the file. A rotator holds it
 //! alone while it renames the file. So a writer never writes into a renamed log, and it never waits: a log that
@@ -18,7 +17,7 @@ const VERSION: u32 = 1;
 
 /// One write for all events of a channel. Of a line that was not taken whole nothing is left, unless another
 /// writer was quicker. Where one log fails, the others are written all the same; the first error is told.
-pub(super) fn append(
+pub(crate) fn append(
     home: &Home,
     caller: &Caller,
     events: &[Event],

@@ -1,0 +1,662 @@
+//! How an agent stands, and what is to be done when something happens: state × event → state and actions. Pure: time
+//! and chance come in.
+
+use std::collections::VecDeque;
+
+use crate::agents::settings::{Restart, Settings};
+use crate::agents::state::Exit;
+
+/// Milliseconds of a clock that only counts up.
+pub(super) type Ms = u64;
+
+/// Alive for so long after its start: it runs.
+const CONFIRM: Ms = 200;
+/// What does not die of a kill is looked for again after so long.
+const AGAIN: Ms = 20;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its preconditions are looked at.
+    Checking,
+    Starting {
+        since: Ms,
+    },
+    Running {
+        since: Ms,
+    },
+    /// The child is over, or told to be; the rest of its processes is waited for.
+    Ending {
+        then: Then,
+        kill_at: Ms,
+    },
+    Backoff {
+        until: Ms,
+    },
+    Over(End),
+}
+
+/// What follows once no process of it is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Stop,
+    Restart,
+    /// It ended by itself.
+    Judge(Life),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) exit: Exit,
+    pub(super) lasted: Ms,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Stopped,
+    Exited(Exit),
+    /// Started anew by its owner only.
+    Fatal(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// What the preconditions said; the reason of the one that failed.
+    Checked(Result<(), String>),
+    /// It could not be started, and would not be the next time either.
+    NotSpawned(String),
+    /// It said so itself.
+    Ready,
+    /// The child, not what it started.
+    Exited(Exit),
+    /// No process of it is left.
+    Empty,
+    Stop {
+        grace: Option<Ms>,
+    },
+    Restart,
+    /// Time has passed.
+    Clock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Look at the preconditions, then say `Checked`.
+    Check,
+    Spawn,
+    /// The signal of the settings to the child's group.
+    Ask,
+    /// A polite end to whatever the child left.
+    AskRest,
+    KillAll,
+    /// Whoever waits for a start is told how it stands.
+    Tell,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    settings: Policy,
+    pub(super) state: State,
+    /// Why it stands so.
+    pub(super) reason: String,
+    /// How the last life ended.
+    pub(super) exit: Option<Exit>,
+    /// How often it was started anew by itself.
+    pub(super) restarts: u32,
+    recent: VecDeque<Ms>,
+    /// Lives in a row that were too short.
+    unproductive: u32,
+    /// Those, and starts in a row that the preconditions refused.
+    failures: u32,
+}
+
+/// What of the settings it goes by.
+#[derive(Clone, Debug)]
+struct Policy {
+    restart: Restart,
+    backoff: crate::agents::settings::Backoff,
+    budget: crate::agents::settings::Budget,
+    unproductive_after: Ms,
+    grace: Ms,
+    says_when_ready: bool,
+}
+
+impl Machine {
+    /// It begins with a look at the preconditions.
+    pub(super) fn new(settings: &Settings) -> (Self, Vec<Action>) {
+        let it = Self {
+            settings: Policy {
+                restart: settings.restart,
+                backoff: settings.backoff,
+                budget: settings.budget,
+                unproductive_after: settings.unproductive_after,
+                grace: settings.stop.grace,
+                says_when_ready: settings.ready_fd.is_some(),
+            },
+            state: State::Checking,
+            reason: "started by its owner".into(),
+            exit: None,
+            restarts: 0,
+            recent: VecDeque::new(),
+            unproductive: 0,
+            failures: 0,
+        };
+        (it, vec![Action::Check])
+    }
+
+    /// When `Clock` is due, if nothing happens before.
+    pub(super) const fn deadline(&self) -> Option<Ms> {
+        match self.state {
+            State::Starting { since } if !self.settings.says_when_ready => Some(since + CONFIRM),
+            State::Ending { kill_at, .. } => Some(kill_at),
+            State::Backoff { until } => Some(until),
+            State::Checking | State::Starting { .. } | State::Running { .. } | State::Over(_) => {
+                None
+            }
+        }
+    }
+
+    /// `chance` is in 0..1.
+    pub(super) fn step(&mut self, event: Event, now: Ms, chance: f64) -> Vec<Action> {
+        let (state, actions) = self.next(event, now, chance);
+        self.state = state;
+        actions
+    }
+
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table: what happens in which state"
+    )]
+    fn next(&mut self, event: Event, now: Ms, chance: f64) -> (State, Vec<Action>) {
+        use Action::{Ask, AskRest, Check, KillAll, Spawn, Tell};
+        let state = self.state.clone();
+        match (state, event) {
+            (State::Over(end), _) => (State::Over(end), vec![]),
+
+            (State::Checking, Event::Checked(Ok(()))) => {
+                (State::Starting { since: now }, vec![Spawn])
+            }
+            (State::Checking, Event::Checked(Err(why))) => {
+                self.reason = why;
+                self.failures += 1;
+                (self.later(now, chance), vec![Tell])
+            }
+            (State::Starting { .. }, Event::NotSpawned(why)) => self.fatal(why),
+            (State::Starting { since }, Event::Ready) => {
+                self.reason = "it said that it is ready".into();
+                (State::Running { since }, vec![Tell])
+            }
+            (State::Starting { since }, Event::Clock) if self.is_due(now) => {
+                self.reason = format!("alive {CONFIRM} ms after its start");
+                (State::Running { since }, vec![Tell])
+            }
+            (State::Starting { since } | State::Running { since }, Event::Exited(exit)) => {
+                self.exit = Some(exit);
+                self.reason = format!("ended with {exit}");
+                let lasted = now.saturating_sub(since);
+                let then = Then::Judge(Life { exit, lasted });
+                (self.ending(then, None, now), vec![AskRest])
+            }
+
+            (State::Starting { .. } | State::Running { .. }, Event::Stop { grace }) => {
+                self.reason = "stopped by its owner".into();
+                (self.ending(Then::Stop, grace, now), vec![Ask])
+            }
+            (State::Starting { .. } | State::Running { .. }, Event::Restart) => {
+                self.reason = "restarted by its owner".into();
+                (self.ending(Then::Restart, None, now), vec![Ask])
+            }
+            // No life is lost: what looks at the preconditions needs no grace.
+            (State::Checking, Event::Stop { .. }) => {
+                self.reason = "stopped by its owner".into();
+                (self.ending(Then::Stop, Some(0), now), vec![KillAll])
+            }
+            (State::Backoff { .. }, Event::Stop { .. }) => {
+                self.reason = "stopped by its owner".into();
+                (State::Over(End::Stopped), vec![Tell])
+            }
+            (State::Backoff { .. }, Event::Restart) => {
+                self.anew();
+                (State::Checking, vec![Check])
+            }
+            (State::Backoff { .. }, Event::Clock) if self.is_due(now) => {
+                (State::Checking, vec![Check])
+            }
+
+            (State::Ending { then, kill_at }, Event::Exited(exit)) => {
+                self.exit = Some(exit);
+                (State::Ending { then, kill_at }, vec![AskRest])
+            }
+            (State::Ending { then, .. }, Event::Empty) => self.ended(then, now, chance),
+            // A stop is final, whatever was to follow.
+            (State::Ending { kill_at, .. }, Event::Stop { grace }) => {
+                self.reason = "stopped by its owner".into();
+                let State::Ending { kill_at: new, .. } = self.ending(Then::Stop, grace, now) else {
+                    unreachable!("it was just made")
+                };
+                let kill_at = kill_at.min(new);
+                (
+                    State::Ending {
+                        then: Then::Stop,
+                        kill_at,
+                    },
+                    vec![],
+                )
+            }
+            (
+                State::Ending {
+                    then: Then::Judge(_),
+                    kill_at,
+                },
+                Event::Restart,
+            ) => (
+                State::Ending {
+                    then: Then::Restart,
+                    kill_at,
+                },
+                vec![],
+            ),
+            (State::Ending { then, .. }, Event::Clock) if self.is_due(now) => {
+                let kill_at = now + AGAIN;
+                (State::Ending { then, kill_at }, vec![KillAll])
+            }
+
+            // What came too late, or says nothing new.
+            (
+                state @ (State::Checking
+                | State::Starting { .. }
+                | State::Running { .. }
+                | State::Ending { .. }
+                | State::Backoff { .. }),
+                Event::Checked(_)
+                | Event::NotSpawned(_)
+                | Event::Ready
+                | Event::Exited(_)
+                | Event::Empty
+                | Event::Restart
+                | Event::Clock,
+            ) => (state, vec![]),
+        }
+    }
+
+    fn is_due(&self, now: Ms) -> bool {
+        self.deadline().is_some_and(|at| now >= at)
+    }
+
+    fn ending(&self, then: Then, grace: Option<Ms>, now: Ms) -> State {
+        let kill_at = now + grace.unwrap_or(self.settings.grace);
+        State::Ending { then, kill_at }
+    }
+
+    fn ended(&mut self, then: Then, now: Ms, chance: f64) -> (State, Vec<Action>) {
+        match then {
+            Then::Stop => (State::Over(End::Stopped), vec![Action::Tell]),
+            Then::Restart => {
+                self.anew();
+                (State::Checking, vec![Action::Check])
+            }
+            Then::Judge(life) => self.judge(life, now, chance),
+        }
+    }
+
+    fn judge(&mut self, life: Life, now: Ms, chance: f64) -> (State, Vec<Action>) {
+        let exit = life.exit;
+        let again = match self.settings.restart {
+            Restart::Always => true,
+            Restart::OnFailure => !exit.is_success(),
+            Restart::Never => false,
+        };
+        if !again {
+            return (State::Over(End::Exited(exit)), vec![Action::Tell]);
+        }
+        let was_productive = life.lasted >= self.settings.unproductive_after;
+        if was_productive {
+            self.unproductive = 0;
+            self.failures = 0;
+        } else {
+            self.unproductive += 1;
+            self.failures += 1;
+        }
+        let budget = self.settings.budget;
+        if !was_productive || !exit.is_success() {
+            while let Some(first) = self.recent.front()
+                && now.saturating_sub(*first) >= budget.within
+            {
+                self.recent.pop_front();
+            }
+            if self.recent.len() >= budget.restarts as usize {
+                let span = std::time::Duration::from_millis(budget.within);
+                return self.fatal(format!(
+                    "crash loop: {} restarts within {span:?}, the last life ended with {exit}",
+                    budget.restarts
+                ));
+            }
+            self.recent.push_back(now);
+        }
+        // Slower than the budget counts, and yet nothing comes of it.
+        if self.unproductive > budget.restarts.max(1) {
+            let span = std::time::Duration::from_millis(self.settings.unproductive_after);
+            return self.fatal(format!(
+                "{} lives in a row were shorter than {span:?}, the last ended with {exit}",
+                self.unproductive
+            ));
+        }
+        self.restarts += 1;
+        match self.later(now, chance) {
+            State::Backoff { until } if until <= now => {
+                (State::Checking, vec![Action::Tell, Action::Check])
+            }
+            state => (state, vec![Action::Tell]),
+        }
+    }
+
+    /// The pause before the next try.
+    fn later(&self, now: Ms, chance: f64) -> State {
+        if self.settings.restart == Restart::Never {
+            return State::Over(End::Fatal(self.reason.clone()));
+        }
+        let backoff = self.settings.backoff;
+        let failures = self.failures.saturating_sub(1).min(64);
+        let exponent = i32::try_from(failures).expect("at most 64");
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a pause of 2^53 ms is not waited for"
+        )]
+        let (initial, max) = (backoff.initial as f64, backoff.max as f64);
+        let pause = (initial * backoff.factor.max(1.0).powi(exponent)).min(max);
+        let pause = pause * (1.0 + backoff.jitter.clamp(0.0, 1.0) * (2.0 * chance - 1.0));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between 0 and twice the longest pause"
+        )]
+        let pause = pause as Ms;
+        State::Backoff { until: now + pause }
+    }
+
+    fn fatal(&mut self, why: String) -> (State, Vec<Action>) {
+        self.reason.clone_from(&why);
+        (State::Over(End::Fatal(why)), vec![Action::Tell])
+    }
+
+    /// Its owner starts it: what went wrong before is forgiven.
+    fn anew(&mut self) {
+        self.recent.clear();
+        self.unproductive = 0;
+        self.failures = 0;
+        self.restarts = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::agents::settings::{self, Backoff, Budget, Output, Stop};
+    use crate::names::AgentId;
+
+    fn settings(restart: Restart) -> Settings {
+        Settings {
+            v: settings::VERSION,
+            agent: AgentId::parse("agent-1").unwrap(),
+            command: vec!["true".into()],
+            cwd: "/".into(),
+            env: Vec::new(),
+            tty: false,
+            restart,
+            backoff: Backoff {
+                initial: 1_000,
+                max: 8_000,
+                factor: 2.0,
+                jitter: 0.0,
+            },
+            budget: Budget {
+                restarts: 3,
+                within: 60_000,
+            },
+            unproductive_after: 10_000,
+            stop: Stop {
+                signal: 15,
+                grace: 5_000,
+            },
+            preconditions: Vec::new(),
+            ready_fd: None,
+            output: Output::default(),
+        }
+    }
+
+    /// A machine, its clock, and a child that does what it is told.
+    struct Rig {
+        machine: Machine,
+        now: Ms,
+    }
+
+    impl Rig {
+        fn new(restart: Restart) -> Self {
+            let (machine, actions) = Machine::new(&settings(restart));
+            assert_eq!(actions, [Action::Check]);
+            Self {
+                machine,
+                now: 1_000,
+            }
+        }
+
+        fn happen(&mut self, event: Event) -> Vec<Action> {
+            self.machine.step(event, self.now, 0.5)
+        }
+
+        fn start(&mut self) {
+            assert_eq!(self.happen(Event::Checked(Ok(()))), [Action::Spawn]);
+        }
+
+        /// A life of so many milliseconds.
+        fn live(&mut self, lasted: Ms, exit: Exit) -> Vec<Action> {
+            self.start();
+            if lasted >= CONFIRM {
+                self.now += CONFIRM;
+                assert_eq!(self.happen(Event::Clock), [Action::Tell]);
+                self.now += lasted - CONFIRM;
+            } else {
+                self.now += lasted;
+            }
+            assert_eq!(self.happen(Event::Exited(exit)), [Action::AskRest]);
+            self.happen(Event::Empty)
+        }
+
+        fn wait(&mut self) -> Ms {
+            let at = self.machine.deadline().expect("something is waited for");
+            let waited = at - self.now;
+            self.now = at;
+            assert_eq!(self.happen(Event::Clock), [Action::Check]);
+            waited
+        }
+    }
+
+    #[test]
+    fn a_start_is_confirmed_after_a_while_and_not_before() {
+        let mut rig = Rig::new(Restart::Never);
+        rig.start();
+        rig.now += CONFIRM - 1;
+        assert_eq!(rig.happen(Event::Clock), []);
+        rig.now += 1;
+        assert_eq!(rig.happen(Event::Clock), [Action::Tell]);
+        assert!(matches!(rig.machine.state, State::Running { .. }));
+    }
+
+    #[test]
+    fn one_that_says_when_it_is_ready_is_believed_and_nothing_else_is() {
+        let mut it = settings(Restart::Never);
+        it.ready_fd = Some(3);
+        let (machine, _) = Machine::new(&it);
+        let mut rig = Rig { machine, now: 0 };
+        rig.start();
+        rig.now += 60_000;
+        assert_eq!(rig.happen(Event::Clock), []);
+        assert_eq!(rig.happen(Event::Ready), [Action::Tell]);
+    }
+
+    #[test]
+    fn short_lives_wait_longer_each_time_and_a_long_one_forgives_them() {
+        let mut rig = Rig::new(Restart::Always);
+        rig.live(50, Exit::Code(1));
+        assert_eq!(rig.wait(), 1_000);
+        rig.live(50, Exit::Code(1));
+        assert_eq!(rig.wait(), 2_000);
+        rig.now += 120_000;
+        rig.live(20_000, Exit::Code(0));
+        assert_eq!(rig.wait(), 1_000);
+        assert_eq!(rig.machine.restarts, 3);
+    }
+
+    #[test]
+    fn a_crash_loop_is_fatal_and_says_so() {
+        let mut rig = Rig::new(Restart::OnFailure);
+        for _ in 0..3 {
+            rig.live(50, Exit::Code(7));
+            rig.wait();
+        }
+        assert_eq!(rig.live(50, Exit::Code(7)), [Action::Tell]);
+        let State::Over(End::Fatal(why)) = &rig.machine.state else {
+            panic!("{:?}", rig.machine.state)
+        };
+        assert_eq!(
+            why,
+            "crash loop: 3 restarts within 60s, the last life ended with exit code 7"
+        );
+        assert_eq!(
+            rig.happen(Event::Restart),
+            [],
+            "its owner starts another one"
+        );
+    }
+
+    #[test]
+    fn lives_too_short_to_do_anything_are_fatal_even_if_they_are_far_between() {
+        let mut rig = Rig::new(Restart::Always);
+        for _ in 0..3 {
+            rig.live(9_000, Exit::Code(0));
+            rig.wait();
+            rig.now += 100_000;
+        }
+        rig.live(9_000, Exit::Code(0));
+        assert!(
+            matches!(&rig.machine.state, State::Over(End::Fatal(why)) if why.starts_with("4 lives in a row")),
+            "{:?}",
+            rig.machine.state
+        );
+    }
+
+    #[test]
+    fn the_policy_decides_who_comes_back() {
+        for (restart, exit, comes_back) in [
+            (Restart::Always, Exit::Code(0), true),
+            (Restart::OnFailure, Exit::Code(0), false),
+            (Restart::OnFailure, Exit::Code(3), true),
+            (Restart::OnFailure, Exit::Signal(9), true),
+            (Restart::Never, Exit::Code(3), false),
+        ] {
+            let mut rig = Rig::new(restart);
+            rig.live(20_000, exit);
+            let came_back = matches!(rig.machine.state, State::Backoff { .. });
+            assert_eq!(came_back, comes_back, "{restart:?} {exit}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_not_tried_again() {
+        let mut rig = Rig::new(Restart::Always);
+        rig.start();
+        assert_eq!(
+            rig.happen(Event::NotSpawned("no such command".into())),
+            [Action::Tell]
+        );
+        assert_eq!(
+            rig.machine.state,
+            State::Over(End::Fatal("no such command".into()))
+        );
+    }
+
+    #[test]
+    fn a_failing_precondition_spawns_nothing_and_is_looked_at_again() {
+        let mut rig = Rig::new(Restart::OnFailure);
+        let no = || Event::Checked(Err("not logged in".into()));
+        assert_eq!(rig.happen(no()), [Action::Tell]);
+        assert_eq!(rig.machine.reason, "not logged in");
+        assert_eq!(rig.wait(), 1_000);
+        rig.happen(no());
+        assert_eq!(rig.wait(), 2_000);
+        rig.start();
+    }
+
+    #[test]
+    fn a_stop_asks_waits_and_then_kills_until_nothing_is_left() {
+        let mut rig = Rig::new(Restart::Always);
+        rig.start();
+        assert_eq!(rig.happen(Event::Stop { grace: None }), [Action::Ask]);
+        rig.now += 4_999;
+        assert_eq!(rig.happen(Event::Clock), []);
+        rig.now += 1;
+        assert_eq!(rig.happen(Event::Clock), [Action::KillAll]);
+        assert_eq!(
+            rig.happen(Event::Exited(Exit::Signal(9))),
+            [Action::AskRest]
+        );
+        rig.now += AGAIN;
+        assert_eq!(rig.happen(Event::Clock), [Action::KillAll]);
+        assert_eq!(rig.happen(Event::Empty), [Action::Tell]);
+        assert_eq!(rig.machine.state, State::Over(End::Stopped));
+    }
+
+    fn events() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            Just(Event::Checked(Ok(()))),
+            Just(Event::Checked(Err("no".into()))),
+            Just(Event::NotSpawned("no".into())),
+            Just(Event::Ready),
+            (0..3).prop_map(|code| Event::Exited(Exit::Code(code))),
+            Just(Event::Empty),
+            Just(Event::Stop { grace: None }),
+            Just(Event::Stop { grace: Some(0) }),
+            Just(Event::Restart),
+            Just(Event::Clock),
+        ]
+    }
+
+    proptest! {
+        /// The world is held to what can happen: a child exits once, nothing is left only when it is so.
+        #[test]
+        fn there_are_never_two_children_and_a_stop_is_final(
+            restart in prop_oneof![Just(Restart::Always), Just(Restart::OnFailure), Just(Restart::Never)],
+            events in proptest::collection::vec((events(), 0..30_000u64), 1..200),
+        ) {
+            let (mut machine, _) = Machine::new(&settings(restart));
+            let (mut now, mut has_child, mut has_rest, mut is_stopped) = (0, false, false, false);
+            for (event, later) in events {
+                now += later;
+                match event {
+                    Event::Exited(_) | Event::NotSpawned(_) if !has_child => continue,
+                    Event::Empty if has_child => continue,
+                    Event::Exited(_) | Event::NotSpawned(_) => has_child = false,
+                    Event::Empty => has_rest = false,
+                    Event::Stop { .. } => is_stopped = true,
+                    _ => {}
+                }
+                let was_over = matches!(machine.state, State::Over(_));
+                for action in machine.step(event, now, 0.3) {
+                    prop_assert!(!was_over, "it is over");
+                    if action == Action::Spawn {
+                        prop_assert!(!has_child && !has_rest, "a second child");
+                        prop_assert!(!is_stopped, "a stopped one came back");
+                        (has_child, has_rest) = (true, true);
+                    }
+                }
+                if let State::Over(_) = machine.state {
+                    prop_assert!(!has_child, "its child was left alone");
+                } else if !matches!(machine.state, State::Running { .. } | State::Checking) {
+                    let waits = matches!(machine.state, State::Starting { .. });
+                    prop_assert!(waits || machine.deadline().is_some(), "it waits for nothing");
+                }
+            }
+        }
+    }
+}

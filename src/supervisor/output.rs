@@ -1,0 +1,256 @@
+//! `output.log`: what a child prints, a time before each line, bounded however much it is.
+
+use vte::{Parser, Perform};
+
+use super::Error;
+use crate::agents::settings::Output;
+use crate::store::{Dir, File, Open, Target};
+use crate::time::Timestamp;
+
+pub(super) const LOG: &str = "output.log";
+/// So much of the end of what a life printed is shown where it failed.
+const TAIL: usize = 2 << 10;
+
+pub(super) struct Log {
+    file: File,
+    size: u64,
+    limits: Output,
+    parser: Parser,
+    text: Text,
+    tail: Vec<u8>,
+}
+
+impl Log {
+    pub(super) fn open(dir: &Dir, limits: Output) -> Result<Self, Error> {
+        let file = dir.file(LOG, Open::AppendCreate)?;
+        let size = file.size()?;
+        Ok(Self {
+            file,
+            size,
+            limits,
+            parser: Parser::new(),
+            text: Text::new(limits.raw),
+            tail: Vec::new(),
+        })
+    }
+
+    /// Another life begins, on a line of its own.
+    pub(super) fn begin(&mut self) {
+        self.tail.clear();
+        self.text.is_amid_line = false;
+        if self.size > 0 && !self.ends_with_line_break() {
+            self.append(b"\n");
+        }
+    }
+
+    fn ends_with_line_break(&self) -> bool {
+        let mut last = [0];
+        matches!(self.file.read_at(self.size - 1, &mut last), Ok(1)) && last == *b"\n"
+    }
+
+    /// What finds no room on the disk is dropped: a full disk must not stop the child.
+    pub(super) fn take(&mut self, dir: &Dir, bytes: &[u8], now: Timestamp) {
+        self.text.now = now;
+        if self.limits.raw {
+            for byte in bytes {
+                self.text.byte(*byte);
+            }
+        } else {
+            self.parser.advance(&mut self.text, bytes);
+        }
+        let printed = std::mem::take(&mut self.text.printed);
+        self.tail
+            .extend_from_slice(&printed[printed.len().saturating_sub(TAIL)..]);
+        let over = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..over);
+        let lines = std::mem::take(&mut self.text.lines);
+        self.append(&lines);
+        if self.size >= self.limits.bytes {
+            // Tried again after the next output.
+            let _ = self.rotate(dir);
+        }
+        self.text.reuse(printed, lines);
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match self.file.append_once(bytes) {
+                Ok(taken) if taken > 0 => {
+                    self.size += taken as u64;
+                    bytes = &bytes[taken..];
+                }
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    fn rotate(&mut self, dir: &Dir) -> Result<(), Error> {
+        let name = |n: u32| match n {
+            0 => LOG.to_owned(),
+            n => format!("{LOG}.{n}"),
+        };
+        for n in (0..self.limits.older).rev() {
+            match dir.rename(&name(n), &name(n + 1), Target::Replaced) {
+                Err(error) if error.is_absent() => {}
+                other => other?,
+            }
+        }
+        if self.limits.older == 0 {
+            dir.remove(LOG)?;
+        }
+        self.file = dir.file(LOG, Open::AppendCreate)?;
+        self.size = self.file.size()?;
+        // Whatever was cut in two has its time on both halves.
+        self.text.is_amid_line = false;
+        Ok(())
+    }
+
+    /// The end of what this life printed.
+    pub(super) fn tail(&self) -> String {
+        String::from_utf8_lossy(&self.tail).into_owned()
+    }
+}
+
+/// Lines with their times, without what only a terminal understands.
+struct Text {
+    now: Timestamp,
+    is_raw: bool,
+    is_amid_line: bool,
+    after_return: bool,
+    lines: Vec<u8>,
+    printed: Vec<u8>,
+}
+
+impl Text {
+    fn new(is_raw: bool) -> Self {
+        Self {
+            now: Timestamp::default(),
+            is_raw,
+            is_amid_line: false,
+            after_return: false,
+            lines: Vec::new(),
+            printed: Vec::new(),
+        }
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.bytes(&[byte]);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.after_return && bytes != b"\n" && !self.is_raw {
+            // Whoever returns to the beginning of a line to write over it begins a new one here.
+            self.end_line();
+        }
+        self.after_return = false;
+        if bytes == b"\n" {
+            self.end_line();
+            return;
+        }
+        if !self.is_amid_line {
+            let time = self.now.to_string();
+            self.lines.extend_from_slice(time.as_bytes());
+            self.lines.push(b' ');
+            self.is_amid_line = true;
+        }
+        self.lines.extend_from_slice(bytes);
+        self.printed.extend_from_slice(bytes);
+    }
+
+    fn end_line(&mut self) {
+        self.lines.push(b'\n');
+        self.printed.push(b'\n');
+        self.is_amid_line = false;
+    }
+
+    /// Their room is kept for the next time, unless it was an unusual lot.
+    fn reuse(&mut self, mut printed: Vec<u8>, mut lines: Vec<u8>) {
+        const USUAL: usize = 128 << 10;
+        printed.clear();
+        lines.clear();
+        if lines.capacity() + printed.capacity() <= 2 * USUAL {
+            (self.printed, self.lines) = (printed, lines);
+        }
+    }
+}
+
+impl Perform for Text {
+    fn print(&mut self, c: char) {
+        self.bytes(c.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
+    fn execute(&mut self, byte: u8) {
+        match byte {
+            b'\n' | b'\t' => self.byte(byte),
+            b'\r' => self.after_return = true,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+
+    fn logged(limits: Output, pieces: &[&str]) -> (Vec<String>, String) {
+        let place = tempfile::tempdir().unwrap();
+        let dir = Dir::open(place.path()).unwrap();
+        let mut log = Log::open(&dir, limits).unwrap();
+        log.begin();
+        for piece in pieces {
+            log.take(&dir, piece.as_bytes(), NOW);
+        }
+        let mut files: Vec<String> = dir.names().unwrap();
+        files.sort();
+        let texts = files
+            .iter()
+            .map(|name| std::fs::read_to_string(place.path().join(name)).unwrap());
+        (texts.collect(), log.tail())
+    }
+
+    #[test]
+    fn every_line_has_its_time_and_no_escape_sequence_is_left() {
+        let pieces = [
+            "one\ntw",
+            "o\r\n\x1b[3",
+            "1mred\x1b[0m\n",
+            "\x1b]0;title\x07",
+            "10%\r20%\n",
+            "ä",
+        ];
+        let (files, tail) = logged(Output::default(), &pieces);
+        assert_eq!(tail, "one\ntwo\nred\n10%\n20%\nä");
+        let lines: Vec<&str> = files[0].lines().collect();
+        assert_eq!(lines.len(), 6);
+        for (line, text) in lines.iter().zip(tail.lines()) {
+            assert_eq!(*line, format!("{NOW} {text}"));
+        }
+    }
+
+    #[test]
+    fn raw_output_keeps_what_it_was_and_still_has_its_times() {
+        let raw = Output {
+            raw: true,
+            ..Output::default()
+        };
+        let (files, _) = logged(raw, &["\x1b[31mred\x1b[0m\r\n"]);
+        assert_eq!(files[0], format!("{NOW} \x1b[31mred\x1b[0m\r\n"));
+    }
+
+    #[test]
+    fn the_logs_are_never_larger_than_they_may_be() {
+        let limits = Output {
+            bytes: 1_000,
+            older: 2,
+            raw: false,
+        };
+        let line = "x".repeat(70) + "\n";
+        let many: Vec<&str> = std::iter::repeat_n(line.as_str(), 500).collect();
+        let (files, tail) = logged(limits, &many);
+        assert_eq!(files.len(), 3);
+        assert!(files.iter().all(|text| text.len() < 1_100));
+        assert!(tail.len() <= TAIL && tail.ends_with("x\n"));
+    }
+}

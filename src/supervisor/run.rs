@@ -1,0 +1,628 @@
+//! The supervisor's one loop: waits for its child, its clients and the clock, asks the machine, does what it says.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::Signal;
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+use signal_hook::consts::{SIGCHLD, SIGTERM};
+use signal_hook::low_level::pipe;
+
+use super::Error;
+use super::child::{self, Reaped, Wires};
+use super::control::{Control, Waits};
+use super::machine::{Action, End, Event, Machine, State, Then};
+use super::output::Log;
+use crate::agents::control::{Answer, Request};
+use crate::agents::settings::{self, Settings};
+use crate::agents::state::{self, Exit, Process, Wanted};
+use crate::logs;
+use crate::names::{AgentId, Caller, Channel, Level, MessageId};
+use crate::root::Home;
+use crate::store::{Dir, Open, Target, random_u64, random_u128};
+use crate::time::{Now, boot_id};
+
+const STATE: &str = "state.json";
+/// What is read of a child's output at once.
+const PIECE: usize = 8 << 10;
+/// So many pieces in a row: whoever prints for ever must not keep us from our clients.
+const PIECES: usize = 64;
+/// Our own descriptors have this number or a higher one.
+const FREE: i32 = 10;
+
+/// Everything that a supervisor is handed: its settings on standard input, on standard output whoever started it and
+/// waits for an [`Answer`], on standard error the agent's lock, held already.
+pub fn run(home: Home) -> Result<(), Error> {
+    let handed = Handed::take()?;
+    let starter = handed.starter.try_clone();
+    let begun = handed
+        .settings()
+        .and_then(|settings| Superd::begin(home, settings, handed));
+    match (begun, starter) {
+        (Ok(mut superd), starter) => {
+            drop(starter);
+            superd.stay();
+            Ok(())
+        }
+        (Err(error), Ok(starter)) => {
+            say(
+                starter,
+                &Answer::Refused {
+                    why: error.to_string(),
+                },
+            );
+            Err(error)
+        }
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
+/// Whoever went away reads it from the state.
+fn say(to: OwnedFd, answer: &Answer) {
+    let mut line = serde_json::to_vec(answer).expect("every key of an answer is text");
+    line.push(b'\n');
+    let _ = File::from(to).write_all(&line);
+}
+
+struct Handed {
+    settings: OwnedFd,
+    starter: OwnedFd,
+    lock: OwnedFd,
+}
+
+impl Handed {
+    /// Moved away from the numbers that every child inherits.
+    fn take() -> Result<Self, Error> {
+        let system = |doing| {
+            move |source: Errno| Error::System {
+                doing,
+                source: source.into(),
+            }
+        };
+        let away = |fd: BorrowedFd<'_>| {
+            rustix::io::fcntl_dupfd_cloexec(fd, FREE).map_err(system("keep what it was handed"))
+        };
+        let handed = Self {
+            settings: away(rustix::stdio::stdin())?,
+            starter: away(rustix::stdio::stdout())?,
+            lock: away(rustix::stdio::stderr())?,
+        };
+        let null = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/null")
+            .map_err(|source| Error::System {
+                doing: "open /dev/null",
+                source,
+            })?;
+        let moved = system("let go of the standard streams");
+        dup2_stdin(&null)
+            .and_then(|()| dup2_stdout(&null))
+            .and_then(|()| dup2_stderr(&null))
+            .map_err(moved)?;
+        // Taken, so that nothing of ours lies where a child wants to say that it is ready.
+        while let Ok(taken) = null.try_clone() {
+            if taken.as_raw_fd() >= FREE {
+                break;
+            }
+            std::mem::forget(taken);
+        }
+        Ok(handed)
+    }
+
+    fn settings(&self) -> Result<Settings, Error> {
+        let mut text = String::new();
+        let unreadable = |error: &dyn std::fmt::Display| Error::Settings(error.to_string());
+        let twin = self.settings.try_clone().map_err(|e| unreadable(&e))?;
+        File::from(twin)
+            .read_to_string(&mut text)
+            .map_err(|e| unreadable(&e))?;
+        let settings: Settings = serde_json::from_str(&text).map_err(|e| unreadable(&e))?;
+        if settings.v == settings::VERSION {
+            Ok(settings)
+        } else {
+            Err(Error::Version {
+                found: settings.v,
+                known: settings::VERSION,
+            })
+        }
+    }
+}
+
+struct Superd {
+    home: Home,
+    settings: Settings,
+    dir: Dir,
+    boot: String,
+    pid: state::Pid,
+    machine: Machine,
+    control: Control,
+    log: Log,
+    signals: UnixStream,
+    told_to_end: Arc<AtomicBool>,
+    /// Whoever started us, until he was told.
+    starter: Option<OwnedFd>,
+    wanted: Wanted,
+    child: Option<state::Pid>,
+    incarnation: Option<String>,
+    checks: Option<Checks>,
+    out: Option<OwnedFd>,
+    ready: Option<OwnedFd>,
+    killed: u32,
+    since: Now,
+    /// Kept open: the lock is held as long as it is.
+    _lock: OwnedFd,
+}
+
+/// The preconditions that are still to be looked at; the first of them runs.
+struct Checks {
+    left: Vec<Vec<String>>,
+    pid: i32,
+}
+
+impl Superd {
+    fn begin(home: Home, settings: Settings, handed: Handed) -> Result<Self, Error> {
+        let system = |doing| move |source| Error::System { doing, source };
+        let errno = |doing| {
+            move |source: Errno| Error::System {
+                doing,
+                source: source.into(),
+            }
+        };
+        // It is nobody's foreground job and outlives the terminal. It may lead a session already.
+        let _ = rustix::process::setsid();
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(errno("become the parent of orphans"))?;
+        let path = home.agent(&settings.agent);
+        let dir = Dir::open(&path)?;
+        std::env::set_current_dir(&path).map_err(system("go to the agent's directory"))?;
+        let (signals, writing) = UnixStream::pair().map_err(system("listen to signals"))?;
+        signals
+            .set_nonblocking(true)
+            .map_err(system("listen to signals"))?;
+        let told_to_end = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGTERM, Arc::clone(&told_to_end))
+            .map_err(system("listen to signals"))?;
+        for signal in [SIGCHLD, SIGTERM] {
+            let twin = writing.try_clone().map_err(system("listen to signals"))?;
+            pipe::register(signal, twin).map_err(system("listen to signals"))?;
+        }
+        let control = Control::bind()?;
+        let log = Log::open(&dir, settings.output)?;
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        let (machine, actions) = Machine::new(&settings);
+        let mut superd = Self {
+            boot: boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}")),
+            pid: state::Pid {
+                pid,
+                start_ticks: child::start_ticks(pid).unwrap_or(0),
+            },
+            machine,
+            control,
+            log,
+            signals,
+            told_to_end,
+            starter: Some(handed.starter),
+            wanted: Wanted::Up,
+            child: None,
+            incarnation: None,
+            checks: None,
+            out: None,
+            ready: None,
+            killed: 0,
+            since: Now::read(),
+            _lock: handed.lock,
+            home,
+            settings,
+            dir,
+        };
+        superd.perform(actions);
+        Ok(superd)
+    }
+
+    fn stay(&mut self) {
+        while !matches!(self.machine.state, State::Over(_)) {
+            self.sleep();
+            self.hear_signals();
+            self.drain();
+            self.hear_ready();
+            self.hear_clients();
+            self.reap();
+            self.happen(Event::Clock);
+        }
+        // Nothing connects to a socket without a name: whoever comes now finds the lock free.
+        let _ = std::fs::remove_file(super::control::SOCKET);
+    }
+
+    fn sleep(&self) {
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(8);
+        fds.push(PollFd::new(&self.signals, PollFlags::IN));
+        let of_child = [&self.out, &self.ready];
+        for fd in of_child.into_iter().flatten() {
+            fds.push(PollFd::new(fd, PollFlags::IN));
+        }
+        for fd in self.control.fds() {
+            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        }
+        let timeout = self.machine.deadline().map(|at| {
+            let left = at.saturating_sub(Now::read().boot_ms);
+            Timespec {
+                tv_sec: i64::try_from(left / 1000).unwrap_or(i64::MAX),
+                tv_nsec: i64::try_from(left % 1000 * 1_000_000).unwrap_or(0),
+            }
+        });
+        // An interruption is a reason to look around like any other.
+        let _ = poll(&mut fds, timeout.as_ref());
+    }
+
+    fn hear_signals(&mut self) {
+        let mut bytes = [0; 64];
+        while matches!(self.signals.read(&mut bytes), Ok(n) if n > 0) {}
+        if self.told_to_end.swap(false, Ordering::Relaxed) {
+            // The machine goes down, or somebody tidies up: it is still wanted.
+            self.happen(Event::Stop { grace: None });
+            self.machine.reason = "its supervisor was told to end".into();
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut buffer = [0; PIECE];
+        for _ in 0..PIECES {
+            let Some(out) = &self.out else { return };
+            match rustix::io::read(out, &mut buffer) {
+                Ok(0) => self.out = None,
+                Ok(n) => self.log.take(&self.dir, &buffer[..n], Now::read().wall),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return,
+                // A terminal whose last user went away says so like this.
+                Err(_) => self.out = None,
+            }
+        }
+    }
+
+    fn hear_ready(&mut self) {
+        let Some(ready) = &self.ready else { return };
+        let mut buffer = [0; 64];
+        match rustix::io::read(ready, &mut buffer) {
+            Ok(0) => self.ready = None,
+            Ok(n) if buffer[..n].contains(&b'\n') => {
+                self.ready = None;
+                self.happen(Event::Ready);
+            }
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => self.ready = None,
+        }
+    }
+
+    fn hear_clients(&mut self) {
+        for (at, request) in self.control.requests() {
+            match request {
+                Err(why) => self.control.answer(at, &Answer::Refused { why }),
+                Ok(Request::State) => {
+                    let state = Answer::State(Box::new(self.state()));
+                    self.control.answer(at, &state);
+                }
+                Ok(Request::Stop { grace }) => {
+                    self.control.wait_for(at, Waits::End);
+                    // Before anything is done: a stop outlives whatever happens to us.
+                    self.wanted = Wanted::Down;
+                    self.save(Flush::Yes);
+                    self.happen(Event::Stop { grace });
+                }
+                Ok(Request::Restart) => {
+                    self.control.wait_for(at, Waits::Start);
+                    self.wanted = Wanted::Up;
+                    self.happen(Event::Restart);
+                }
+            }
+        }
+    }
+
+    /// All that ended, whoever's it was.
+    fn reap(&mut self) {
+        loop {
+            match child::reap() {
+                Reaped::Child(pid, exit) => self.ended(pid, exit),
+                Reaped::None => return,
+                Reaped::Childless => {
+                    self.happen(Event::Empty);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, pid: i32, exit: Exit) {
+        if self.child.is_some_and(|child| child.pid == pid) {
+            // What it printed last stands in the pipe still.
+            self.drain();
+            self.child = None;
+            self.happen(Event::Exited(exit));
+        } else if let Some(checks) = self.checks.take_if(|checks| checks.pid == pid) {
+            if exit.is_success() {
+                self.check(checks.left[1..].to_vec());
+            } else {
+                self.drain();
+                let why = format!("precondition {} ended with {exit}", quoted(&checks.left[0]));
+                self.happen(Event::Checked(Err(why)));
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        let before = self.machine.state.clone();
+        let now = Now::read();
+        #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
+        let chance = (random_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        let actions = self.machine.step(event, now.boot_ms, chance);
+        if self.machine.state == before && actions.is_empty() {
+            return;
+        }
+        if std::mem::discriminant(&before) != std::mem::discriminant(&self.machine.state) {
+            self.since = now;
+            self.tell_log(now);
+        }
+        if let State::Over(_) = self.machine.state {
+            self.close();
+        }
+        self.perform(actions);
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Check => self.check(self.settings.preconditions.clone()),
+                Action::Spawn => self.spawn(),
+                Action::Ask => {
+                    if let Some(child) = self.child {
+                        child::signal_group(child.pid, self.settings.stop.signal);
+                    }
+                }
+                Action::AskRest => drop(child::signal_all(Signal::TERM)),
+                Action::KillAll => self.killed += child::signal_all(Signal::KILL),
+                Action::Tell => {
+                    self.save(self.flush());
+                    self.tell();
+                }
+            }
+        }
+        self.save(self.flush());
+    }
+
+    /// That it is over because its owner wants it so outlives a power cut.
+    const fn flush(&self) -> Flush {
+        match (&self.machine.state, self.wanted) {
+            (State::Over(_), Wanted::Down) => Flush::Yes,
+            _ => Flush::No,
+        }
+    }
+
+    /// The next of the preconditions; without one a life begins.
+    fn check(&mut self, left: Vec<Vec<String>>) {
+        let Some(first) = left.first().filter(|command| !command.is_empty()) else {
+            self.happen(Event::Checked(Ok(())));
+            return;
+        };
+        let mut command = Command::new(&first[0]);
+        command
+            .args(&first[1..])
+            .current_dir(&self.settings.cwd)
+            .env_clear()
+            .envs(self.settings.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        match command.spawn() {
+            Ok(child) => {
+                let pid = i32::try_from(child.id()).expect("a pid fits");
+                self.checks = Some(Checks { left, pid });
+            }
+            Err(error) => {
+                let why = format!("precondition {} cannot be run: {error}", quoted(first));
+                self.happen(Event::Checked(Err(why)));
+            }
+        }
+    }
+
+    fn spawn(&mut self) {
+        let spoilt = |error: Errno| format!("its streams cannot be made: {error}");
+        let incarnation = new_incarnation();
+        self.incarnation = Some(incarnation.clone());
+        self.log.begin();
+        let attempt = || -> Result<_, String> {
+            let (out, wires) = if self.settings.tty {
+                let (ours, its) = super::terminal::pair().map_err(spoilt)?;
+                (ours, Wires::Terminal(its))
+            } else {
+                let (ours, its) = pair().map_err(spoilt)?;
+                (ours, Wires::Pipe(its))
+            };
+            let ready = match self.settings.ready_fd {
+                Some(_) => Some(pair().map_err(spoilt)?),
+                None => None,
+            };
+            let (ready, its) = ready.map_or((None, None), |(ours, its)| (Some(ours), Some(its)));
+            let command = &self.settings.command;
+            let child = child::spawn(&self.settings, command, &incarnation, wires, its)?;
+            Ok((child, out, ready))
+        };
+        match attempt() {
+            Ok((child, out, ready)) => {
+                self.child = Some(child);
+                self.out = Some(out);
+                self.ready = ready;
+            }
+            Err(why) => self.happen(Event::NotSpawned(why)),
+        }
+    }
+
+    /// The pipes of a life that is over: whoever still holds their other end is gone by now.
+    fn close(&mut self) {
+        self.drain();
+        self.out = None;
+        self.ready = None;
+    }
+
+    fn state(&self) -> state::State {
+        let machine = &self.machine;
+        let process = match &machine.state {
+            State::Checking | State::Starting { .. } => Process::Starting,
+            State::Running { .. } => Process::Running,
+            State::Ending { .. } => Process::Stopping,
+            State::Backoff { .. } => Process::Backoff,
+            State::Over(End::Stopped) => Process::Stopped,
+            State::Over(End::Exited(_)) => Process::Exited,
+            State::Over(End::Fatal(_)) => Process::Fatal,
+        };
+        let now = Now::read();
+        let next_start = match machine.state {
+            State::Backoff { until } => {
+                let left = until.saturating_sub(now.boot_ms);
+                Some(now.wall.plus(std::time::Duration::from_millis(left)))
+            }
+            _ => None,
+        };
+        state::State {
+            v: state::VERSION,
+            agent: self.settings.agent.clone(),
+            state: process,
+            wanted: self.wanted,
+            since: self.since.wall,
+            reason: machine.reason.clone(),
+            evidence: match self.child {
+                Some(child) => format!("pid {} is our child", child.pid),
+                None => "we have no child".into(),
+            },
+            boot: self.boot.clone(),
+            supervisor: (!process.is_over()).then_some(self.pid),
+            child: self.child,
+            incarnation: self.incarnation.clone(),
+            restarts: machine.restarts,
+            exit: machine.exit,
+            next_start,
+        }
+    }
+
+    /// What cannot be written now is written at the next change; whoever asks is told from memory.
+    fn save(&self, flush: Flush) {
+        let _ = self.write(flush);
+    }
+
+    fn write(&self, flush: Flush) -> Result<(), Error> {
+        let mut text = serde_json::to_vec_pretty(&self.state()).expect("every key is text");
+        text.push(b'\n');
+        let aside = format!(".state-{:016x}", random_u64());
+        let file = self.dir.file(&aside, Open::New)?;
+        let written = file.write_at(0, &text).and_then(|()| match flush {
+            Flush::Yes => file.sync_data(),
+            Flush::No => Ok(()),
+        });
+        if let Err(error) = written {
+            self.dir.remove(&aside)?;
+            return Err(error.into());
+        }
+        self.dir.rename(&aside, STATE, Target::Replaced)?;
+        if flush == Flush::Yes {
+            self.dir.sync()?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        let state = Box::new(self.state());
+        let started = if state.state == Process::Running {
+            Answer::Started(state.clone())
+        } else {
+            Answer::NotStarted {
+                why: state.reason.clone(),
+                exit: state.exit,
+                output: self.log.tail(),
+                state: state.clone(),
+            }
+        };
+        self.control.tell(Waits::Start, &started);
+        if let Some(starter) = self.starter.take() {
+            say(starter, &started);
+        }
+        if state.state.is_over() {
+            let killed = self.killed;
+            self.control
+                .tell(Waits::End, &Answer::Stopped { state, killed });
+        }
+    }
+
+    fn tell_log(&self, now: Now) {
+        let state = self.state();
+        let (level, event) = match &self.machine.state {
+            State::Running { .. } => (Level::Info, "agent.started"),
+            State::Ending {
+                then: Then::Judge(life),
+                ..
+            } if !life.exit.is_success() => (Level::Warn, "agent.exited"),
+            State::Ending {
+                then: Then::Judge(_),
+                ..
+            } => (Level::Info, "agent.exited"),
+            State::Ending { .. } => (Level::Info, "agent.stopping"),
+            State::Backoff { .. } => (Level::Warn, "agent.backoff"),
+            State::Over(End::Stopped) => (Level::Info, "agent.stopped"),
+            State::Over(End::Exited(_)) => (Level::Info, "agent.over"),
+            State::Over(End::Fatal(_)) => (Level::Error, "agent.fatal"),
+            State::Checking | State::Starting { .. } => return,
+        };
+        let mut fields = Vec::new();
+        if let Some(incarnation) = &self.incarnation {
+            fields.push(("incarnation", incarnation.as_str().into()));
+        }
+        if let Some(exit) = state.exit {
+            fields.push(("exit", exit.to_string().into()));
+        }
+        let event = crate::names::Event {
+            channel: Channel::Agents,
+            level,
+            event,
+            msg: format!("{} {}: {}", state.agent, state.state.as_str(), state.reason),
+            agent: Some(state.agent),
+            id: None,
+            fields,
+        };
+        let caller = Caller {
+            agent: AgentId::system(),
+            incarnation: None,
+            uid: rustix::process::getuid().as_raw(),
+            login: None,
+        };
+        // A log that cannot be written stops nobody.
+        let _ = logs::append(&self.home, &caller, &[event], now.wall);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    Yes,
+    No,
+}
+
+fn quoted(command: &[String]) -> String {
+    format!("{:?}", command.join(" "))
+}
+
+/// Ours does not block; both are closed when a program is run.
+fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (ours, its) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&ours, true)?;
+    Ok((ours, its))
+}
+
+fn new_incarnation() -> String {
+    let ms = u64::try_from(Now::read().wall.unix_ms()).unwrap_or(0);
+    MessageId::next(None, ms, random_u128).to_string()
+}
