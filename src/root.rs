@@ -124,11 +124,6 @@ impl Home {
         self.mailbox(agent).join("inbox.json")
     }
 
-    /// What is kept of a supervised agent.
-    pub fn agent(&self, agent: &AgentId) -> PathBuf {
-        self.dir.join("runtime/agents").join(agent.as_str())
-    }
-
     pub fn logs(&self) -> PathBuf {
         self.dir.join("runtime/logs")
     }

@@ -4,8 +4,9 @@ use dreamos::names::Mode;
 
 use super::order::{Patience, print_results};
 use super::phone::deliver::{Template, deliver, report_all, worst};
+use super::phone::desk::open;
 use super::phone::letter::Letter;
-use super::phone::open::{everybody_else, open, recipients, would_change};
+use super::phone::open::{everybody_else, recipients, would_change};
 
 /// Give the same order to everybody, and show who has acknowledged it
 #[derive(clap::Args)]

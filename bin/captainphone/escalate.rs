@@ -4,8 +4,9 @@ use dreamos::names::{AgentId, Mode};
 
 use super::order::Patience;
 use super::phone::deliver::{Template, announce_queued, deliver, report_one};
+use super::phone::desk::open;
 use super::phone::letter::Letter;
-use super::phone::open::{open, would_change};
+use super::phone::open::would_change;
 
 /// Send an order again, to whom its agent escalates to: `escalate_to` in config/agents.yaml, else you
 #[derive(clap::Args)]

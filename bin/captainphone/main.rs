@@ -23,7 +23,7 @@ static PROGRAM: Program = Program {
     about: "Orders of the captain: urgent mail that waits for its acknowledgement",
     speaker: Some(dreamos::names::CAPTAIN),
     verbs: &[SENDING, phone::VERBS],
-    agents: phone::open::agents,
+    agents: phone::desk::agents,
 };
 
 #[cfg_attr(

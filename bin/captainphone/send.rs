@@ -3,8 +3,9 @@ use dreamos::names::Mode;
 
 use super::order::{Patience, print_results};
 use super::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
+use super::phone::desk::open;
 use super::phone::letter::{Letter, Threading};
-use super::phone::open::{open, recipients, would_change};
+use super::phone::open::{recipients, would_change};
 
 /// Give an order and wait until it is acknowledged: exit 0 if it was, 124 if not yet
 #[derive(clap::Args)]

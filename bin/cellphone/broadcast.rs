@@ -3,8 +3,9 @@ use dreamos::desk::Unknown;
 use dreamos::names::Mode;
 
 use super::phone::deliver::{Template, deliver, report_all, worst};
+use super::phone::desk::open;
 use super::phone::letter::Letter;
-use super::phone::open::{everybody_else, open, recipients, would_change};
+use super::phone::open::{everybody_else, recipients, would_change};
 
 /// Send the same to everybody but yourself: one message each, one result line each
 #[derive(clap::Args)]

@@ -4,7 +4,7 @@ use dreamos::names::Kind;
 use dreamos::time::Now;
 use serde::Serialize;
 
-use super::phone::open::open;
+use super::phone::desk::open;
 
 /// Look for damage in a mailbox or in all; --fix mends it and deletes nothing
 #[derive(clap::Args)]

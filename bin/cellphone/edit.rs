@@ -4,8 +4,9 @@ use dreamos::names::{AgentId, Kind};
 use dreamos::time::Now;
 use serde::Serialize;
 
+use super::phone::desk::open;
 use super::phone::document::Document;
-use super::phone::open::{open, would_change};
+use super::phone::open::would_change;
 
 /// Edit the waiting mail in your editor: a copy is checked and merged, as crontab -e does
 #[derive(clap::Args)]

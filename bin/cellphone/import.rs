@@ -5,8 +5,9 @@ use dreamos::names::Kind;
 use dreamos::time::Now;
 use serde::Serialize;
 
+use super::phone::desk::open;
 use super::phone::document::Document;
-use super::phone::open::{open, would_change};
+use super::phone::open::would_change;
 
 /// Take over mail that other programs wrote: a file or a directory of any of their shapes; twice is once
 #[derive(clap::Args)]

@@ -32,7 +32,7 @@ static PROGRAM: Program = Program {
     about: "Mail between the agents of this machine, durable and in plain files",
     speaker: None,
     verbs: &[SENDING, phone::VERBS, KEEPING],
-    agents: phone::open::agents,
+    agents: phone::desk::agents,
 };
 
 #[cfg_attr(

@@ -3,8 +3,9 @@ use dreamos::desk::Pruned;
 use dreamos::time::Now;
 use serde::Serialize;
 
+use super::phone::desk::open;
 use super::phone::document::Document;
-use super::phone::open::{open, would_change};
+use super::phone::open::would_change;
 
 /// Move what is done into the archive and give its space back
 #[derive(clap::Args)]

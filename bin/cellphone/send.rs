@@ -5,8 +5,9 @@ use dreamos::names::Mode;
 
 use super::batch;
 use super::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
+use super::phone::desk::open;
 use super::phone::letter::{Letter, Threading, span};
-use super::phone::open::{open, recipients, would_change};
+use super::phone::open::{recipients, would_change};
 use super::phone::wait::{Stage, Wait};
 
 /// Send a message: on the disk, and never lost, when this returns 0

@@ -3,8 +3,9 @@ use dreamos::desk::{Claim, Desk};
 use dreamos::mailbox::Address;
 use dreamos::time::Now;
 
+use super::desk::open;
 use super::document::{change_each, changed, report_changes};
-use super::open::{open, would_change};
+use super::open::would_change;
 
 /// Acknowledge: the message is done and never comes back
 #[derive(clap::Args)]

@@ -3,8 +3,8 @@ use dreamos::mailbox::Counts;
 use dreamos::time::Now;
 use serde::Serialize;
 
+use super::desk::open;
 use super::document::Document;
-use super::open::open;
 
 /// Ask whether there is mail: exit 0 if there is, 1 if not; says nothing. Fit for a prompt
 #[derive(clap::Args)]

@@ -4,7 +4,7 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::desk::Which;
 use dreamos::time::Now;
 
-use super::open::open;
+use super::desk::open;
 use super::{document, view};
 
 /// List the mail that waits, in the order in which it will be delivered

@@ -3,6 +3,7 @@
 mod ack;
 mod check;
 pub(crate) mod deliver;
+pub(crate) mod desk;
 pub(crate) mod document;
 mod handler;
 mod inbox;

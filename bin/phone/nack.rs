@@ -3,8 +3,9 @@ use dreamos::desk::Claim;
 use dreamos::time::Now;
 
 use super::ack::mailboxes;
+use super::desk::open;
 use super::document::change_each;
-use super::open::{open, would_change};
+use super::open::would_change;
 
 /// Give back what you took: it is delivered again, and after the fifth time it is dead
 #[derive(clap::Args)]

@@ -5,9 +5,10 @@ use dreamos::desk::Desk;
 use dreamos::mailbox::Taken;
 use dreamos::time::Now;
 
+use super::desk::open;
 use super::document::name_of;
 use super::letter::span;
-use super::open::{open, would_change};
+use super::open::would_change;
 use super::{handler, view};
 
 /// Take the first message, under a lease: acknowledge it before the lease lapses, or it comes back

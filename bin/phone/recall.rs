@@ -2,8 +2,9 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::time::Now;
 
 use super::ack::mailboxes;
+use super::desk::open;
 use super::document::change_each;
-use super::open::{open, would_change};
+use super::open::would_change;
 
 /// Take back what you sent, as long as nobody works on it
 #[derive(clap::Args)]

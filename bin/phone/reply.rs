@@ -4,8 +4,9 @@ use dreamos::names::Mode;
 use dreamos::time::Now;
 
 use super::deliver::sent_document;
+use super::desk::open;
 use super::letter::Letter;
-use super::open::{open, would_change};
+use super::open::would_change;
 
 /// Answer a message and acknowledge it, in one step
 #[derive(clap::Args)]

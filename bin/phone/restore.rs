@@ -2,7 +2,8 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::time::Now;
 
 use super::deliver::{queued_line, sent_document};
-use super::open::{open, would_change};
+use super::desk::open;
+use super::open::would_change;
 
 /// Deliver a dead, expired or discarded message again: with a new id, in the same thread
 #[derive(clap::Args)]

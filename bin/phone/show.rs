@@ -1,7 +1,7 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::time::Now;
 
-use super::open::open;
+use super::desk::open;
 use super::{document, view};
 
 /// Show one message in full; your own is then read

@@ -4,8 +4,8 @@ use dreamos::cli::{Context, Exit, Failure, Format, Run, Table};
 use dreamos::mailbox::History;
 use serde::Serialize;
 
+use super::desk::open;
 use super::document::Document;
-use super::open::open;
 
 /// Who has seen a message, and when
 #[derive(clap::Args)]

@@ -1,7 +1,7 @@
 use dreamos::cli::{Context, Exit, Failure, Format, Run};
 use dreamos::time::Now;
 
-use super::open::open;
+use super::desk::open;
 use super::{document, view};
 
 /// Show every message of a thread, in all mailboxes, oldest first

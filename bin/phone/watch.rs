@@ -6,10 +6,10 @@ use dreamos::mailbox::{Message, Taken};
 use dreamos::names::AgentId;
 use dreamos::time::Now;
 
+use super::desk::open;
 use super::document::{self, name_of};
 use super::handler;
 use super::letter::span;
-use super::open::open;
 
 /// Print each message as it comes, or hand each to a command
 ///

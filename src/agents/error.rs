@@ -50,6 +50,20 @@ pub enum Error {
     NoCommand { agent: AgentId },
     #[error("{path} is no UTF-8, so that it can be told to nobody", path = path.display())]
     NoText { path: PathBuf },
+    #[error("{path}: {why}", path = path.display())]
+    State { path: PathBuf, why: String },
+    /// Before anything was started.
+    #[error("can't {doing}: {source}")]
+    System {
+        doing: &'static str,
+        source: std::io::Error,
+    },
+    #[error("dreamos-superd is not installed beside this program, nor in the PATH")]
+    NoSupervisor,
+    #[error("the supervisor of {agent} {what}")]
+    Supervisor { agent: AgentId, what: String },
+    #[error("the supervisor of {agent} did not answer within {seconds} s")]
+    NoAnswer { agent: AgentId, seconds: u64 },
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -83,8 +97,11 @@ impl Explain for Error {
             | Self::BadSetting { .. }
             | Self::Circle { .. }
             | Self::NoCommand { .. }
-            | Self::NoText { .. } => Kind::Config,
-            Self::Unreadable { .. } => Kind::Io,
+            | Self::NoText { .. }
+            | Self::NoSupervisor => Kind::Config,
+            Self::State { .. } => Kind::Corrupt,
+            Self::NoAnswer { .. } => Kind::Busy,
+            Self::Unreadable { .. } | Self::System { .. } | Self::Supervisor { .. } => Kind::Io,
             Self::Store(error) => error.kind(),
         }
     }
@@ -109,7 +126,15 @@ impl Explain for Error {
                 "say what it is: agentctl set {agent} command '[PROGRAM, ARGUMENT]', or harness claude"
             )),
             Self::NoText { .. } => Some("rename it".into()),
-            Self::Huge { .. } | Self::Unreadable { .. } => None,
+            Self::State { .. } => Some("stop the agent, move the file away, start it anew".into()),
+            Self::NoSupervisor => Some("install it where agentctl is".into()),
+            Self::NoAnswer { .. } => {
+                Some("look whether it is stopped (ps -C dreamos-superd)".into())
+            }
+            Self::Huge { .. }
+            | Self::Unreadable { .. }
+            | Self::System { .. }
+            | Self::Supervisor { .. } => None,
             Self::Store(error) => error.hint(),
         }
     }
@@ -126,8 +151,13 @@ impl Explain for Error {
             | Self::BadSetting { path, .. }
             | Self::Circle { path, .. }
             | Self::NoText { path }
+            | Self::State { path, .. }
             | Self::Unreadable { path, .. } => Some(path),
-            Self::NoCommand { .. } => None,
+            Self::NoCommand { .. }
+            | Self::NoSupervisor
+            | Self::NoAnswer { .. }
+            | Self::System { .. }
+            | Self::Supervisor { .. } => None,
             Self::Store(error) => error.path(),
         }
     }

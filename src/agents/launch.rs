@@ -563,18 +563,18 @@ impl Raw {
             let own = self.env.0.entry(name.clone());
             own.or_insert_with(|| value.clone());
         }
-        let (own, its) = (&mut self.backoff.0, below.backoff.0.as_ref());
+        let (own, its) = (&mut self.backoff.0, &below.backoff.0);
         or(&mut own.initial, its.initial.as_ref());
         or(&mut own.max, its.max.as_ref());
         or(&mut own.factor, its.factor.as_ref());
         or(&mut own.jitter, its.jitter.as_ref());
-        let (own, its) = (&mut self.budget.0, below.budget.0.as_ref());
+        let (own, its) = (&mut self.budget.0, &below.budget.0);
         or(&mut own.restarts, its.restarts.as_ref());
         or(&mut own.within, its.within.as_ref());
-        let (own, its) = (&mut self.stop.0, below.stop.0.as_ref());
+        let (own, its) = (&mut self.stop.0, &below.stop.0);
         or(&mut own.signal, its.signal.as_ref());
         or(&mut own.grace, its.grace.as_ref());
-        let (own, its) = (&mut self.output.0, below.output.0.as_ref());
+        let (own, its) = (&mut self.output.0, &below.output.0);
         or(&mut own.bytes, its.bytes.as_ref());
         or(&mut own.older, its.older.as_ref());
         or(&mut own.raw, its.raw.as_ref());

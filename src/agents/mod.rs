@@ -16,8 +16,12 @@ mod error;
 pub mod launch;
 mod parse;
 pub mod presets;
+pub(crate) mod proc;
+mod process;
 pub mod settings;
+pub(crate) mod standing;
 pub mod state;
 
 pub use disk::{agents, everybody, read, unknown_keys};
 pub use error::Error;
+pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};

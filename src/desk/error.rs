@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::breaker::Loop;
 use super::policy::Refusal;
-use crate::names::{BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
+use crate::names::{AgentId, BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
 use crate::{agents, mailbox, store};
 
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,8 @@ pub enum Error {
         name: String,
         candidates: Vec<String>,
     },
+    #[error("{agent} has a mailbox, but is not registered")]
+    NotConfigured { agent: AgentId },
     #[error("{at} is {status}: only what is dead, expired or discarded is restored")]
     StillAlive {
         at: mailbox::Address,
@@ -50,9 +52,10 @@ impl Explain for Error {
             Self::Loop(e) => e.kind(),
             Self::NotFree(e) => e.kind(),
             Self::BadMessageId(_) => Kind::Usage,
-            Self::NoSuchRole { .. } | Self::NoSuchMessage(_) | Self::Ambiguous { .. } => {
-                Kind::Unknown
-            }
+            Self::NoSuchRole { .. }
+            | Self::NoSuchMessage(_)
+            | Self::NotConfigured { .. }
+            | Self::Ambiguous { .. } => Kind::Unknown,
             Self::StillAlive { .. } => Kind::No,
         }
     }
@@ -76,6 +79,7 @@ impl Explain for Error {
             Self::NoSuchRole { known, .. } => Some(format!("roles: {}", known.join(", "))),
             Self::NoSuchMessage(_) => Some("see: cellphone inbox --all, cellphone search".into()),
             Self::Ambiguous { .. } => Some("give more characters of its id".into()),
+            Self::NotConfigured { agent } => Some(format!("agentctl register {agent}")),
             Self::StillAlive { .. } => None,
         }
     }

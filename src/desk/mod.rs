@@ -1,13 +1,14 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
 //! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
-//! the rooms below stands in `mail.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`,
+//! the rooms below stands in `mail.rs` and `lives.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`,
 //! what JSON lines say in `batch.rs`.
 
 mod batch;
 mod breaker;
 mod error;
 mod import;
+mod lives;
 mod mail;
 mod names;
 mod policy;
@@ -17,6 +18,7 @@ pub use batch::{BadLine, batch, batch_lines};
 pub use breaker::Loop;
 pub use error::Error;
 pub use import::{Imported, Unread};
+pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
 pub use watch::{Trace, Watch};

@@ -33,8 +33,8 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
         Verb::MailSend => true,
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => !is_system,
-        Verb::MailCreate => is_user || is_captain,
-        Verb::MailRead => is_user || is_captain || is_own,
+        Verb::MailCreate | Verb::AgentConfigure => is_user || is_captain,
+        Verb::MailRead | Verb::AgentStart | Verb::AgentStop => is_user || is_captain || is_own,
         Verb::MailTake
         | Verb::MailAck
         | Verb::MailNack
@@ -62,6 +62,9 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::MailImport => "import mail for",
         Verb::MailRepair => "repair the mailbox of",
         Verb::MailCreate => "make a mailbox for",
+        Verb::AgentStart => "start",
+        Verb::AgentStop => "stop",
+        Verb::AgentConfigure => "change the settings of",
     }
 }
 
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 13] = [
+    const VERBS: [Verb; 16] = [
         Verb::MailSend,
         Verb::MailRead,
         Verb::MailFollow,
@@ -110,6 +113,9 @@ mod tests {
         Verb::MailImport,
         Verb::MailRepair,
         Verb::MailCreate,
+        Verb::AgentStart,
+        Verb::AgentStop,
+        Verb::AgentConfigure,
     ];
 
     fn ask(caller: &str, verb: Verb, target: &str) -> Result<Permit, Refusal> {

@@ -20,6 +20,10 @@ pub enum Verb {
     MailImport,
     MailRepair,
     MailCreate,
+    AgentStart,
+    AgentStop,
+    /// To write down who exists and how he is run.
+    AgentConfigure,
 }
 
 impl Verb {
@@ -39,6 +43,9 @@ impl Verb {
             Self::MailImport => "mail.import",
             Self::MailRepair => "mail.repair",
             Self::MailCreate => "mail.create",
+            Self::AgentStart => "agent.start",
+            Self::AgentStop => "agent.stop",
+            Self::AgentConfigure => "agent.configure",
         }
     }
 }
@@ -57,7 +64,7 @@ pub struct Caller {
 pub struct Act {
     pub verb: Verb,
     pub caller: Caller,
-    /// The mailbox that is touched.
+    /// The agent whose mailbox, process or settings are touched.
     pub target: AgentId,
 }
 

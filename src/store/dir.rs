@@ -194,6 +194,11 @@ impl Dir {
         Ok(Self { fd, path })
     }
 
+    /// A short name of this directory, whatever its path is, for as long as it is open.
+    pub(crate) fn short_path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.fd.as_raw_fd()).into()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -456,6 +461,10 @@ impl AsFd for Dir {
 }
 
 impl File {
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

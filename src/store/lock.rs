@@ -1,6 +1,6 @@
 //! Kernel locks with a deadline. They die with their holder, so that none is ever stale.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -63,7 +63,7 @@ pub(crate) fn busy(file: &File) -> Error {
 #[derive(Debug)]
 pub(crate) struct Lock {
     // The lock lives as long as this open file.
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -79,6 +79,11 @@ impl Lock {
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(1));
         }
+    }
+
+    /// The lock itself, to be handed to another process: it is held until the last who has it lets go.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.file.into_fd()
     }
 
     /// As `acquire`, but nothing is made: `None` where nobody has ever locked it.
@@ -113,7 +118,7 @@ impl Lock {
                 .ident(name)?
                 .is_some_and(|now| now.ino == file.opened().ino)
             {
-                return Ok(Ok(Self { _file: file }));
+                return Ok(Ok(Self { file }));
             }
         }
     }

@@ -6,19 +6,18 @@
 )]
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, getppid, kill_process_group, pidfd_open,
-    pidfd_send_signal, set_parent_process_death_signal, setsid, wait,
+    Pid, Signal, WaitOptions, getpid, getppid, kill_process_group, set_parent_process_death_signal,
+    setsid, wait,
 };
 
+use crate::agents::proc;
 use crate::agents::settings::Settings;
 use crate::agents::state::{self, Exit};
 
@@ -99,7 +98,7 @@ pub(super) fn spawn(
     let pid = i32::try_from(child.id()).expect("a pid fits");
     Ok(state::Pid {
         pid,
-        start_ticks: start_ticks(pid).unwrap_or(0),
+        start_ticks: start_ticks(pid),
     })
 }
 
@@ -158,51 +157,23 @@ pub(super) fn signal_group(pid: i32, signal: i32) {
     }
 }
 
+pub(super) fn start_ticks(pid: i32) -> u64 {
+    proc::stat(pid).map_or(0, |stat| stat.start_ticks)
+}
+
 /// The signal to every process below us. How many there were.
 pub(super) fn signal_all(signal: Signal) -> u32 {
-    let mut count = 0;
-    for (pid, start_ticks) in descendants() {
-        let Some(number) = Pid::from_raw(pid) else {
-            continue;
-        };
-        // By descriptor, and looked at again behind it: the number may be somebody else's by now.
-        if let Ok(process) = pidfd_open(number, PidfdFlags::empty())
-            && stat(pid).is_some_and(|now| now.start_ticks == start_ticks)
-            && pidfd_send_signal(process.as_fd(), signal).is_ok()
-        {
-            count += 1;
-        }
-    }
-    count
-}
-
-struct Stat {
-    parent: i32,
-    start_ticks: u64,
-    is_zombie: bool,
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in brackets and may hold anything.
-    let rest = text.rsplit_once(')')?.1;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Some(Stat {
-        is_zombie: fields.first().is_some_and(|state| *state == "Z"),
-        parent: fields.get(1)?.parse().ok()?,
-        start_ticks: fields.get(19)?.parse().ok()?,
-    })
-}
-
-pub(super) fn start_ticks(pid: i32) -> Option<u64> {
-    stat(pid).map(|stat| stat.start_ticks)
+    let sent = descendants()
+        .into_iter()
+        .filter(|(pid, start_ticks)| proc::signal(*pid, *start_ticks, signal));
+    u32::try_from(sent.count()).unwrap_or(u32::MAX)
 }
 
 /// Every living process below us, and when it began.
 fn descendants() -> Vec<(i32, u64)> {
     let mut children: HashMap<i32, Vec<(i32, u64)>> = HashMap::new();
-    for pid in pids(Path::new("/proc")) {
-        if let Some(stat) = stat(pid).filter(|stat| !stat.is_zombie) {
+    for pid in proc::pids() {
+        if let Some(stat) = proc::stat(pid).filter(|stat| !stat.is_zombie) {
             let entry = children.entry(stat.parent).or_default();
             entry.push((pid, stat.start_ticks));
         }
@@ -219,11 +190,4 @@ fn descendants() -> Vec<(i32, u64)> {
         }
     }
     found
-}
-
-fn pids(proc: &Path) -> Vec<i32> {
-    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
 }

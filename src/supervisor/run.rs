@@ -22,14 +22,14 @@ use super::machine::{Action, End, Event, Machine, State, Then};
 use super::output::Log;
 use crate::agents::control::{Answer, Request};
 use crate::agents::settings::{self, Settings};
+use crate::agents::standing::{self, Flush};
 use crate::agents::state::{self, Exit, Process, Wanted};
 use crate::logs;
 use crate::names::{AgentId, Caller, Channel, Level, MessageId};
 use crate::root::Home;
-use crate::store::{Dir, Open, Target, random_u64, random_u128};
+use crate::store::{Dir, random_u64, random_u128};
 use crate::time::{Now, boot_id};
 
-const STATE: &str = "state.json";
 /// What is read of a child's output at once.
 const PIECE: usize = 8 << 10;
 /// So many pieces in a row: whoever prints for ever must not keep us from our clients.
@@ -203,7 +203,7 @@ impl Superd {
             boot: boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}")),
             pid: state::Pid {
                 pid,
-                start_ticks: child::start_ticks(pid).unwrap_or(0),
+                start_ticks: child::start_ticks(pid),
             },
             machine,
             control,
@@ -513,27 +513,7 @@ impl Superd {
 
     /// What cannot be written now is written at the next change; whoever asks is told from memory.
     fn save(&self, flush: Flush) {
-        let _ = self.write(flush);
-    }
-
-    fn write(&self, flush: Flush) -> Result<(), Error> {
-        let mut text = serde_json::to_vec_pretty(&self.state()).expect("every key is text");
-        text.push(b'\n');
-        let aside = format!(".state-{:016x}", random_u64());
-        let file = self.dir.file(&aside, Open::New)?;
-        let written = file.write_at(0, &text).and_then(|()| match flush {
-            Flush::Yes => file.sync_data(),
-            Flush::No => Ok(()),
-        });
-        if let Err(error) = written {
-            self.dir.remove(&aside)?;
-            return Err(error.into());
-        }
-        self.dir.rename(&aside, STATE, Target::Replaced)?;
-        if flush == Flush::Yes {
-            self.dir.sync()?;
-        }
-        Ok(())
+        let _ = standing::write(&self.dir, &self.state(), flush);
     }
 
     fn tell(&mut self) {
@@ -603,12 +583,6 @@ impl Superd {
         // A log that cannot be written stops nobody.
         let _ = logs::append(&self.home, &caller, &[event], now.wall);
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flush {
-    Yes,
-    No,
 }
 
 fn quoted(command: &[String]) -> String {

@@ -1,0 +1,26 @@
+use std::time::Duration;
+
+use dreamos::cli::{Context, Exit, Failure, Run};
+
+use super::desk::open;
+use super::report::stops;
+use super::stop::span;
+
+/// Stop everybody, those first that come after others
+#[derive(clap::Args)]
+pub(crate) struct Down {
+    /// Kill what has not ended by then, whatever is configured
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    grace: Option<Duration>,
+}
+
+impl Run for Down {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let stopped = open(context)?.down(self.grace)?;
+        let stopped = stopped.into_iter().filter(|(_, stopped)| {
+            // Whoever did not run is not worth a line.
+            !matches!(stopped, Ok(it) if it.was_over)
+        });
+        Ok(stops(context, stopped.collect()))
+    }
+}

@@ -1,0 +1,49 @@
+//! Agents: who exists, who runs, and what they do.
+
+// `main` is the C library's, without Rust's own start-up before it: see `src/cli/start.rs`.
+#![cfg_attr(not(test), no_main)]
+
+use dreamos::cli::{Program, Verb, run};
+
+#[path = "../phone/desk.rs"]
+mod desk;
+mod down;
+mod list;
+mod paths;
+mod report;
+mod restart;
+mod root;
+mod start;
+mod status;
+mod stop;
+mod up;
+mod who;
+
+static VERBS: &[Verb] = &[
+    Verb::of::<list::List>("list"),
+    Verb::of::<status::Status>("status"),
+    Verb::of::<start::Start>("start"),
+    Verb::of::<stop::Stop>("stop"),
+    Verb::of::<restart::Restart>("restart"),
+    Verb::of::<up::Up>("up"),
+    Verb::of::<down::Down>("down"),
+    Verb::of::<root::Root>("root"),
+    Verb::of::<paths::Paths>("paths"),
+];
+
+static PROGRAM: Program = Program {
+    name: "agentctl",
+    about: "Agents: who exists, who runs, started and stopped over one home and without a daemon",
+    speaker: None,
+    verbs: &[VERBS],
+    agents: desk::agents,
+};
+
+#[cfg_attr(
+    not(test),
+    expect(unsafe_code, reason = "the C library calls it by this name"),
+    unsafe(no_mangle)
+)]
+extern "C" fn main(_: i32, _: *const *const u8) -> i32 {
+    run(&PROGRAM)
+}

@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use dreamos::cli::{Context, Exit, Failure, Run};
+use dreamos::time::parse_span;
+
+use super::desk::open;
+use super::report::stops;
+use super::who::Who;
+
+/// Stop agents and all that they started; nobody starts them again but you
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  agentctl stop agent-3
+  agentctl stop --all --grace 2s")]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    who: Who,
+    /// Kill what has not ended by then, whatever is configured
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    grace: Option<Duration>,
+}
+
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    parse_span(text).map_err(|bad| bad.to_string())
+}
+
+impl Run for Stop {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let desk = open(context)?;
+        let ids = self.who.ids(&desk)?;
+        Ok(stops(context, desk.stop(&ids, self.grace)))
+    }
+}

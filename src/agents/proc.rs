@@ -1,0 +1,88 @@
+//! What `/proc` tells of processes (`proc(5)`).
+
+use std::fs;
+use std::os::fd::AsFd as _;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) parent: i32,
+    pub(crate) session: i32,
+    pub(crate) start_ticks: u64,
+    pub(crate) is_zombie: bool,
+}
+
+pub(crate) fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in brackets and may hold anything.
+    let rest = text.rsplit_once(')')?.1;
+    let mut fields = rest.split_ascii_whitespace();
+    let is_zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let start_ticks = fields.nth(15)?.parse().ok()?;
+    Some(Stat {
+        parent,
+        session,
+        start_ticks,
+        is_zombie,
+    })
+}
+
+/// Every process that we may see.
+pub(crate) fn pids() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// The signal to the process that began then, never to a later one of the same number.
+pub(crate) fn signal(pid: i32, start_ticks: u64, signal: Signal) -> bool {
+    let Some(number) = Pid::from_raw(pid) else {
+        return false;
+    };
+    // By descriptor, and looked at again behind it.
+    pidfd_open(number, PidfdFlags::empty()).is_ok_and(|process| {
+        stat(pid).is_some_and(|now| now.start_ticks == start_ticks)
+            && pidfd_send_signal(process.as_fd(), signal).is_ok()
+    })
+}
+
+/// Whether the environment that a process was started with has this variable with this value.
+pub(crate) fn has_variable(pid: i32, name: &str, value: &str) -> bool {
+    let Ok(all) = fs::read(format!("/proc/{pid}/environ")) else {
+        return false;
+    };
+    let wanted = format!("{name}={value}");
+    all.split(|byte| *byte == 0)
+        .any(|variable| variable == wanted.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_seen_as_it_is() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .env("DREAMOS_TEST", "a=b")
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let seen = stat(pid).unwrap();
+        assert_eq!(seen.parent, i32::try_from(std::process::id()).unwrap());
+        assert!(pids().contains(&pid));
+        assert!(has_variable(pid, "DREAMOS_TEST", "a=b"));
+        assert!(!has_variable(pid, "DREAMOS_TEST", "a"));
+        assert!(
+            !signal(pid, seen.start_ticks + 1, Signal::KILL),
+            "another one"
+        );
+        assert!(signal(pid, seen.start_ticks, Signal::KILL));
+        child.wait().unwrap();
+        assert_eq!(stat(pid), None);
+    }
+}

@@ -1,0 +1,384 @@
+//! Starts supervisors, asks them, and buries what a killed one left.
+//!
+//! Whoever holds `lock` is the supervisor. A start takes it first and hands it on, so that there is no moment in which
+//! two could begin. Where it is free and the state says that somebody runs, that supervisor was killed: its child
+//! died with it, and what else is left of that life is found by its name and ended. Nothing is ever adopted.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
+use rustix::process::Signal;
+
+use super::control::{Answer, Request};
+use super::error::Error;
+use super::proc;
+use super::settings::Settings;
+use super::standing::{self, Flush};
+use super::state::{Process, State, Wanted};
+use crate::names::{AgentId, Channel, Effect, Event, Level, Permit};
+use crate::root::Home;
+use crate::store::{Deadline, Dir, Lock};
+use crate::time::{Now, boot_id};
+
+const LOCK: &str = "lock";
+const SOCKET: &str = "control";
+const SUPERVISOR: &str = "dreamos-superd";
+/// Between holding the lock and listening, or between the last word and letting go of the lock.
+const PASSING: Duration = Duration::from_secs(2);
+/// How long what a killed supervisor left may take to die of a kill.
+const BURIAL: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// A start that was asked for.
+pub enum Begun {
+    Starting(Starting),
+    /// Somebody else's start was first.
+    Already(Box<State>),
+}
+
+/// A supervisor that was started; it says once whether its child runs.
+pub struct Starting {
+    pub agent: AgentId,
+    answers: File,
+}
+
+/// What a killed supervisor left, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    pub agent: AgentId,
+    /// So many processes of that life were still there, and are no more.
+    pub ended: u32,
+    /// Its owner had not stopped it.
+    pub wanted: bool,
+}
+
+/// How an agent stands, looked at.
+pub enum Tended {
+    Never,
+    Known(Box<State>),
+    /// Its supervisor was killed; the state tells so now.
+    Lost(Box<State>, Lost),
+}
+
+/// Hands the agent to a supervisor of its own, and returns at once.
+pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec<Effect>), Error> {
+    let agent = &settings.agent;
+    let dir = Dir::make_path(home.dir(), home.inside(&home.agent(agent)))?;
+    let deadline = Deadline::after(PASSING);
+    let lock = loop {
+        if let Some(lock) = Lock::try_acquire(&dir, LOCK)? {
+            break lock;
+        }
+        if let Some(Answer::State(state)) = ask_in(&dir, agent, &Request::State, PASSING)? {
+            return Ok((Begun::Already(state), Vec::new()));
+        }
+        if deadline.is_over() {
+            return Err(no_answer(agent, PASSING));
+        }
+        sleep(LOOK_AGAIN);
+    };
+    let lost = bury(&dir, agent)?.and_then(|(_, lost)| lost);
+    let (answers, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|error| system("make a pipe")(error.into()))?;
+    let child = Command::new(supervisor()?)
+        .arg(home.dir())
+        .arg(agent.as_str())
+        .env_clear()
+        .stdin(Stdio::from(written(settings)?))
+        .stdout(Stdio::from(theirs))
+        .stderr(Stdio::from(lock.into_fd()))
+        .spawn()
+        .map_err(system("start dreamos-superd"))?;
+    // It outlives us, and nobody waits for it.
+    drop(child);
+    let starting = Starting {
+        agent: agent.clone(),
+        answers: answers.into(),
+    };
+    Ok((Begun::Starting(starting), lost.iter().map(event).collect()))
+}
+
+impl Starting {
+    /// What it says once its child runs, or does not.
+    pub fn wait(self, patience: Duration) -> Result<Answer, Error> {
+        let deadline = Deadline::after(patience);
+        loop {
+            let left = deadline.left();
+            let left = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            let mut fds = [PollFd::new(&self.answers, PollFlags::IN)];
+            match poll(&mut fds, Some(&left)) {
+                Ok(0) => return Err(no_answer(&self.agent, patience)),
+                Ok(_) => break,
+                // Interrupted.
+                Err(_) if !deadline.is_over() => {}
+                Err(error) => return Err(system("wait for the supervisor")(error.into())),
+            }
+        }
+        // It writes one line at once.
+        let mut line = String::new();
+        BufReader::new(self.answers)
+            .read_line(&mut line)
+            .map_err(system("read from the supervisor"))?;
+        parse(&self.agent, &line)?.ok_or_else(|| Error::Supervisor {
+            agent: self.agent,
+            what: "ended without a word".into(),
+        })
+    }
+}
+
+/// The settings as a file that has no name.
+fn written(settings: &Settings) -> Result<OwnedFd, Error> {
+    let doing = "hand over the settings";
+    let fd = memfd_create("settings", MemfdFlags::CLOEXEC)
+        .map_err(|error| system(doing)(error.into()))?;
+    let mut file = File::from(fd);
+    let text = serde_json::to_vec(settings).expect("every key is text");
+    file.write_all(&text).map_err(system(doing))?;
+    seek(&file, SeekFrom::Start(0)).map_err(|error| system(doing)(error.into()))?;
+    Ok(file.into())
+}
+
+/// Beside this program, else wherever programs are.
+fn supervisor() -> Result<PathBuf, Error> {
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|own| Some(own.parent()?.join(SUPERVISOR)));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let elsewhere = std::env::split_paths(&path).map(|dir| dir.join(SUPERVISOR));
+    beside
+        .into_iter()
+        .chain(elsewhere)
+        .find(|program| program.is_file())
+        .ok_or(Error::NoSupervisor)
+}
+
+/// A request to the supervisor of an agent and its answer; `None` where nobody listens.
+pub fn ask(
+    home: &Home,
+    agent: &AgentId,
+    request: &Request,
+    patience: Duration,
+) -> Result<Option<Answer>, Error> {
+    match open(home, agent)? {
+        Some(dir) => ask_in(&dir, agent, request, patience),
+        None => Ok(None),
+    }
+}
+
+fn ask_in(
+    dir: &Dir,
+    agent: &AgentId,
+    request: &Request,
+    patience: Duration,
+) -> Result<Option<Answer>, Error> {
+    let Ok(mut stream) = UnixStream::connect(dir.short_path().join(SOCKET)) else {
+        return Ok(None);
+    };
+    let mut line = serde_json::to_vec(request).expect("every key is text");
+    line.push(b'\n');
+    let mut answer = String::new();
+    stream
+        .set_read_timeout(Some(patience))
+        .and_then(|()| stream.write_all(&line))
+        .and_then(|()| BufReader::new(&stream).read_line(&mut answer))
+        .map(drop)
+        .or_else(|error| match error.kind() {
+            // It ended between our connecting and its reading.
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => Ok(()),
+            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
+                Err(no_answer(agent, patience))
+            }
+            _ => Err(system("talk to the supervisor")(error)),
+        })?;
+    parse(agent, &answer)
+}
+
+fn parse(agent: &AgentId, line: &str) -> Result<Option<Answer>, Error> {
+    if !line.ends_with('\n') {
+        return Ok(None);
+    }
+    let answer = serde_json::from_str(line).map_err(|error| Error::Supervisor {
+        agent: agent.clone(),
+        what: format!("says what is not understood: {error}"),
+    })?;
+    Ok(Some(answer))
+}
+
+/// Ends the agent and all that it started. `None` where it was never started.
+pub fn stop(
+    home: &Home,
+    _: &Permit,
+    agent: &AgentId,
+    grace: Option<u64>,
+    patience: Duration,
+) -> Result<(Option<Answer>, Vec<Effect>), Error> {
+    let Some(dir) = open(home, agent)? else {
+        return Ok((None, Vec::new()));
+    };
+    let deadline = Deadline::after(patience);
+    loop {
+        let answer = ask_in(&dir, agent, &Request::Stop { grace }, deadline.left())?;
+        if answer.is_some() {
+            return Ok((answer, Vec::new()));
+        }
+        if let Some(_lock) = Lock::try_acquire(&dir, LOCK)? {
+            let Some((mut state, lost)) = bury(&dir, agent)? else {
+                return Ok((None, Vec::new()));
+            };
+            if state.wanted == Wanted::Up {
+                state.wanted = Wanted::Down;
+                standing::write(&dir, &state, Flush::Yes)?;
+            }
+            let killed = lost.as_ref().map_or(0, |lost| lost.ended);
+            let state = Box::new(state);
+            let effects = lost.iter().map(event).collect();
+            return Ok((Some(Answer::Stopped { state, killed }), effects));
+        }
+        if deadline.is_over() {
+            return Err(no_answer(agent, patience));
+        }
+        sleep(LOOK_AGAIN);
+    }
+}
+
+/// How an agent stands. What a killed supervisor left is ended first.
+pub fn tend(home: &Home, agent: &AgentId) -> Result<(Tended, Vec<Effect>), Error> {
+    let Some(dir) = open(home, agent)? else {
+        return Ok((Tended::Never, Vec::new()));
+    };
+    let Some(state) = standing::read(&dir)? else {
+        return Ok((Tended::Never, Vec::new()));
+    };
+    let known = |state| Ok((Tended::Known(Box::new(state)), Vec::new()));
+    if state.state.is_over() || UnixStream::connect(dir.short_path().join(SOCKET)).is_ok() {
+        return known(state);
+    }
+    // Nobody listens: it begins or ends just now, or it was killed. The lock tells.
+    let Some(_lock) = Lock::try_acquire(&dir, LOCK)? else {
+        return known(standing::read(&dir)?.unwrap_or(state));
+    };
+    match bury(&dir, agent)? {
+        Some((state, Some(lost))) => {
+            let effects = vec![event(&lost)];
+            Ok((Tended::Lost(Box::new(state), lost), effects))
+        }
+        Some((state, None)) => known(state),
+        None => Ok((Tended::Never, Vec::new())),
+    }
+}
+
+/// Under the lock: nobody supervises it. What is left of a life that the state tells of is ended, and the state says
+/// so.
+fn bury(dir: &Dir, agent: &AgentId) -> Result<Option<(State, Option<Lost>)>, Error> {
+    let Some(mut state) = standing::read(dir)? else {
+        return Ok(None);
+    };
+    if state.state.is_over() {
+        return Ok(Some((state, None)));
+    }
+    let boot = boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}"));
+    let lost = if state.boot == boot {
+        let ended = end_all_of(agent, &state)?;
+        state.reason = format!("its supervisor was lost; {ended} processes of it were ended");
+        Some(Lost {
+            agent: agent.clone(),
+            ended,
+            wanted: state.wanted == Wanted::Up,
+        })
+    } else {
+        state.reason = "the machine was started anew".into();
+        None
+    };
+    state.state = Process::Stopped;
+    state.since = Now::read().wall;
+    state.evidence = "nobody holds its lock".into();
+    (state.supervisor, state.child, state.next_start) = (None, None, None);
+    standing::write(dir, &state, Flush::No)?;
+    Ok(Some((state, lost)))
+}
+
+/// Kills what carries the name of that life, or is of its session, until nothing does. How many there were.
+fn end_all_of(agent: &AgentId, state: &State) -> Result<u32, Error> {
+    let deadline = Deadline::after(BURIAL);
+    let mut ended = std::collections::HashSet::new();
+    loop {
+        let left = left_of(state);
+        if left.is_empty() {
+            return Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX));
+        }
+        if deadline.is_over() {
+            return Err(Error::Supervisor {
+                agent: agent.clone(),
+                what: format!("was lost, and its process {} does not die", left[0].0),
+            });
+        }
+        for (pid, start_ticks) in left {
+            proc::signal(pid, start_ticks, Signal::KILL);
+            ended.insert(pid);
+        }
+        sleep(LOOK_AGAIN);
+    }
+}
+
+fn left_of(state: &State) -> Vec<(i32, u64)> {
+    let of_session = |stat: &proc::Stat| {
+        state
+            .child
+            .is_some_and(|child| stat.session == child.pid && stat.start_ticks >= child.start_ticks)
+    };
+    let of_life = |pid| {
+        let life = state.incarnation.as_deref();
+        life.is_some_and(|life| proc::has_variable(pid, "DREAMOS_INCARNATION", life))
+    };
+    let own = std::process::id().cast_signed();
+    proc::pids()
+        .into_iter()
+        .filter(|pid| *pid != own)
+        .filter_map(|pid| {
+            let stat = proc::stat(pid).filter(|stat| !stat.is_zombie)?;
+            (of_session(&stat) || of_life(pid)).then_some((pid, stat.start_ticks))
+        })
+        .collect()
+}
+
+fn event(lost: &Lost) -> Effect {
+    let Lost { agent, ended, .. } = lost;
+    Effect::Event(Event {
+        channel: Channel::Agents,
+        level: Level::Warn,
+        event: "agent.lost",
+        msg: format!("the supervisor of {agent} was lost; {ended} processes of it were ended"),
+        agent: Some(agent.clone()),
+        id: None,
+        fields: vec![("ended", (*ended).into())],
+    })
+}
+
+fn open(home: &Home, agent: &AgentId) -> Result<Option<Dir>, Error> {
+    match Dir::open(&home.agent(agent)) {
+        Err(error) if error.is_absent() => Ok(None),
+        other => Ok(Some(other?)),
+    }
+}
+
+fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::System { doing, source }
+}
+
+fn no_answer(agent: &AgentId, patience: Duration) -> Error {
+    Error::NoAnswer {
+        agent: agent.clone(),
+        seconds: patience.as_secs(),
+    }
+}

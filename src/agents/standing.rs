@@ -1,0 +1,57 @@
+//! `state.json` on disk. Written under the agent's lock: by its supervisor, or by whoever found that one dead.
+
+use super::error::Error;
+use super::state::{State, VERSION};
+use crate::store::{Dir, Open, Target, random_u64};
+
+pub(crate) const STATE: &str = "state.json";
+const LARGEST: u64 = 1 << 20;
+
+/// Whether it must outlive a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    Yes,
+    No,
+}
+
+/// `None` where it was never started.
+pub(crate) fn read(dir: &Dir) -> Result<Option<State>, Error> {
+    let Some(file) = dir.file_if_any(STATE, Open::Read)? else {
+        return Ok(None);
+    };
+    let bytes = file.read_to_end(LARGEST)?;
+    let unreadable = |why: String| Error::State {
+        path: file.path().into(),
+        why,
+    };
+    let state: State =
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+    if state.v > VERSION {
+        return Err(unreadable(format!(
+            "its format {} is newer than this program",
+            state.v
+        )));
+    }
+    Ok(Some(state))
+}
+
+/// Whole or not at all.
+pub(crate) fn write(dir: &Dir, state: &State, flush: Flush) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(state).expect("every key is text");
+    text.push(b'\n');
+    let aside = format!(".state-{:016x}", random_u64());
+    let file = dir.file(&aside, Open::New)?;
+    let written = file.write_at(0, &text).and_then(|()| match flush {
+        Flush::Yes => file.sync_data(),
+        Flush::No => Ok(()),
+    });
+    if let Err(error) = written {
+        dir.remove(&aside)?;
+        return Err(error.into());
+    }
+    dir.rename(&aside, STATE, Target::Replaced)?;
+    if flush == Flush::Yes {
+        dir.sync()?;
+    }
+    Ok(())
+}

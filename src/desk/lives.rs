@@ -1,0 +1,334 @@
+//! The verbs of agents: for each the permit it needs, what it asks of the room, and what it leaves behind.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::{Desk, Done, Error};
+use crate::agents::control::Answer;
+use crate::agents::launch::{self, Agent};
+use crate::agents::settings::Settings;
+use crate::agents::state::{Exit, Process, State, Wanted};
+use crate::agents::{self, Begun, Tended};
+use crate::names::{AgentId, Effect, Verb};
+use crate::time::Now;
+
+/// Beside what its own settings allow: for the supervisor to begin, and to say so.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A child that says when it is ready may take so long.
+const READY: Duration = Duration::from_mins(1);
+
+/// What a start is given from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Launching {
+    /// In place of the configured one.
+    pub command: Option<Vec<String>>,
+    /// The environment of whoever starts.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// What a stop by its owner means to `up`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stops {
+    Kept,
+    Forgiven,
+}
+
+/// What a start came to.
+#[derive(Clone, Debug)]
+pub enum Started {
+    Running(Box<State>),
+    /// It ran before.
+    Already(Box<State>),
+    /// It does not run; what comes next is in the state.
+    Failed {
+        state: Box<State>,
+        why: String,
+        exit: Option<Exit>,
+        output: String,
+    },
+}
+
+/// What a stop came to.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// `None`: it was never started.
+    pub state: Option<Box<State>>,
+    /// So many processes had to be killed.
+    pub killed: u32,
+    /// There was nothing to stop.
+    pub was_over: bool,
+}
+
+/// How an agent stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub agent: AgentId,
+    /// `None`: it was never started.
+    pub state: Option<State>,
+    /// What was found and ended of a life whose supervisor was killed.
+    pub lost: Option<u32>,
+}
+
+impl Desk {
+    /// All who are configured, in the order of the file.
+    pub fn configured(&self) -> Done<Vec<Agent>> {
+        Ok(agents::agents(self.home())?)
+    }
+
+    /// Starts each, and only then waits for each to run.
+    pub fn start(&self, who: &[AgentId], with: &Launching) -> Done<Vec<(AgentId, Done<Started>)>> {
+        let configured = self.configured()?;
+        let begun: Vec<_> = who
+            .iter()
+            .map(|id| (id.clone(), self.begin(id, &configured, with)))
+            .collect();
+        Ok(begun
+            .into_iter()
+            .map(|(id, begun)| {
+                let started = begun.and_then(|(begun, patience)| confirmed(begun, patience));
+                (id, started)
+            })
+            .collect())
+    }
+
+    fn begin(
+        &self,
+        id: &AgentId,
+        configured: &[Agent],
+        with: &Launching,
+    ) -> Done<(Begun, Duration)> {
+        let permit = self.permit(Verb::AgentStart, id)?;
+        let settings = self.settings(id, configured, with)?;
+        let patience = patience_of(&settings);
+        let (begun, effects) = agents::start(self.home(), &permit, &settings)?;
+        self.follow_up(effects);
+        Ok((begun, patience))
+    }
+
+    fn settings(&self, id: &AgentId, configured: &[Agent], with: &Launching) -> Done<Settings> {
+        let found = configured.iter().find(|agent| agent.id == *id);
+        let mut agent = found.cloned().ok_or_else(|| self.not_configured(id))?;
+        if let Some(command) = &with.command {
+            agent.command = Some(command.clone());
+        }
+        let environment = with.environment.iter().cloned();
+        Ok(launch::settings(&agent, self.home(), environment)?)
+    }
+
+    fn not_configured(&self, id: &AgentId) -> Error {
+        match self.roster().resolve(id.as_str(), &[]) {
+            Err(what) => self.unknown(what),
+            Ok(_) => Error::NotConfigured { agent: id.clone() },
+        }
+    }
+
+    /// Ends each with all that it started, all at once.
+    pub fn stop(&self, who: &[AgentId], grace: Option<Duration>) -> Vec<(AgentId, Done<Stopped>)> {
+        at_once(who, |id| self.stop_one(id, grace))
+    }
+
+    fn stop_one(&self, id: &AgentId, grace: Option<Duration>) -> Done<Stopped> {
+        let permit = self.permit(Verb::AgentStop, id)?;
+        let before = match agents::tend(self.home(), id)? {
+            (Tended::Never, _) => None,
+            (Tended::Known(state), effects) => {
+                self.follow_up(effects);
+                Some(state)
+            }
+            (Tended::Lost(state, lost), effects) => {
+                self.follow_up(effects);
+                // Nobody starts it anew: it is stopped.
+                drop(lost);
+                Some(state)
+            }
+        };
+        let was_over = before.as_ref().is_none_or(|state| state.state.is_over());
+        let asked = grace.map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
+        let patience = grace.unwrap_or(self.grace_of(id)) + PATIENCE;
+        let (answer, effects) = agents::stop(self.home(), &permit, id, asked, patience)?;
+        self.follow_up(effects);
+        match answer {
+            Some(Answer::Stopped { state, killed }) => Ok(Stopped {
+                state: Some(state),
+                killed,
+                was_over,
+            }),
+            None => Ok(Stopped {
+                state: None,
+                killed: 0,
+                was_over: true,
+            }),
+            Some(other) => Err(misunderstood(id, &other)),
+        }
+    }
+
+    /// As configured; who is not configured any more is still stopped.
+    fn grace_of(&self, id: &AgentId) -> Duration {
+        let configured = self.configured().unwrap_or_default();
+        let found = configured.iter().find(|agent| agent.id == *id);
+        Duration::from_millis(found.map_or(0, |agent| agent.stop.grace))
+    }
+
+    /// A new life for each: of one that runs by its supervisor, else by a start.
+    pub fn restart(
+        &self,
+        who: &[AgentId],
+        with: &Launching,
+    ) -> Done<Vec<(AgentId, Done<Started>)>> {
+        let configured = self.configured()?;
+        Ok(at_once(who, |id| {
+            // The settings may have changed: a new supervisor reads them.
+            self.stop_one(id, None)?;
+            let (begun, patience) = self.begin(id, &configured, with)?;
+            confirmed(begun, patience)
+        }))
+    }
+
+    /// How each stands. What a killed supervisor left is ended; who was wanted up is started anew by `keep_up`.
+    pub fn standing(&self, who: &[AgentId]) -> Vec<Done<Standing>> {
+        who.iter().map(|id| self.standing_of(id)).collect()
+    }
+
+    fn standing_of(&self, id: &AgentId) -> Done<Standing> {
+        let (tended, effects) = agents::tend(self.home(), id)?;
+        self.follow_up(effects);
+        let (state, lost) = match tended {
+            Tended::Never => (None, None),
+            Tended::Known(state) => (Some(*state), None),
+            Tended::Lost(state, lost) => (Some(*state), Some(lost.ended)),
+        };
+        Ok(Standing {
+            agent: id.clone(),
+            state,
+            lost,
+        })
+    }
+
+    /// Starts whoever ought to run and does not, those first that others come after. `Forgiving` starts those too whom
+    /// their owner has stopped.
+    pub fn up(&self, stops: Stops, with: &Launching) -> Done<Vec<(AgentId, Done<Started>)>> {
+        let configured = self.configured()?;
+        let missing = self.missing(&configured, stops)?;
+        let mut started = Vec::new();
+        for level in levels(&configured) {
+            let level: Vec<AgentId> = level
+                .into_iter()
+                .filter(|id| missing.contains(id))
+                .collect();
+            started.extend(self.start(&level, with)?);
+        }
+        Ok(started)
+    }
+
+    /// Ends all that run, those first that come after others.
+    pub fn down(&self, grace: Option<Duration>) -> Done<Vec<(AgentId, Done<Stopped>)>> {
+        let configured = self.configured()?;
+        let mut stopped = Vec::new();
+        for level in levels(&configured).into_iter().rev() {
+            stopped.extend(self.stop(&level, grace));
+        }
+        Ok(stopped)
+    }
+
+    /// Those of a list that ought to run and do not: wanted up when their supervisor or the machine went down, or
+    /// to be started with the home and never stopped by hand.
+    fn missing(&self, configured: &[Agent], stops: Stops) -> Done<Vec<AgentId>> {
+        let mut missing = Vec::new();
+        for agent in configured.iter().filter(|agent| agent.command.is_some()) {
+            let ought = match self.standing_of(&agent.id)?.state {
+                None => agent.autostart,
+                Some(state) if stops == Stops::Forgiven => agent.autostart && state.state.is_over(),
+                Some(state) => state.wanted == Wanted::Up && state.state == Process::Stopped,
+            };
+            if ought {
+                missing.push(agent.id.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    fn follow_up(&self, effects: Vec<Effect>) {
+        if effects.is_empty() {
+            return;
+        }
+        let now = Now::read();
+        self.carry_out(effects, &mut VecDeque::new(), now);
+    }
+}
+
+/// Who is started with whom: each after all that it comes after. There is no circle: the configuration is refused then.
+fn levels(configured: &[Agent]) -> Vec<Vec<AgentId>> {
+    let mut levels: Vec<Vec<AgentId>> = Vec::new();
+    let mut left: Vec<&Agent> = configured.iter().collect();
+    while !left.is_empty() {
+        let waits = |agent: &&Agent| left.iter().any(|other| agent.after.contains(&other.id));
+        let (later, now): (Vec<&Agent>, Vec<&Agent>) = left.iter().partition(|agent| waits(agent));
+        if now.is_empty() {
+            break;
+        }
+        levels.push(now.iter().map(|agent| agent.id.clone()).collect());
+        left = later;
+    }
+    levels
+}
+
+/// The same for each, at the same time.
+fn at_once<T: Send>(
+    who: &[AgentId],
+    each: impl Fn(&AgentId) -> Done<T> + Sync,
+) -> Vec<(AgentId, Done<T>)> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = who
+            .iter()
+            .map(|id| (id, scope.spawn(|| each(id))))
+            .collect();
+        running
+            .into_iter()
+            .map(|(id, thread)| (id.clone(), thread.join().expect("a verb does not panic")))
+            .collect()
+    })
+}
+
+fn patience_of(settings: &Settings) -> Duration {
+    if settings.ready_fd.is_some() {
+        READY
+    } else {
+        PATIENCE
+    }
+}
+
+fn confirmed(begun: Begun, patience: Duration) -> Done<Started> {
+    let starting = match begun {
+        Begun::Already(state) => return Ok(Started::Already(state)),
+        Begun::Starting(starting) => starting,
+    };
+    let id = starting.agent.clone();
+    match starting.wait(patience)? {
+        Answer::Started(state) => Ok(Started::Running(state)),
+        Answer::NotStarted {
+            state,
+            why,
+            exit,
+            output,
+        } => Ok(Started::Failed {
+            state,
+            why,
+            exit,
+            output,
+        }),
+        other => Err(misunderstood(&id, &other)),
+    }
+}
+
+fn misunderstood(id: &AgentId, answer: &Answer) -> Error {
+    let what = match answer {
+        Answer::Refused { why } => format!("refused: {why}"),
+        other => format!("answered {other:?}"),
+    };
+    agents::Error::Supervisor {
+        agent: id.clone(),
+        what,
+    }
+    .into()
+}
