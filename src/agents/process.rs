@@ -312,12 +312,15 @@ fn bury(dir: &Dir, agent: &AgentId) -> Result<Option<(State, Option<Lost>)>, Err
 fn end_all_of(agent: &AgentId, state: &State) -> Result<u32, Error> {
     let deadline = Deadline::after(BURIAL);
     let mut ended = std::collections::HashSet::new();
+    let mut seen_none = false;
     loop {
         let left = left_of(state);
-        if left.is_empty() {
+        // Twice: what becomes another program just now has no environment for a moment.
+        if left.is_empty() && seen_none {
             return Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX));
         }
-        if deadline.is_over() {
+        seen_none = left.is_empty();
+        if !seen_none && deadline.is_over() {
             return Err(Error::Supervisor {
                 agent: agent.clone(),
                 what: format!("was lost, and its process {} does not die", left[0].0),

@@ -145,7 +145,8 @@ mod tests {
         let all = VERBS.map(Verb::as_str);
         assert_eq!(allowed("user", "agent-1"), all);
         assert_eq!(allowed("user", "system"), all);
-        assert_eq!(allowed("agent-1", "agent-1"), all[..12]);
+        let own = [&all[..12], &["agent.start", "agent.stop"]].concat();
+        assert_eq!(allowed("agent-1", "agent-1"), own);
         assert_eq!(
             allowed("agent-1", "agent-2"),
             ["mail.send", "mail.follow", "mail.recall"]
@@ -161,7 +162,10 @@ mod tests {
                 "mail.read",
                 "mail.follow",
                 "mail.recall",
-                "mail.create"
+                "mail.create",
+                "agent.start",
+                "agent.stop",
+                "agent.configure"
             ]
         );
         assert_eq!(allowed("captain", "captain"), all);
