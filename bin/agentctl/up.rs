@@ -8,7 +8,7 @@ use super::who::launching;
 /// Start whoever ought to run and does not; cheap enough for cron, each minute
 #[derive(clap::Args)]
 #[command(
-    after_help = "An agent ought to run if it has `autostart: true` and nobody stopped it, or if its
+    after_help = "An agent ought to run unless it has `autostart: false` or somebody stopped it; and if its
 supervisor or the machine went down while it was wanted.
 
 EXAMPLES

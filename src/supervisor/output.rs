@@ -1,6 +1,6 @@
 //! `output.log`: what a child prints, a time before each line, bounded however much it is.
 
-use vte::{Parser, Perform};
+use anstream::adapter::StripBytes;
 
 use super::Error;
 use crate::agents::settings::Output;
@@ -15,7 +15,7 @@ pub(super) struct Log {
     file: File,
     size: u64,
     limits: Output,
-    parser: Parser,
+    escapes: StripBytes,
     text: Text,
     tail: Vec<u8>,
 }
@@ -28,7 +28,7 @@ impl Log {
             file,
             size,
             limits,
-            parser: Parser::new(),
+            escapes: StripBytes::new(),
             text: Text::new(limits.raw),
             tail: Vec::new(),
         })
@@ -52,11 +52,11 @@ impl Log {
     pub(super) fn take(&mut self, dir: &Dir, bytes: &[u8], now: Timestamp) {
         self.text.now = now;
         if self.limits.raw {
-            for byte in bytes {
-                self.text.byte(*byte);
-            }
+            self.text.take(bytes);
         } else {
-            self.parser.advance(&mut self.text, bytes);
+            for piece in self.escapes.strip_next(bytes) {
+                self.text.take(piece);
+            }
         }
         let printed = std::mem::take(&mut self.text.printed);
         self.tail
@@ -133,18 +133,30 @@ impl Text {
         }
     }
 
-    fn byte(&mut self, byte: u8) {
-        self.bytes(&[byte]);
+    /// Whoever returns to the beginning of a line to write over it begins a new one here.
+    fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.after_return {
+                self.after_return = false;
+                if bytes[0] != b'\n' {
+                    self.end_line();
+                }
+            }
+            let is_raw = self.is_raw;
+            let is_end = |byte: &u8| *byte == b'\n' || (*byte == b'\r' && !is_raw);
+            let end = bytes.iter().position(is_end);
+            self.text(&bytes[..end.unwrap_or(bytes.len())]);
+            match end.map(|at| bytes[at]) {
+                Some(b'\n') => self.end_line(),
+                Some(_) => self.after_return = true,
+                None => return,
+            }
+            bytes = &bytes[end.map_or(bytes.len(), |at| at + 1)..];
+        }
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        if self.after_return && bytes != b"\n" && !self.is_raw {
-            // Whoever returns to the beginning of a line to write over it begins a new one here.
-            self.end_line();
-        }
-        self.after_return = false;
-        if bytes == b"\n" {
-            self.end_line();
+    fn text(&mut self, text: &[u8]) {
+        if text.is_empty() {
             return;
         }
         if !self.is_amid_line {
@@ -153,8 +165,8 @@ impl Text {
             self.lines.push(b' ');
             self.is_amid_line = true;
         }
-        self.lines.extend_from_slice(bytes);
-        self.printed.extend_from_slice(bytes);
+        self.lines.extend_from_slice(text);
+        self.printed.extend_from_slice(text);
     }
 
     fn end_line(&mut self) {
@@ -170,20 +182,6 @@ impl Text {
         lines.clear();
         if lines.capacity() + printed.capacity() <= 2 * USUAL {
             (self.printed, self.lines) = (printed, lines);
-        }
-    }
-}
-
-impl Perform for Text {
-    fn print(&mut self, c: char) {
-        self.bytes(c.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
-    fn execute(&mut self, byte: u8) {
-        match byte {
-            b'\n' | b'\t' => self.byte(byte),
-            b'\r' => self.after_return = true,
-            _ => {}
         }
     }
 }

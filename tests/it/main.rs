@@ -11,6 +11,7 @@ mod fuzz;
 mod home;
 mod house;
 mod invariants;
+mod lives;
 mod model;
 mod original;
 mod readme;

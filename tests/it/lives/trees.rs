@@ -1,0 +1,131 @@
+//! What an agent starts ends with it, and nothing else does.
+
+use super::{Swarm, lives, signal, until, with_argument};
+
+/// Sleeps that only this test knows: so many seconds.
+fn seconds(at: u32) -> String {
+    (200_000 + std::process::id() % 100_000 * 10 + at).to_string()
+}
+
+#[test]
+fn grandchildren_in_sessions_of_their_own_die_on_stop_and_strangers_do_not() {
+    let [one, two, stranger] = [1, 2, 3].map(seconds);
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: 'setsid sleep {one} & setsid -f sh -c \"trap : TERM; sleep {two}; sleep {two}\"; sleep 1000'\n  \
+         stop: {{grace: 200ms}}"
+    ));
+    let mut bystander = std::process::Command::new("sleep")
+        .arg(&stranger)
+        .spawn()
+        .unwrap();
+    swarm.ok(&["start", "agent-1"]);
+    until("started", || {
+        !with_argument(&one).is_empty() && !with_argument(&two).is_empty()
+    });
+    let ran = swarm.ok(&["stop", "agent-1"]);
+    assert!(ran.out.starts_with("stopped agent-1"), "{ran:?}");
+    assert_eq!(
+        with_argument(&one),
+        [0; 0],
+        "a session of its own is no way out"
+    );
+    assert_eq!(with_argument(&two), [0; 0], "nor is deafness");
+    assert!(!with_argument(&stranger).is_empty());
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
+#[test]
+fn what_a_life_left_is_ended_before_the_next_begins() {
+    let left = seconds(4);
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: 'setsid sleep {left} & sleep 0.3; exit 1'\n  backoff: {{initial: 10s}}"
+    ));
+    swarm.ok(&["start", "agent-1"]);
+    swarm.wait_for("agent-1", "backoff");
+    assert_eq!(with_argument(&left), [0; 0]);
+}
+
+#[test]
+fn a_killed_supervisor_takes_its_child_along_and_the_next_call_clears_up() {
+    let left = seconds(5);
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: 'setsid sleep {left} & sleep 1000'"
+    ));
+    swarm.ok(&["start", "agent-1"]);
+    until("started", || !with_argument(&left).is_empty());
+    let (child, supervisor) = (swarm.pid("agent-1"), swarm.supervisor("agent-1"));
+    signal(supervisor, "KILL");
+    until("its child is gone", || !lives(child));
+    let state = swarm.state("agent-1");
+    assert_eq!(state["state"], "stopped", "{state}");
+    let reason = state["reason"].as_str().unwrap();
+    assert!(reason.starts_with("its supervisor was lost"), "{reason}");
+    assert_eq!(with_argument(&left), [0; 0]);
+    assert!(swarm.events("agent-1").contains(&"agent.lost".to_owned()));
+    // It was wanted up: the last net starts it anew.
+    let up = swarm.ok(&["up"]);
+    assert!(up.out.starts_with("running agent-1"), "{up:?}");
+    assert_eq!(swarm.ok(&["up"]).out, "");
+}
+
+#[test]
+fn a_stop_outlives_its_supervisor() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000'], autostart: true}");
+    swarm.ok(&["up"]);
+    signal(swarm.supervisor("agent-1"), "KILL");
+    swarm.ok(&["stop", "agent-1"]);
+    assert_eq!(swarm.ok(&["up"]).out, "");
+    assert_eq!(swarm.word("agent-1"), "stopped");
+    assert!(
+        swarm
+            .ok(&["up", "--all"])
+            .out
+            .starts_with("running agent-1")
+    );
+}
+
+#[test]
+fn up_starts_in_order_and_down_stops_in_the_reverse() {
+    let swarm = Swarm::new(
+        "agent-1: {command: [sleep, '1000'], autostart: true, after: [agent-2]}\n\
+         agent-2: {command: [sleep, '1000'], autostart: true, after: [agent-3]}\n\
+         agent-3: {command: [sleep, '1000'], autostart: true}\n\
+         agent-4: {command: [sleep, '1000'], autostart: false}",
+    );
+    let names = |out: &str| -> Vec<String> {
+        let words = out
+            .lines()
+            .map(|line| line.split(' ').nth(1).unwrap().to_owned());
+        words.collect()
+    };
+    let up = swarm.ok(&["up"]).out;
+    assert_eq!(names(&up), ["agent-3", "agent-2", "agent-1"]);
+    let down = swarm.ok(&["down"]).out;
+    assert_eq!(names(&down), ["agent-1", "agent-2", "agent-3"]);
+}
+
+#[test]
+fn the_environment_is_the_agents_own() {
+    let swarm = Swarm::new("agent-1:\n  command: 'env; sleep 1000'\n  env: {COLOUR: blue}");
+    let mut start = swarm.command();
+    start
+        .args(["start", "agent-1"])
+        .env("CLAUDECODE", "1")
+        .env("TMUX_PANE", "%1")
+        .env("ANTHROPIC_API_KEY", "kept");
+    assert_eq!(crate::home::run(&mut start, b"").code, 0);
+    let output = swarm.output("agent-1");
+    let has = |line: &str| {
+        output
+            .lines()
+            .any(|it| it.split_once(' ').unwrap().1 == line)
+    };
+    assert!(has("COLOUR=blue") && has("ANTHROPIC_API_KEY=kept") && has("DREAMOS_AGENT=agent-1"));
+    assert!(has(&format!("DREAMOS_HOME={}", swarm.home.dir.display())));
+    assert!(output.contains("DREAMOS_INCARNATION=") && output.contains("DREAMOS_TOKEN_FILE="));
+    assert!(
+        !output.contains("CLAUDECODE") && !output.contains("TMUX_PANE"),
+        "{output}"
+    );
+}
