@@ -11,7 +11,9 @@
 SHELL    := /bin/bash
 HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
-PROGRAMS := cellphone captainphone
+PROGRAMS := cellphone captainphone agentctl
+# Started by agentctl, never by hand.
+HELPERS  := dreamos-superd
 
 DEV       = --locked --all-features
 SMALL     = --locked --release --target $(HOST)
@@ -94,11 +96,13 @@ install: small
 	  $(SMALL_DIR)/$$p gen zsh  > $(SHAREDIR)/zsh/site-functions/_$$p; \
 	  $(SMALL_DIR)/$$p gen fish > $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; \
 	done
+	set -e; for p in $(HELPERS); do install -m 755 $(SMALL_DIR)/$$p $(BINDIR)/$$p; done
 
 uninstall:
 	for p in $(PROGRAMS); do rm -f $(BINDIR)/$$p $(SHAREDIR)/man/man1/$$p.1 \
 	  $(SHAREDIR)/bash-completion/completions/$$p $(SHAREDIR)/zsh/site-functions/_$$p \
 	  $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
+	for p in $(HELPERS); do rm -f $(BINDIR)/$$p; done
 	for s in bin/phone/schemas/*.json; do rm -f $(SHAREDIR)/dreamos/schemas/$${s##*/}; done
 
 clean:

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::Error;
@@ -41,8 +42,9 @@ impl Control {
             _ => {}
         }
         let listener = UnixListener::bind(SOCKET).map_err(system("make the control socket"))?;
-        listener
-            .set_nonblocking(true)
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(SOCKET, private)
+            .and_then(|()| listener.set_nonblocking(true))
             .map_err(system("use the control socket"))?;
         Ok(Self {
             listener,

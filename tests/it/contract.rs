@@ -125,6 +125,37 @@ fn watched(home: &Path) {
     assert!(watch.wait().unwrap().success());
 }
 
+/// An agent that runs and has printed more than one file may hold, as long as this lives.
+struct Running<'h>(&'h Path);
+
+impl<'h> Running<'h> {
+    fn start(home: &'h Path) -> Self {
+        let agents = "version: 1\nagents:\n  agent-1:\n    command: 'seq 1000; sleep 1000'\n    \
+                      output: {bytes: 1000, older: 1}\n";
+        std::fs::write(home.join("config/agents.yaml"), agents).unwrap();
+        let running = Self(home);
+        running.agentctl("start agent-1");
+        running
+    }
+
+    fn agentctl(&self, line: &str) {
+        let done = Command::new(env!("CARGO_BIN_EXE_agentctl"))
+            .args(line.split_whitespace())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("DREAMOS_HOME", self.0)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "agentctl {line}: {done:?}");
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.agentctl("down --grace 0s");
+    }
+}
+
 /// The first column of the table, and whether such a file only passes.
 fn rows() -> Vec<(String, bool)> {
     contract()
@@ -194,6 +225,7 @@ fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     let home = place.path().join("home");
     used_home(&home);
+    let _running = Running::start(&home);
 
     let rows = rows();
     let mut found = Vec::new();

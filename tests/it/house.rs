@@ -158,7 +158,7 @@ fn what_is_shipped_is_static_and_at_most_three_megabytes() {
         eprintln!("SKIPPED: needs the programs that are shipped: make test builds them");
         return;
     };
-    for program in ["cellphone", "captainphone"] {
+    for program in ["cellphone", "captainphone", "agentctl", "dreamos-superd"] {
         let bytes = std::fs::read(shipped.join(program)).unwrap();
         assert!(bytes.len() <= 3_000_000, "{program}: {} bytes", bytes.len());
         // The program header of a loader: `PT_INTERP`.
@@ -287,8 +287,8 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
     let schemas = std::fs::read_dir(checkout().join("bin/phone/schemas")).unwrap();
     assert_eq!(
         files.len(),
-        10 + schemas.count(),
-        "two programs, each with a man page and three completions, and the schemas: {files:#?}"
+        15 + 1 + schemas.count(),
+        "three programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(
