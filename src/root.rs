@@ -132,6 +132,16 @@ impl Home {
         self.logs().join(format!("{}.log", channel.as_str()))
     }
 
+    /// What the supervisor of an agent keeps.
+    pub fn agent(&self, agent: &AgentId) -> PathBuf {
+        self.dir.join("runtime/agents").join(agent.as_str())
+    }
+
+    /// What an agent proves by that it is that agent.
+    pub fn token(&self, agent: &AgentId) -> PathBuf {
+        self.agent(agent).join("token")
+    }
+
     pub fn cache(&self) -> PathBuf {
         self.dir.join("runtime/cache")
     }

@@ -4,10 +4,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use super::Error;
+use super::launch::{self, Agent, Launch, Unknown};
 use super::parse::{self, Dialect};
 use crate::names::{AgentId, Roster};
 use crate::root::Home;
-use crate::store::{self, Dir, Open, Target, random_u64};
+use crate::store::{self, Dir, File, Open, Target, random_u64};
 
 /// Format of the compiled copy: another number, and every copy is made anew.
 const FORMAT: u32 = 1;
@@ -99,6 +100,16 @@ fn compiled(dir: &Dir, home: &Home, source: &Source) -> Option<Roster> {
 }
 
 fn compile(dir: &Dir, home: &Home, source: &Source) -> Result<Roster, Error> {
+    let (file, bytes) = whole(dir, home, source)?;
+    let roster = parse::roster(&bytes, source.dialect, &source.path)?;
+    if source.is_still(file.opened()) && source.is_still(file.ident()?) {
+        // Without a copy the next program parses again: slower, not wrong.
+        let _ = keep(home, source, &roster);
+    }
+    Ok(roster)
+}
+
+fn whole(dir: &Dir, home: &Home, source: &Source) -> Result<(File, Vec<u8>), Error> {
     let file = dir.file_below(home.inside(&source.path), Open::Read)?;
     if file.opened().size > LARGEST_SOURCE {
         return Err(Error::Huge {
@@ -107,12 +118,25 @@ fn compile(dir: &Dir, home: &Home, source: &Source) -> Result<Roster, Error> {
         });
     }
     let bytes = file.read_to_end(LARGEST_SOURCE)?;
-    let roster = parse::roster(&bytes, source.dialect, &source.path)?;
-    if source.is_still(file.opened()) && source.is_still(file.ident()?) {
-        // Without a copy the next program parses again: slower, not wrong.
-        let _ = keep(home, source, &roster);
-    }
-    Ok(roster)
+    Ok((file, bytes))
+}
+
+fn launch(home: &Home) -> Result<Launch, Error> {
+    let Some(source) = Source::find(home)? else {
+        return Ok(Launch::default());
+    };
+    let (_, bytes) = whole(&Dir::open(home.dir())?, home, &source)?;
+    launch::read(&bytes, source.dialect, &source.path)
+}
+
+/// Everything that is configured of each agent, in the order of the file.
+pub fn agents(home: &Home) -> Result<Vec<Agent>, Error> {
+    launch(home).map(|launch| launch.agents)
+}
+
+/// The keys of the configuration that nobody reads.
+pub fn unknown_keys(home: &Home) -> Result<Vec<Unknown>, Error> {
+    launch(home).map(|launch| launch.unknown)
 }
 
 fn keep(home: &Home, source: &Source, roster: &Roster) -> Result<(), store::Error> {

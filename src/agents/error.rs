@@ -37,8 +37,26 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// Two keys that contradict each other, or one that names somebody unknown.
+    #[error("{path}: {agent}: {why}", path = path.display())]
+    BadSetting {
+        path: PathBuf,
+        agent: AgentId,
+        why: String,
+    },
+    #[error("{path}: these wait for each other: {}", chain(circle), path = path.display())]
+    Circle { path: PathBuf, circle: Vec<AgentId> },
+    #[error("{agent} has no command")]
+    NoCommand { agent: AgentId },
+    #[error("{path} is no UTF-8, so that it can be told to nobody", path = path.display())]
+    NoText { path: PathBuf },
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+fn chain(circle: &[AgentId]) -> String {
+    let ids: Vec<&str> = circle.iter().map(AgentId::as_str).collect();
+    ids.join(" after ")
 }
 
 /// Where in a file, counted from 1, if the reader knows.
@@ -61,7 +79,11 @@ impl Explain for Error {
             | Self::NotFree { .. }
             | Self::BadAlias { .. }
             | Self::AliasTaken { .. }
-            | Self::Huge { .. } => Kind::Config,
+            | Self::Huge { .. }
+            | Self::BadSetting { .. }
+            | Self::Circle { .. }
+            | Self::NoCommand { .. }
+            | Self::NoText { .. } => Kind::Config,
             Self::Unreadable { .. } => Kind::Io,
             Self::Store(error) => error.kind(),
         }
@@ -69,7 +91,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Malformed { .. } => Some("config/README.md says what each key means".into()),
+            Self::Malformed { .. } | Self::BadSetting { .. } => {
+                Some("config/README.md says what each key means".into())
+            }
             Self::Newer { .. } => Some("use a newer dreamos; the file was left as it is".into()),
             Self::Twice { .. } => Some("make one of the two".into()),
             Self::NotFree { source, .. } => source.hint(),
@@ -80,6 +104,11 @@ impl Explain for Error {
             Self::AliasTaken { .. } => {
                 Some("choose another alias; case, '_' and '-' make no difference".into())
             }
+            Self::Circle { .. } => Some("take one of them out of `after`".into()),
+            Self::NoCommand { agent } => Some(format!(
+                "say what it is: agentctl set {agent} command '[PROGRAM, ARGUMENT]', or harness claude"
+            )),
+            Self::NoText { .. } => Some("rename it".into()),
             Self::Huge { .. } | Self::Unreadable { .. } => None,
             Self::Store(error) => error.hint(),
         }
@@ -94,7 +123,11 @@ impl Explain for Error {
             | Self::BadAlias { path, .. }
             | Self::AliasTaken { path, .. }
             | Self::Huge { path, .. }
+            | Self::BadSetting { path, .. }
+            | Self::Circle { path, .. }
+            | Self::NoText { path }
             | Self::Unreadable { path, .. } => Some(path),
+            Self::NoCommand { .. } => None,
             Self::Store(error) => error.path(),
         }
     }

@@ -13,9 +13,11 @@
 pub mod control;
 mod disk;
 mod error;
+pub mod launch;
 mod parse;
+pub mod presets;
 pub mod settings;
 pub mod state;
 
-pub use disk::{everybody, read};
+pub use disk::{agents, everybody, read, unknown_keys};
 pub use error::Error;

@@ -26,11 +26,7 @@ pub(super) enum Dialect {
 }
 
 pub(super) fn roster(bytes: &[u8], dialect: Dialect, path: &Path) -> Result<Roster, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|e| Error::Malformed {
-        path: path.into(),
-        place: Place(None),
-        why: format!("no UTF-8 after byte {}", e.valid_up_to()),
-    })?;
+    let text = text(bytes, path)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match dialect {
         Dialect::Ours => {
@@ -44,13 +40,29 @@ pub(super) fn roster(bytes: &[u8], dialect: Dialect, path: &Path) -> Result<Rost
     }
 }
 
+pub(super) fn text<'b>(bytes: &'b [u8], path: &Path) -> Result<&'b str, Error> {
+    std::str::from_utf8(bytes).map_err(|e| Error::Malformed {
+        path: path.into(),
+        place: Place(None),
+        why: format!("no UTF-8 after byte {}", e.valid_up_to()),
+    })
+}
+
 /// What a parser found wrong, and where.
-struct Fault {
-    place: Place,
-    why: String,
+pub(super) struct Fault {
+    pub(super) place: Place,
+    pub(super) why: String,
 }
 
 impl Fault {
+    pub(super) fn of(self, path: &Path) -> Error {
+        Error::Malformed {
+            path: path.into(),
+            place: self.place,
+            why: self.why,
+        }
+    }
+
     /// Both parsers write the place behind the reason; we write it in front, as compilers do.
     fn new(error: &impl fmt::Display, place: Option<(usize, usize)>) -> Self {
         let mut why = error.to_string();
@@ -64,13 +76,41 @@ impl Fault {
     }
 }
 
-fn yaml<T: DeserializeOwned + Default>(text: &str) -> Result<T, Fault> {
-    let says_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    if text.lines().all(says_nothing) {
+fn says_nothing(text: &str) -> bool {
+    text.lines()
+        .map(str::trim_start)
+        .all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+pub(super) fn yaml<T: DeserializeOwned + Default>(text: &str) -> Result<T, Fault> {
+    if says_nothing(text) {
         return Ok(T::default());
     }
-    serde_yaml::from_str(text)
-        .map_err(|e| Fault::new(&e, e.location().map(|at| (at.line(), at.column()))))
+    serde_yaml::from_str(text).map_err(|e| yaml_fault(&e))
+}
+
+fn yaml_fault(error: &serde_yaml::Error) -> Fault {
+    Fault::new(error, error.location().map(|at| (at.line(), at.column())))
+}
+
+/// Reads, and tells of each key that the reader did not want.
+pub(super) fn reading<T: DeserializeOwned + Default>(
+    text: &str,
+    dialect: Dialect,
+    unwanted: &mut dyn FnMut(&serde_ignored::Path),
+) -> Result<T, Fault> {
+    let unwanted = |key: serde_ignored::Path| unwanted(&key);
+    match dialect {
+        Dialect::Ours if says_nothing(text) => Ok(T::default()),
+        Dialect::Ours => {
+            serde_ignored::deserialize(serde_yaml::Deserializer::from_str(text), unwanted)
+                .map_err(|e| yaml_fault(&e))
+        }
+        Dialect::Original => {
+            serde_ignored::deserialize(&mut serde_json::Deserializer::from_str(text), unwanted)
+                .map_err(|e| Fault::new(&e, Some((e.line(), e.column()))))
+        }
+    }
 }
 
 fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
@@ -94,11 +134,7 @@ fn build<const ORIGINAL: bool>(
     file: Result<File<ORIGINAL>, Fault>,
     path: &Path,
 ) -> Result<Roster, Error> {
-    let file = file.map_err(|fault| Error::Malformed {
-        path: path.into(),
-        place: fault.place,
-        why: fault.why,
-    })?;
+    let file = file.map_err(|fault| fault.of(path))?;
     let mut roster = Roster {
         agents: Vec::new(),
         limits: file.limits,
@@ -185,8 +221,8 @@ fn may_be_called(
 
 /// A mapping, or nothing. serde's derived readers would also take a list, key by key in their order: then a
 /// slip of the hand would be misread instead of refused.
-#[derive(Default)]
-struct Mapping<T>(T);
+#[derive(Clone, Default)]
+pub(super) struct Mapping<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Mapping<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -341,8 +377,8 @@ impl<'de, const ORIGINAL: bool> Deserialize<'de> for Id<ORIGINAL> {
 }
 
 /// `worker` or `[worker, reviewer]`
-#[derive(Default)]
-struct Texts(Vec<String>);
+#[derive(Clone, Default)]
+pub(super) struct Texts(pub(super) Vec<String>);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -375,7 +411,7 @@ impl<'de> Deserialize<'de> for Texts {
 }
 
 #[derive(Default, Deserialize)]
-struct RawLimits {
+pub(super) struct RawLimits {
     replies_per_message: Option<u32>,
     similar_window: Option<u32>,
     similarity: Option<Likeness>,
