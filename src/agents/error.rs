@@ -51,6 +51,26 @@ pub enum Error {
     #[error("{path} is no UTF-8, so that it can be told to nobody", path = path.display())]
     NoText { path: PathBuf },
     #[error(transparent)]
+    CannotRegister(NotFree),
+    #[error("{id} is not registered")]
+    NotRegistered { id: AgentId },
+    #[error("{key:?} is no key of an agent")]
+    UnknownKey {
+        key: String,
+        meant: Option<&'static str>,
+    },
+    #[error("`id` is no key that can be changed")]
+    IdIsNoKey,
+    #[error("the value of {key} is no YAML: {why}")]
+    BadValue { key: String, why: String },
+    /// What the file would have been after the edit.
+    #[error("that would be refused: {source}")]
+    BadEdit { source: Box<Self> },
+    #[error("can't edit {path}: {why}", path = path.display())]
+    NotEdited { path: PathBuf, why: &'static str },
+    #[error("somebody else is writing {path}", path = path.display())]
+    KeepsChanging { path: PathBuf },
+    #[error(transparent)]
     Store(#[from] store::Error),
 }
 
@@ -84,6 +104,14 @@ impl Explain for Error {
             | Self::Circle { .. }
             | Self::NoCommand { .. }
             | Self::NoText { .. } => Kind::Config,
+            Self::CannotRegister(source) => source.kind(),
+            Self::NotRegistered { .. } => Kind::Unknown,
+            Self::UnknownKey { .. }
+            | Self::IdIsNoKey
+            | Self::BadValue { .. }
+            | Self::BadEdit { .. } => Kind::Usage,
+            Self::NotEdited { .. } => Kind::Refused,
+            Self::KeepsChanging { .. } => Kind::Busy,
             Self::Unreadable { .. } => Kind::Io,
             Self::Store(error) => error.kind(),
         }
@@ -96,7 +124,7 @@ impl Explain for Error {
             }
             Self::Newer { .. } => Some("use a newer dreamos; the file was left as it is".into()),
             Self::Twice { .. } => Some("make one of the two".into()),
-            Self::NotFree { source, .. } => source.hint(),
+            Self::NotFree { source, .. } | Self::CannotRegister(source) => source.hint(),
             Self::BadAlias { .. } => Some(
                 "an alias follows the rules of a name; capitals are fine, reserved names are not"
                     .into(),
@@ -109,6 +137,18 @@ impl Explain for Error {
                 "say what it is: agentctl set {agent} command '[PROGRAM, ARGUMENT]', or harness claude"
             )),
             Self::NoText { .. } => Some("rename it".into()),
+            Self::NotRegistered { id } => Some(format!("register it: agentctl register {id}")),
+            Self::UnknownKey { meant, .. } => Some(match meant {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "config/README.md lists the keys".into(),
+            }),
+            Self::IdIsNoKey => {
+                Some("an agent is renamed as a whole, and keeps its old name".into())
+            }
+            Self::BadValue { .. } => Some("quote it: '\"…\"'".into()),
+            Self::BadEdit { source } => source.hint(),
+            Self::NotEdited { .. } => Some("edit it by hand; it was left as it is".into()),
+            Self::KeepsChanging { .. } => Some("nothing happened; try again".into()),
             Self::Huge { .. } | Self::Unreadable { .. } => None,
             Self::Store(error) => error.hint(),
         }
@@ -126,8 +166,16 @@ impl Explain for Error {
             | Self::BadSetting { path, .. }
             | Self::Circle { path, .. }
             | Self::NoText { path }
+            | Self::NotEdited { path, .. }
+            | Self::KeepsChanging { path }
             | Self::Unreadable { path, .. } => Some(path),
-            Self::NoCommand { .. } => None,
+            Self::NoCommand { .. }
+            | Self::CannotRegister(_)
+            | Self::NotRegistered { .. }
+            | Self::UnknownKey { .. }
+            | Self::IdIsNoKey
+            | Self::BadValue { .. }
+            | Self::BadEdit { .. } => None,
             Self::Store(error) => error.path(),
         }
     }

@@ -113,7 +113,7 @@ pub(super) fn reading<T: DeserializeOwned + Default>(
     }
 }
 
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub(super) fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|e| Fault::new(&e, Some((e.line(), e.column()))))
 }
 
