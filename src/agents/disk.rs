@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Error;
-use super::launch::{self, Agent, Launch, Unknown};
+use super::keys::Unknown;
+use super::launch::{self, Agent, Launch};
 use super::parse::{self, Dialect};
 use super::registry::{self, Registry};
 use crate::names::{AgentId, Roster};

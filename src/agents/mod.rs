@@ -15,12 +15,17 @@
 pub mod control;
 mod disk;
 mod error;
+mod keys;
 pub mod launch;
 mod parse;
 pub mod presets;
+mod raw;
 pub mod registry;
 pub mod settings;
 pub mod state;
+mod tree;
+mod values;
 
 pub use disk::{agents, edit, everybody, read, unknown_keys};
 pub use error::Error;
+pub use keys::Unknown;

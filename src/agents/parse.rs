@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+/// Any YAML, and any mapping.
+pub(super) use serde_yaml::{Mapping as Values, Value};
 
 use super::Error;
 use super::error::Place;
