@@ -376,6 +376,23 @@ limits:
     }
 
     #[test]
+    fn a_group_goes_with_its_last_key_and_what_is_not_there_is_away() {
+        let text = "agents:\n  a:\n    env: {A: 1, B: 2}\n    backoff:\n      max: 1m\n    stop:\n";
+        for (key, from, to) in [
+            ("env.A", "{A: 1, B: 2}", "{B: 2}"),
+            ("backoff.max", "    backoff:\n      max: 1m\n", ""),
+            ("stop.grace", "", ""),
+            ("backoff.jitter", "", ""),
+            ("cwd", "", ""),
+        ] {
+            assert_eq!(
+                edited(text, |r| r.unset(&id("a"), key)),
+                text.replacen(from, to, 1)
+            );
+        }
+    }
+
+    #[test]
     fn a_list_of_agents_stays_a_list() {
         for (before, behind) in [("", ""), ("agents:\n", "# end\n")] {
             let list =

@@ -253,15 +253,17 @@ fn take(map: &Mapping, key: &[&str]) {
     let Some(there) = key_in(map, first) else {
         return;
     };
-    if let Some(group) = map.get_mapping(&there)
-        && !rest.is_empty()
+    if rest.is_empty() {
+        map.remove(&there);
+    } else if let Some(group) = map.get_mapping(&there)
+        && key_in(&group, rest[0]).is_some()
     {
-        let others = group.len() > 1 || key_in(&group, rest[0]).is_none();
-        if others {
-            return take(&group, rest);
+        if group.len() > 1 {
+            take(&group, rest);
+        } else {
+            map.remove(&there);
         }
     }
-    map.remove(&there);
 }
 
 fn only(id: &AgentId) -> Option<YamlNode> {

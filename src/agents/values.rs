@@ -37,10 +37,14 @@ pub(super) fn change_values(doc: &mut Value, edit: &Edit) -> Option<()> {
             }
         }
         Edit::Set(id, key, value) => put_value(agent_in(agents, id)?, key, (*value).clone())?,
-        Edit::Unset(id, key) => take_value(agent_in(agents, id)?, key),
+        Edit::Unset(id, key) => {
+            take_value(agent_in(agents, id)?, key);
+        }
         Edit::Unregister(id) => match agents {
             Value::Sequence(list) => list.retain(|agent| !is_called(agent, id)),
-            keyed => take_value(keyed, &[id.as_str()]),
+            keyed => {
+                take_value(keyed, &[id.as_str()]);
+            }
         },
         Edit::Rename(old, new) => {
             let agent = agent_in(agents, old)?;
@@ -109,18 +113,20 @@ fn put_value(at: &mut Value, key: &[&str], value: Value) -> Option<()> {
     put_value(map.get_mut(*first)?, rest, value)
 }
 
-/// Takes the key away, and what holds nothing but it.
-fn take_value(at: &mut Value, key: &[&str]) {
+/// Takes the key away, and what held nothing but it. Whether it was there.
+fn take_value(at: &mut Value, key: &[&str]) -> bool {
     let (Some((first, rest)), Some(map)) = (key.split_first(), at.as_mapping_mut()) else {
-        return;
+        return false;
     };
-    if let Some(group) = map.get_mut(*first)
-        && !rest.is_empty()
-    {
-        take_value(group, rest);
-        if group.as_mapping().is_none_or(|group| !group.is_empty()) {
-            return;
-        }
+    if rest.is_empty() {
+        return map.shift_remove(*first).is_some();
     }
-    map.shift_remove(*first);
+    let Some(group) = map.get_mut(*first) else {
+        return false;
+    };
+    let was_there = take_value(group, rest);
+    if was_there && group.as_mapping().is_some_and(Values::is_empty) {
+        map.shift_remove(*first);
+    }
+    was_there
 }
