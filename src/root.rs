@@ -132,9 +132,13 @@ impl Home {
         self.logs().join(format!("{}.log", channel.as_str()))
     }
 
+    pub fn agents(&self) -> PathBuf {
+        self.dir.join("runtime/agents")
+    }
+
     /// What the supervisor of an agent keeps.
     pub fn agent(&self, agent: &AgentId) -> PathBuf {
-        self.dir.join("runtime/agents").join(agent.as_str())
+        self.agents().join(agent.as_str())
     }
 
     /// What an agent proves by that it is that agent.

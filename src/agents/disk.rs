@@ -2,19 +2,26 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Error;
-use super::launch::{self, Agent, Launch, Unknown};
+use super::keys::Unknown;
+use super::launch::{self, Agent, Launch};
 use super::parse::{self, Dialect};
+use super::registry::{self, Registry};
 use crate::names::{AgentId, Roster};
 use crate::root::Home;
-use crate::store::{self, Dir, File, Open, Target, random_u64};
+use crate::store::{self, Deadline, Dir, File, Lock, Open, Target, random_u64};
 
 /// Format of the compiled copy: another number, and every copy is made anew.
 const FORMAT: u32 = 1;
 const LARGEST_SOURCE: u64 = 4 << 20;
 const LARGEST_COPY: u64 = 64 << 20;
+const YAML: &str = "agents.yaml";
 const ASIDE: &str = ".roster-";
+/// How long somebody else may edit, and how often the file may change under our hands.
+const PATIENCE: Duration = Duration::from_secs(5);
+const TRIES: u64 = 20;
 
 /// One version of a configuration file.
 struct Source {
@@ -137,6 +144,110 @@ pub fn agents(home: &Home) -> Result<Vec<Agent>, Error> {
 /// The keys of the configuration that nobody reads.
 pub fn unknown_keys(home: &Home) -> Result<Vec<Unknown>, Error> {
     launch(home).map(|launch| launch.unknown)
+}
+
+/// Changes `agents.yaml`. Of the original's `agents.json` one is made first, where there is only that; it stays.
+///
+/// Nothing is lost: programs wait for each other, and what a person saved meanwhile is found before or behind the
+/// exchange of the two files; then the change is made anew, so that it may be called more than once.
+pub fn edit(home: &Home, change: impl Fn(&mut Registry) -> Result<(), Error>) -> Result<(), Error> {
+    let agents = Dir::make_path(home.dir(), home.inside(&home.agents()))?;
+    let path = home.agents_yaml();
+    let config = Dir::open(home.dir())?.sub(home.inside(&home.config()))?;
+    for attempt in 0..TRIES {
+        // An editor that saves right now is done soon.
+        std::thread::sleep(Duration::from_millis(5 * attempt));
+        let _lock = Lock::acquire(&agents, ".edit.lock", Deadline::after(PATIENCE))?;
+        let before = there(&config, home)?;
+        let mut registry = match &before {
+            Some(bytes) => Registry::read(parse::text(bytes, &path)?.to_owned(), &path)?,
+            None => converted(home)?,
+        };
+        change(&mut registry)?;
+        let is_same = before.as_deref() == Some(registry.text().as_bytes());
+        if is_same || replace(&config, home, before.as_deref(), registry.text())? {
+            return Ok(());
+        }
+    }
+    Err(Error::KeepsChanging { path })
+}
+
+fn there(config: &Dir, home: &Home) -> Result<Option<Vec<u8>>, Error> {
+    let Some(file) = config.file_if_any(YAML, Open::Read)? else {
+        return Ok(None);
+    };
+    if file.opened().size > LARGEST_SOURCE {
+        return Err(Error::Huge {
+            path: home.agents_yaml(),
+            limit: LARGEST_SOURCE,
+        });
+    }
+    Ok(Some(file.read_to_end(LARGEST_SOURCE)?))
+}
+
+fn converted(home: &Home) -> Result<Registry, Error> {
+    let path = home.agents_yaml();
+    match Source::find(home)? {
+        Some(source) if source.dialect == Dialect::Original => {
+            let (_, bytes) = whole(&Dir::open(home.dir())?, home, &source)?;
+            registry::from_original(&bytes, &source.path, &path)
+        }
+        _ => Registry::read(String::new(), &path),
+    }
+}
+
+/// Puts the text in the place of what was read; `false` where that is no longer what stands there.
+fn replace(config: &Dir, home: &Home, before: Option<&[u8]>, text: &str) -> Result<bool, Error> {
+    let aside = format!(".{YAML}-{:016x}", random_u64());
+    let replaced = config
+        .file(&aside, Open::New)
+        .map_err(Error::from)
+        .and_then(|file| {
+            file.write_at(0, text.as_bytes())?;
+            if let Some(there) = config.look(YAML)? {
+                config.set_mode(&aside, there.mode & 0o777)?;
+            }
+            file.sync_data()?;
+            exchange(config, home, &aside, before)
+        });
+    // Ours where it was not put there, theirs as it was read where it was. Anything else was saved by somebody in
+    // the moment between two exchanges: it stays, beside the file.
+    if let Some(left) = config.file_if_any(&aside, Open::Read)? {
+        let left = left.read_to_end(LARGEST_SOURCE)?;
+        if text.as_bytes().starts_with(&left) || before == Some(&left[..]) {
+            config.remove(&aside)?;
+        }
+    }
+    config.sync()?;
+    replaced
+}
+
+fn exchange(config: &Dir, home: &Home, aside: &str, before: Option<&[u8]>) -> Result<bool, Error> {
+    let Some(before) = before else {
+        return match config.rename(aside, YAML, Target::Kept) {
+            Err(e) if e.is_taken() => Ok(false),
+            other => other.map(|()| true).map_err(Error::from),
+        };
+    };
+    if there(config, home)?.as_deref() != Some(before) {
+        return Ok(false);
+    }
+    match config.rename(aside, YAML, Target::Exchanged) {
+        Ok(()) => {}
+        Err(e) if e.is_absent() => return Ok(false),
+        Err(e) if e.is_unsupported() => {
+            config.rename(aside, YAML, Target::Replaced)?;
+            return Ok(true);
+        }
+        Err(e) => return Err(e.into()),
+    }
+    let displaced = config.file(aside, Open::Read)?;
+    if displaced.read_to_end(LARGEST_SOURCE)? == before && !displaced.has_writer() {
+        return Ok(true);
+    }
+    // Saved between our look and the exchange.
+    config.rename(aside, YAML, Target::Exchanged)?;
+    Ok(false)
 }
 
 fn keep(home: &Home, source: &Source, roster: &Roster) -> Result<(), store::Error> {
@@ -335,5 +446,148 @@ mod tests {
         let all = everybody(home, &read(home).unwrap()).unwrap();
         let all: Vec<&str> = all.iter().map(AgentId::as_str).collect();
         assert_eq!(all, ["agent-2", "b", "one", "user"]);
+    }
+
+    fn register(home: &Home, name: &str) -> Result<(), Error> {
+        let id = AgentId::parse(name).unwrap();
+        edit(home, |registry| registry.register(&id, &[]))
+    }
+
+    fn yaml(home: &Home) -> String {
+        fs::read_to_string(home.agents_yaml()).unwrap()
+    }
+
+    /// What lies in `config/`.
+    fn listing(home: &Home) -> Vec<String> {
+        Dir::open(&home.config()).unwrap().names().unwrap()
+    }
+
+    #[test]
+    fn an_edit_is_seen_by_the_next_reader_and_leaves_nothing_behind() {
+        let Place { home, .. } = &place(Some("# all\nagents: {one: } # 1\n"));
+        assert_eq!(names(home), ["one"]);
+        register(home, "two").unwrap();
+        assert_eq!(names(home), ["one", "two"]);
+        assert_eq!(yaml(home), "# all\nagents: {one: , two: {}} # 1\n");
+        assert_eq!(listing(home), ["agents.yaml"]);
+        let ids: Vec<_> = agents(home).unwrap().into_iter().map(|a| a.id).collect();
+        assert_eq!(
+            ids,
+            read(home)
+                .unwrap()
+                .agents
+                .into_iter()
+                .map(|a| a.id)
+                .collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn the_mode_is_kept_and_what_does_not_change_is_not_written() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let Place { home, .. } = &place(Some("agents: {one: }\n"));
+        fs::set_permissions(home.agents_yaml(), fs::Permissions::from_mode(0o640)).unwrap();
+        register(home, "two").unwrap();
+        let meta = fs::metadata(home.agents_yaml()).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o777, 0o640);
+        edit(home, |registry| {
+            registry.unset(&AgentId::parse("one").unwrap(), "cwd")
+        })
+        .unwrap();
+        assert_eq!(fs::metadata(home.agents_yaml()).unwrap().ino(), meta.ino());
+    }
+
+    #[test]
+    fn the_first_agent_makes_the_file() {
+        let Place { home, .. } = &place(None);
+        register(home, "one").unwrap();
+        assert_eq!(yaml(home), "agents:\n  one: {}\n");
+    }
+
+    #[test]
+    fn the_original_s_agents_are_taken_along_and_their_list_stays() {
+        let Place { home, .. } = &place(None);
+        let list = r#"[{"id":"Agent-1","role":"x","config":{}}]"#;
+        write(&home.agents_json(), list);
+        register(home, "two").unwrap();
+        assert_eq!(names(home), ["agent-1", "two"]);
+        assert_eq!(fs::read_to_string(home.agents_json()).unwrap(), list);
+        assert!(yaml(home).contains("\"config\": {}"));
+    }
+
+    #[test]
+    fn a_file_that_is_broken_or_behind_a_link_stays_as_it_is() {
+        let Place { home, .. } = &place(Some("agents: {one: [}\n"));
+        let error = register(home, "two").unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+        assert!(error.to_string().contains("agents.yaml:1:"), "{error}");
+        assert_eq!(yaml(home), "agents: {one: [}\n");
+        let elsewhere = home.dir().join("elsewhere");
+        write(&elsewhere, "agents: {one: }\n");
+        fs::remove_file(home.agents_yaml()).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, home.agents_yaml()).unwrap();
+        assert_eq!(register(home, "two").unwrap_err().kind(), Kind::Refused);
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "agents: {one: }\n");
+    }
+
+    #[test]
+    fn an_edit_that_is_refused_changes_nothing() {
+        let Place { home, .. } = &place(Some("agents: {one: }\n"));
+        assert_eq!(
+            register(home, "One".to_lowercase().as_str())
+                .unwrap_err()
+                .kind(),
+            Kind::CannotCreate
+        );
+        assert_eq!(yaml(home), "agents: {one: }\n");
+        assert_eq!(listing(home), ["agents.yaml"]);
+    }
+
+    #[test]
+    fn what_a_person_saves_meanwhile_is_not_lost() {
+        let Place { home, .. } = &place(Some("agents: {one: }\n"));
+        let times = std::cell::Cell::new(0);
+        let two = AgentId::parse("two").unwrap();
+        edit(home, |registry| {
+            times.set(times.get() + 1);
+            if times.get() == 1 {
+                write(&home.agents_yaml(), "agents: {one: , saved: }\n");
+            }
+            registry.register(&two, &[])
+        })
+        .unwrap();
+        assert_eq!(times.get(), 2);
+        assert_eq!(names(home), ["one", "saved", "two"]);
+    }
+
+    #[test]
+    fn a_file_that_somebody_has_open_for_writing_is_not_taken_from_him() {
+        let Place { home, .. } = &place(Some("agents: {one: }\n"));
+        let editor = fs::File::options()
+            .append(true)
+            .open(home.agents_yaml())
+            .unwrap();
+        let error = register(home, "two").unwrap_err();
+        assert_eq!(error.kind(), Kind::Busy);
+        assert_eq!(yaml(home), "agents: {one: }\n");
+        drop(editor);
+        register(home, "two").unwrap();
+        assert_eq!(listing(home), ["agents.yaml"]);
+    }
+
+    #[test]
+    fn many_writers_lose_nothing() {
+        let Place { home, .. } = &place(None);
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                scope.spawn(move || {
+                    for n in 0..5 {
+                        register(home, &format!("a{writer}.{n}")).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(names(home).len(), 40);
+        assert_eq!(listing(home), ["agents.yaml"]);
     }
 }

@@ -65,6 +65,26 @@ pub enum Error {
     #[error("the supervisor of {agent} did not answer within {seconds} s")]
     NoAnswer { agent: AgentId, seconds: u64 },
     #[error(transparent)]
+    CannotRegister(NotFree),
+    #[error("{id} is not registered")]
+    NotRegistered { id: AgentId },
+    #[error("{key:?} is no key of an agent")]
+    UnknownKey {
+        key: String,
+        meant: Option<&'static str>,
+    },
+    #[error("`id` is no key that can be changed")]
+    IdIsNoKey,
+    #[error("the value of {key} is no YAML: {why}")]
+    BadValue { key: String, why: String },
+    /// What the file would have been after the edit.
+    #[error("that would be refused: {source}")]
+    BadEdit { source: Box<Self> },
+    #[error("can't edit {path}: {why}", path = path.display())]
+    NotEdited { path: PathBuf, why: &'static str },
+    #[error("somebody else is writing {path}", path = path.display())]
+    KeepsChanging { path: PathBuf },
+    #[error(transparent)]
     Store(#[from] store::Error),
 }
 
@@ -100,7 +120,14 @@ impl Explain for Error {
             | Self::NoText { .. }
             | Self::NoSupervisor => Kind::Config,
             Self::State { .. } => Kind::Corrupt,
-            Self::NoAnswer { .. } => Kind::Busy,
+            Self::CannotRegister(source) => source.kind(),
+            Self::NotRegistered { .. } => Kind::Unknown,
+            Self::UnknownKey { .. }
+            | Self::IdIsNoKey
+            | Self::BadValue { .. }
+            | Self::BadEdit { .. } => Kind::Usage,
+            Self::NotEdited { .. } => Kind::Refused,
+            Self::KeepsChanging { .. } | Self::NoAnswer { .. } => Kind::Busy,
             Self::Unreadable { .. } | Self::System { .. } | Self::Supervisor { .. } => Kind::Io,
             Self::Store(error) => error.kind(),
         }
@@ -113,7 +140,7 @@ impl Explain for Error {
             }
             Self::Newer { .. } => Some("use a newer dreamos; the file was left as it is".into()),
             Self::Twice { .. } => Some("make one of the two".into()),
-            Self::NotFree { source, .. } => source.hint(),
+            Self::NotFree { source, .. } | Self::CannotRegister(source) => source.hint(),
             Self::BadAlias { .. } => Some(
                 "an alias follows the rules of a name; capitals are fine, reserved names are not"
                     .into(),
@@ -126,6 +153,18 @@ impl Explain for Error {
                 "say what it is: agentctl set {agent} command '[PROGRAM, ARGUMENT]', or harness claude"
             )),
             Self::NoText { .. } => Some("rename it".into()),
+            Self::NotRegistered { id } => Some(format!("register it: agentctl register {id}")),
+            Self::UnknownKey { meant, .. } => Some(match meant {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "config/README.md lists the keys".into(),
+            }),
+            Self::IdIsNoKey => {
+                Some("an agent is renamed as a whole, and keeps its old name".into())
+            }
+            Self::BadValue { .. } => Some("quote it: '\"…\"'".into()),
+            Self::BadEdit { source } => source.hint(),
+            Self::NotEdited { .. } => Some("edit it by hand; it was left as it is".into()),
+            Self::KeepsChanging { .. } => Some("nothing happened; try again".into()),
             Self::State { .. } => Some("stop the agent, move the file away, start it anew".into()),
             Self::NoSupervisor => Some("install it where agentctl is".into()),
             Self::NoAnswer { .. } => {
@@ -151,9 +190,17 @@ impl Explain for Error {
             | Self::BadSetting { path, .. }
             | Self::Circle { path, .. }
             | Self::NoText { path }
+            | Self::NotEdited { path, .. }
+            | Self::KeepsChanging { path }
             | Self::State { path, .. }
             | Self::Unreadable { path, .. } => Some(path),
             Self::NoCommand { .. }
+            | Self::CannotRegister(_)
+            | Self::NotRegistered { .. }
+            | Self::UnknownKey { .. }
+            | Self::IdIsNoKey
+            | Self::BadValue { .. }
+            | Self::BadEdit { .. }
             | Self::NoSupervisor
             | Self::NoAnswer { .. }
             | Self::System { .. }

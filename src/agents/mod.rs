@@ -1,27 +1,35 @@
-//! Who exists, read from what people write: `config/agents.yaml`, or the original's `config/agents.json` where
-//! there is none.
+//! Who exists and how it is started, read from what people write: `config/agents.yaml`, or the original's
+//! `config/agents.json` where there is none.
 //!
-//! On disk: `runtime/cache/roster`, a compiled copy. Its first line names the version of the source that it was
-//! made from (device, inode, size, modification time); it is made anew when that differs, and may be deleted.
+//! On disk: `runtime/cache/roster`, a compiled copy of names and roles. Its first line names the version of the
+//! source that it was made from (device, inode, size, modification time); it is made anew when that differs, and
+//! may be deleted. `runtime/agents/.edit.lock` is held while a program edits the configuration.
 //!
 //! Invariants: what cannot be read is an error that names the place, never an empty roster; two agents never
 //! answer to the same name; a copy that is as young as its source is not believed, because the clock of a file
-//! system may not tell two edits apart.
+//! system may not tell two edits apart. An edit leaves every line that it is not about as it stands, and what it
+//! would make is read before it is written; what cannot be read is not edited.
 //!
-//! Not here: writing the configuration, and the keys that other rooms read from it (unknown ones are skipped).
+//! Not here: processes. The supervisor reads no configuration: it is handed `settings`.
 
 pub mod control;
 mod disk;
 mod error;
+mod keys;
 pub mod launch;
 mod parse;
 pub mod presets;
 pub(crate) mod proc;
 mod process;
+mod raw;
+pub mod registry;
 pub mod settings;
 pub(crate) mod standing;
 pub mod state;
+mod tree;
+mod values;
 
-pub use disk::{agents, everybody, read, unknown_keys};
+pub use disk::{agents, edit, everybody, read, unknown_keys};
 pub use error::Error;
+pub use keys::Unknown;
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};

@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+/// Any YAML, and any mapping.
+pub(super) use serde_yaml::{Mapping as Values, Value};
 
 use super::Error;
 use super::error::Place;
@@ -113,7 +115,7 @@ pub(super) fn reading<T: DeserializeOwned + Default>(
     }
 }
 
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub(super) fn json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|e| Fault::new(&e, Some((e.line(), e.column()))))
 }
 

@@ -48,6 +48,7 @@ fn used_home(home: &Path) {
         .output()
         .unwrap();
     assert!(made.status.success());
+    dreamos::agents::edit(&dreamos::root::Home::at(home), |_| Ok(())).unwrap();
     std::fs::write(home.join("figure.txt"), "42\n").unwrap();
     cellphone(home, "send agent-1 hello --key once", "");
     cellphone(home, "send agent-1 urgent --mode PRIORITY --as captain", "");
