@@ -8,15 +8,22 @@ use dreamos::cli::{Program, Verb, run};
 #[path = "../phone/desk.rs"]
 mod desk;
 mod down;
+mod letters;
 mod list;
+mod logs;
 mod paths;
+mod register;
 mod report;
 mod restart;
 mod root;
+mod set;
 mod start;
 mod status;
 mod stop;
+mod unregister;
 mod up;
+#[path = "../phone/wait.rs"]
+mod wait;
 mod who;
 
 static VERBS: &[Verb] = &[
@@ -27,6 +34,13 @@ static VERBS: &[Verb] = &[
     Verb::of::<restart::Restart>("restart"),
     Verb::of::<up::Up>("up"),
     Verb::of::<down::Down>("down"),
+    Verb::of::<letters::Resume>("resume"),
+    Verb::of::<letters::Verify>("verify"),
+    Verb::of::<letters::Onboard>("onboard"),
+    Verb::of::<logs::Logs>("logs"),
+    Verb::of::<register::Register>("register"),
+    Verb::of::<set::Set>("set"),
+    Verb::of::<unregister::Unregister>("unregister"),
     Verb::of::<root::Root>("root"),
     Verb::of::<paths::Paths>("paths"),
 ];

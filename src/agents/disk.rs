@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Error;
 use super::keys::Unknown;
-use super::launch::{self, Agent, Launch};
+use super::launch::{self, Agent, Launch, Onboarding};
+use super::onboarding;
 use super::parse::{self, Dialect};
 use super::registry::{self, Registry};
 use crate::names::{AgentId, Roster};
@@ -144,6 +145,16 @@ pub fn agents(home: &Home) -> Result<Vec<Agent>, Error> {
 /// The keys of the configuration that nobody reads.
 pub fn unknown_keys(home: &Home) -> Result<Vec<Unknown>, Error> {
     launch(home).map(|launch| launch.unknown)
+}
+
+/// The text of an agent's onboarding template.
+pub fn template_of(home: &Home, agent: &Agent) -> Result<String, Error> {
+    let path = match &agent.onboarding {
+        None => return Ok(onboarding::USUAL.to_owned()),
+        Some(Onboarding::Text(text)) => return Ok(text.clone()),
+        Some(Onboarding::File(path)) => home.dir().join(path),
+    };
+    std::fs::read_to_string(&path).map_err(|source| Error::Unreadable { path, source })
 }
 
 /// Changes `agents.yaml`. Of the original's `agents.json` one is made first, where there is only that; it stays.

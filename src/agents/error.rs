@@ -84,6 +84,8 @@ pub enum Error {
     NotEdited { path: PathBuf, why: &'static str },
     #[error("somebody else is writing {path}", path = path.display())]
     KeepsChanging { path: PathBuf },
+    #[error("the onboarding of {agent} is no template: {why}")]
+    Template { agent: AgentId, why: String },
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -118,6 +120,7 @@ impl Explain for Error {
             | Self::Circle { .. }
             | Self::NoCommand { .. }
             | Self::NoText { .. }
+            | Self::Template { .. }
             | Self::NoSupervisor => Kind::Config,
             Self::State { .. } => Kind::Corrupt,
             Self::CannotRegister(source) => source.kind(),
@@ -153,6 +156,10 @@ impl Explain for Error {
                 "say what it is: agentctl set {agent} command '[PROGRAM, ARGUMENT]', or harness claude"
             )),
             Self::NoText { .. } => Some("rename it".into()),
+            Self::Template { .. } => Some(
+                "it may name agent, role, roles, mailbox, home and incarnation, as {{ agent }}"
+                    .into(),
+            ),
             Self::NotRegistered { id } => Some(format!("register it: agentctl register {id}")),
             Self::UnknownKey { meant, .. } => Some(match meant {
                 Some(meant) => format!("did you mean {meant}?"),
@@ -195,6 +202,7 @@ impl Explain for Error {
             | Self::State { path, .. }
             | Self::Unreadable { path, .. } => Some(path),
             Self::NoCommand { .. }
+            | Self::Template { .. }
             | Self::CannotRegister(_)
             | Self::NotRegistered { .. }
             | Self::UnknownKey { .. }

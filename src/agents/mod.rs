@@ -17,6 +17,8 @@ mod disk;
 mod error;
 mod keys;
 pub mod launch;
+pub mod onboarding;
+mod output;
 mod parse;
 pub mod presets;
 pub(crate) mod proc;
@@ -29,7 +31,8 @@ pub mod state;
 mod tree;
 mod values;
 
-pub use disk::{agents, edit, everybody, read, unknown_keys};
+pub use disk::{agents, edit, everybody, read, template_of, unknown_keys};
 pub use error::Error;
 pub use keys::Unknown;
+pub use output::Tail;
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};

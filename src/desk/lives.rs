@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::{Desk, Done, Error};
 use crate::agents::control::Answer;
 use crate::agents::launch::{self, Agent};
+use crate::agents::onboarding;
+use crate::agents::registry::Registry;
 use crate::agents::settings::Settings;
 use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended};
-use crate::names::{AgentId, Effect, Verb};
-use crate::time::Now;
+use crate::names::{AgentId, Channel, Effect, Event, Level, Verb};
+use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -246,6 +248,54 @@ impl Desk {
             }
         }
         Ok(missing)
+    }
+
+    /// What an agent prints: the last lines of it, and where to go on.
+    pub fn output(
+        &self,
+        id: &AgentId,
+        most: usize,
+        since: Option<Timestamp>,
+    ) -> Done<(agents::Tail, Vec<String>)> {
+        self.permit(Verb::MailRead, id)?;
+        Ok(agents::Tail::open(self.home(), id, most, since)?)
+    }
+
+    /// Changes who is registered and how; checked as a whole before it is written.
+    pub fn configure(
+        &self,
+        id: &AgentId,
+        change: impl Fn(&mut Registry) -> Result<(), agents::Error>,
+    ) -> Done<()> {
+        self.permit(Verb::AgentConfigure, id)?;
+        agents::edit(self.home(), change)?;
+        let event = Event {
+            channel: Channel::Agents,
+            level: Level::Info,
+            event: "agent.configured",
+            msg: format!("the settings of {id} were changed"),
+            agent: Some(id.clone()),
+            id: None,
+            fields: Vec::new(),
+        };
+        self.log(&[event], Now::read());
+        Ok(())
+    }
+
+    /// What an agent is told at the beginning of its present life.
+    pub fn onboarding(&self, id: &AgentId) -> Done<(String, Option<String>)> {
+        let configured = self.configured()?;
+        let agent = configured
+            .iter()
+            .find(|agent| agent.id == *id)
+            .ok_or_else(|| self.not_configured(id))?;
+        let template = agents::template_of(self.home(), agent)?;
+        let state = self.standing_of(id)?.state;
+        let incarnation = state
+            .filter(|state| !state.state.is_over())
+            .and_then(|state| state.incarnation);
+        let text = onboarding::render(&template, agent, self.home(), incarnation.as_deref())?;
+        Ok((text, incarnation))
     }
 
     fn follow_up(&self, effects: Vec<Effect>) {
