@@ -1,3 +1,4 @@
+use dreamos::agents::health::Health;
 use dreamos::agents::state::State;
 use dreamos::cli::{Context, Exit, Failure, Run, Table};
 use dreamos::desk::Standing;
@@ -25,6 +26,7 @@ pub(crate) struct One<'a> {
     agent: &'a AgentId,
     /// `null`: never started.
     state: Option<&'a State>,
+    health: Option<&'a Health>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -38,11 +40,11 @@ impl Run for List {
             .iter()
             .map(|it| it.id.clone())
             .collect();
-        let standing: Vec<_> = desk.standing(&ids).into_iter().zip(&ids).collect();
+        let standing = desk.doing(&ids)?;
         if context.format().is_json() {
             let agents = standing
                 .iter()
-                .map(|(it, id)| one(id, it.as_ref().map_err(ToString::to_string)));
+                .map(|(id, it)| one(id, it.as_ref().map_err(ToString::to_string)));
             context.print_json(&Document {
                 schema: "dreamos.agents/1",
                 agents: agents.collect(),
@@ -50,20 +52,25 @@ impl Run for List {
             return Ok(Exit::DONE);
         }
         let now = Now::read().wall;
-        let mut table = Table::new(&["AGENT", "STATE", "SINCE", "PID", "RESTARTS", "WHY"]);
-        for (it, id) in &standing {
+        let mut table = Table::new(&[
+            "AGENT", "HEALTH", "STATE", "ACTIVITY", "SINCE", "PID", "RESTARTS", "WHY",
+        ]);
+        for (id, it) in &standing {
             let state = it.as_ref().ok().and_then(|it| it.state.as_ref());
+            let health = it.as_ref().ok().and_then(|it| it.health.as_ref());
             let dash = || "-".to_owned();
             table.row(vec![
                 id.to_string(),
+                health.map_or("-", |it| it.health.as_str()).to_owned(),
                 state.map_or("-", |it| it.state.as_str()).to_owned(),
+                health.map_or("-", |it| it.activity.as_str()).to_owned(),
                 state.map_or_else(dash, |it| relative(it.since, now)),
                 state
                     .and_then(|it| it.child)
                     .map_or_else(dash, |it| it.pid.to_string()),
                 state.map_or_else(dash, |it| it.restarts.to_string()),
                 match it {
-                    Ok(_) => state.map_or_else(String::new, |it| it.reason.clone()),
+                    Ok(_) => health.map_or_else(String::new, |it| it.evidence.clone()),
                     Err(error) => error.to_string(),
                 },
             ]);
@@ -74,13 +81,14 @@ impl Run for List {
 }
 
 pub(crate) fn one<'a>(agent: &'a AgentId, it: Result<&'a Standing, String>) -> One<'a> {
-    let (state, error) = match it {
-        Ok(it) => (it.state.as_ref(), None),
-        Err(error) => (None, Some(error)),
+    let (state, health, error) = match it {
+        Ok(it) => (it.state.as_ref(), it.health.as_ref(), None),
+        Err(error) => (None, None, Some(error)),
     };
     One {
         agent,
         state,
+        health,
         error,
     }
 }

@@ -8,6 +8,7 @@ use dreamos::cli::{Program, Verb, run};
 #[path = "../phone/desk.rs"]
 mod desk;
 mod down;
+mod heartbeat;
 mod letters;
 mod list;
 mod logs;
@@ -38,6 +39,8 @@ static VERBS: &[Verb] = &[
     Verb::of::<letters::Verify>("verify"),
     Verb::of::<letters::Onboard>("onboard"),
     Verb::of::<logs::Logs>("logs"),
+    Verb::of::<heartbeat::Heartbeat>("heartbeat"),
+    Verb::of::<heartbeat::Activities>("activity"),
     Verb::of::<register::Register>("register"),
     Verb::of::<set::Set>("set"),
     Verb::of::<unregister::Unregister>("unregister"),

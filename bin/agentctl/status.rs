@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use dreamos::agents::health::Health;
 use dreamos::agents::state::State;
 use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::time::{Now, relative};
@@ -33,8 +34,9 @@ impl Run for Status {
             Some(name) => desk.resolve(name)?,
             None => desk.caller().agent.clone(),
         };
-        let mut standing = desk.standing(std::slice::from_ref(&id));
-        let it = standing.pop().expect("one for each")?;
+        let mut standing = desk.doing(std::slice::from_ref(&id))?;
+        let (_, it) = standing.pop().expect("one for each");
+        let it = it?;
         if context.format().is_json() {
             context.print_json(&Document {
                 schema: "dreamos.agent/1",
@@ -43,7 +45,7 @@ impl Run for Status {
         } else if !context.options().quiet {
             match &it.state {
                 None => context.print(&format!("{id} was never started\n"))?,
-                Some(state) => context.print(&told(state))?,
+                Some(state) => context.print(&told(state, it.health.as_ref()))?,
             }
         }
         let runs = it.state.is_some_and(|state| !state.state.is_over());
@@ -51,13 +53,17 @@ impl Run for Status {
     }
 }
 
-fn told(state: &State) -> String {
+fn told(state: &State, health: Option<&Health>) -> String {
     let now = Now::read().wall;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         writeln!(text, "{name:<11} {value}").expect("a string grows");
     };
     line("agent", state.agent.as_str());
+    if let Some(health) = health {
+        line("health", &format!("{}: {}", health.health, health.evidence));
+        line("activity", health.activity.as_str());
+    }
     line("state", state.state.as_str());
     line(
         "since",

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Desk, Done, Error};
 use crate::agents::control::Answer;
-use crate::agents::launch::{self, Agent};
+use crate::agents::health::{self, Activity, Health, Signals};
+use crate::agents::launch::{self, Agent, Heartbeat};
 use crate::agents::onboarding;
 use crate::agents::registry::Registry;
 use crate::agents::settings::Settings;
@@ -70,6 +71,8 @@ pub struct Standing {
     pub state: Option<State>,
     /// What was found and ended of a life whose supervisor was killed.
     pub lost: Option<u32>,
+    /// `None`: it was never started.
+    pub health: Option<Health>,
 }
 
 impl Desk {
@@ -202,9 +205,60 @@ impl Desk {
         };
         Ok(Standing {
             agent: id.clone(),
+            health: None,
             state,
             lost,
         })
+    }
+
+    /// As `standing`, with how they do: also what they owe is looked at.
+    pub fn doing(&self, who: &[AgentId]) -> Done<Vec<(AgentId, Done<Standing>)>> {
+        let configured = self.configured()?;
+        let all = who.iter().map(|id| {
+            let heartbeat = configured
+                .iter()
+                .find(|agent| agent.id == *id)
+                .and_then(|agent| agent.heartbeat);
+            (id.clone(), self.doing_of(id, heartbeat))
+        });
+        Ok(all.collect())
+    }
+
+    fn doing_of(&self, id: &AgentId, heartbeat: Option<Heartbeat>) -> Done<Standing> {
+        let mut standing = self.standing_of(id)?;
+        if let Some(state) = &standing.state {
+            let signs = agents::signs(self.home(), id, state)?;
+            let now = Now::read();
+            let mut seen = Signals {
+                state,
+                has_process: signs.has_process,
+                pulse: signs.pulse.as_ref(),
+                printed: signs.printed,
+                owes_since: None,
+            };
+            if health::is_quiet(&seen, heartbeat, now.wall) {
+                seen.owes_since = self.owes_since(id, now)?;
+            }
+            standing.health = Some(health::judge(&seen, heartbeat, now.wall));
+        }
+        Ok(standing)
+    }
+
+    /// When the oldest message came that waits for it; `None` where none does, or where we may not look.
+    fn owes_since(&self, id: &AgentId, now: Now) -> Done<Option<Timestamp>> {
+        let Ok(permit) = self.permit(Verb::MailRead, id) else {
+            return Ok(None);
+        };
+        let Some(mailbox) = self.mailbox(id)? else {
+            return Ok(None);
+        };
+        Ok(mailbox.oldest_pending(&permit, now)?)
+    }
+
+    /// The caller lives, and says what it does.
+    pub fn beat(&self, activity: Option<Activity>, text: Option<&str>) -> Done<()> {
+        let permit = self.permit(Verb::AgentBeat, &self.caller().agent.clone())?;
+        Ok(agents::beat(self.home(), &permit, activity, text)?)
     }
 
     /// Starts whoever ought to run and does not, those first that others come after. `Forgiving` starts those too whom

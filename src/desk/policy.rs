@@ -35,7 +35,8 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
         Verb::MailFollow | Verb::MailRecall => !is_system,
         Verb::MailCreate | Verb::AgentConfigure => is_user || is_captain,
         Verb::MailRead | Verb::AgentStart | Verb::AgentStop => is_user || is_captain || is_own,
-        Verb::MailTake
+        Verb::AgentBeat
+        | Verb::MailTake
         | Verb::MailAck
         | Verb::MailNack
         | Verb::MailRestore
@@ -64,6 +65,7 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::MailCreate => "make a mailbox for",
         Verb::AgentStart => "start",
         Verb::AgentStop => "stop",
+        Verb::AgentBeat => "speak for",
         Verb::AgentConfigure => "change the settings of",
     }
 }
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 16] = [
+    const VERBS: [Verb; 17] = [
         Verb::MailSend,
         Verb::MailRead,
         Verb::MailFollow,
@@ -115,6 +117,7 @@ mod tests {
         Verb::MailCreate,
         Verb::AgentStart,
         Verb::AgentStop,
+        Verb::AgentBeat,
         Verb::AgentConfigure,
     ];
 
@@ -145,7 +148,7 @@ mod tests {
         let all = VERBS.map(Verb::as_str);
         assert_eq!(allowed("user", "agent-1"), all);
         assert_eq!(allowed("user", "system"), all);
-        let own = [&all[..12], &["agent.start", "agent.stop"]].concat();
+        let own = [&all[..12], &["agent.start", "agent.stop", "agent.beat"]].concat();
         assert_eq!(allowed("agent-1", "agent-1"), own);
         assert_eq!(
             allowed("agent-1", "agent-2"),

@@ -356,6 +356,27 @@ impl Mailbox {
         Ok(found)
     }
 
+    /// When the message was sent that has the lowest number of all that wait. Nothing is changed.
+    pub fn oldest_pending(&self, permit: &Permit, now: Now) -> Result<Option<Timestamp>, Error> {
+        let visit = Visit::new(self, permit, now);
+        let mut held = visit.hold()?;
+        let mut oldest: Option<Slot> = None;
+        let mut after = None;
+        // The first of each class is its oldest.
+        while let Some(slot) = held.ask(|index| index.next_pending(after))? {
+            if oldest.is_none_or(|known| slot.seq < known.seq) {
+                oldest = Some(slot);
+            }
+            after = Some((slot.class, held.index.last_seq()));
+        }
+        let timestamp = match oldest {
+            Some(slot) => Some(held.view(&slot)?.message().timestamp),
+            None => None,
+        };
+        held.commit()?;
+        Ok(timestamp)
+    }
+
     /// How many wait.
     pub fn counts(&self, permit: &Permit, now: Now) -> Result<Outcome<Counts>, Error> {
         let mut visit = Visit::new(self, permit, now);

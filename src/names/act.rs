@@ -22,6 +22,8 @@ pub enum Verb {
     MailCreate,
     AgentStart,
     AgentStop,
+    /// To say that one lives, and what one does.
+    AgentBeat,
     /// To write down who exists and how he is run.
     AgentConfigure,
 }
@@ -45,6 +47,7 @@ impl Verb {
             Self::MailCreate => "mail.create",
             Self::AgentStart => "agent.start",
             Self::AgentStop => "agent.stop",
+            Self::AgentBeat => "agent.beat",
             Self::AgentConfigure => "agent.configure",
         }
     }

@@ -136,6 +136,8 @@ impl<'h> Running<'h> {
         std::fs::write(home.join("config/agents.yaml"), agents).unwrap();
         let running = Self(home);
         running.agentctl("start agent-1");
+        running.agentctl("heartbeat --as agent-1");
+        running.agentctl("set agent-1 output.older 2");
         running
     }
 

@@ -3,6 +3,7 @@
 mod loops;
 mod races;
 mod trees;
+mod verbs;
 
 use std::path::PathBuf;
 use std::process::Command;

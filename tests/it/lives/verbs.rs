@@ -1,0 +1,219 @@
+//! What a person does with agents besides starting and stopping them.
+
+use std::process::Stdio;
+
+use super::{Swarm, until};
+use crate::home::run;
+
+/// Acknowledges whatever comes, as a shell script does.
+const OBEDIENT: &str = "agent-1:\n  command: 'while :; do cellphone next --wait >/dev/null && cellphone ack --all; done'\n  \
+                        env: {PATH: '[PATH]'}";
+
+fn obedient() -> Swarm {
+    let programs = std::path::Path::new(super::AGENTCTL).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    Swarm::new(&OBEDIENT.replace("[PATH]", &path))
+}
+
+#[test]
+fn verify_says_whether_the_agent_acknowledged_and_leaves_late_mail_queued() {
+    let swarm = obedient();
+    let ran = swarm.run(&["verify", "agent-1", "--timeout", "300ms"]);
+    assert_eq!(ran.code, 124, "{ran:?}");
+    assert_eq!(ran.out, "queued agent-1/1: not acked within 300ms\n");
+    swarm.ok(&["start", "agent-1"]);
+    until("the late one is acknowledged", || {
+        swarm.home.pending("agent-1").is_empty()
+    });
+    let ran = swarm.ok(&["verify", "agent-1"]);
+    assert_eq!(ran.out, "acked agent-1/2\n");
+    let ran = swarm.ok(&["resume", "agent-1", "--context", "task 14", "--json"]);
+    let result = ran.json()["results"][0].clone();
+    assert_eq!(
+        (&result["status"], &result["name"]),
+        (&"acked".into(), &"agent-1/3".into())
+    );
+    assert!(
+        swarm
+            .home
+            .all("agent-1")
+            .contains(&"resume: task 14".to_owned())
+    );
+    assert_eq!(swarm.run(&["verify", "agnet-1"]).code, 66);
+}
+
+#[test]
+fn onboarding_is_sent_once_in_each_life() {
+    let swarm = Swarm::new(
+        "agent-1:\n  command: [sleep, '1000']\n  roles: [scribe]\n  \
+         onboarding: 'You are {{ agent }}, a {{ role }}. {{ mailbox }}'",
+    );
+    swarm.ok(&["start", "agent-1"]);
+    swarm.ok(&["onboard", "agent-1", "--no-wait"]);
+    swarm.ok(&["onboard", "agent-1", "--no-wait"]);
+    let mailbox = swarm.home.mailbox("agent-1");
+    let text = format!("You are agent-1, a scribe. {}", mailbox.display());
+    assert_eq!(swarm.home.pending("agent-1"), [text.as_str()]);
+    swarm.ok(&["restart", "agent-1"]);
+    swarm.ok(&["onboard", "agent-1", "--no-wait"]);
+    assert_eq!(swarm.home.pending("agent-1").len(), 2);
+    swarm.ok(&["set", "agent-1", "onboarding", "'{{ agnet }}'"]);
+    let ran = swarm.run(&["onboard", "agent-1", "--no-wait"]);
+    assert_eq!(ran.code, 78);
+    assert!(
+        ran.err.contains("the onboarding of agent-1 is no template"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn an_agent_is_registered_changed_and_taken_out_and_every_comment_stays() {
+    let swarm = Swarm::new("agent-1: {roles: [worker]}  # the first");
+    let args = [
+        "register",
+        "agent-9",
+        "--role",
+        "worker",
+        "--set",
+        "restart=always",
+        "--",
+        "sleep",
+        "1000",
+    ];
+    assert_eq!(swarm.ok(&args).out, "registered agent-9\n");
+    swarm.ok(&["start", "agent-9"]);
+    let ran = swarm.ok(&["set", "agent-9", "backoff.max", "5m"]);
+    assert!(ran.err.contains("agentctl restart agent-9"), "{ran:?}");
+    let running = swarm.run(&["unregister", "agent-9"]);
+    assert_eq!(running.code, 2, "{running:?}");
+    let yaml = swarm.home.dir.join("config/agents.yaml");
+    let text = std::fs::read_to_string(&yaml).unwrap();
+    assert!(
+        text.contains("# the first") && text.contains("max: 5m"),
+        "{text}"
+    );
+    for (args, code) in [
+        (["set", "agent-9", "restrat", "always"], 2),
+        (["set", "agent-9", "restart", "sometimes"], 2),
+        (["set", "agent-8", "restart", "always"], 66),
+        (["register", "Agent_9", "--set", "restart=always"], 2),
+    ] {
+        assert_eq!(swarm.run(&args).code, code, "{args:?}");
+        assert_eq!(std::fs::read_to_string(&yaml).unwrap(), text, "{args:?}");
+    }
+    swarm.ok(&["stop", "agent-9"]);
+    swarm.ok(&["unregister", "agent-9"]);
+    let text = std::fs::read_to_string(&yaml).unwrap();
+    assert!(
+        text.contains("# the first") && !text.contains("agent-9"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_78_with_its_place_and_stays() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000'], restart: sometimes}");
+    let yaml = swarm.home.dir.join("config/agents.yaml");
+    let text = std::fs::read_to_string(&yaml).unwrap();
+    for args in [&["start", "agent-1"][..], &["set", "agent-1", "cwd", "x"]] {
+        let ran = swarm.run(args);
+        assert_eq!(ran.code, 78, "{ran:?}");
+        assert!(ran.err.contains("agents.yaml:3:"), "{ran:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&yaml).unwrap(), text);
+    swarm.configure("agent-1: {}");
+}
+
+#[test]
+fn logs_show_the_last_lines_and_follow_through_a_rotation() {
+    let swarm = Swarm::new(
+        "agent-1:\n  command: 'seq 5; while ! test -e go; do sleep 0.02; done; seq 6 400; sleep 1000'\n  \
+         output: {bytes: 2000, older: 9}",
+    );
+    swarm.ok(&["start", "agent-1"]);
+    let text = |line: &str| line.split_once(' ').unwrap().1.to_owned();
+    let last: Vec<String> = swarm
+        .ok(&["logs", "agent-1", "-n", "2"])
+        .out
+        .lines()
+        .map(text)
+        .collect();
+    assert_eq!(last, ["4", "5"]);
+    assert_eq!(
+        swarm
+            .ok(&["logs", "agent-1", "--since", "2020-01-01T00:00:00Z"])
+            .out
+            .lines()
+            .count(),
+        5
+    );
+    assert_eq!(
+        swarm
+            .ok(&["logs", "agent-1", "--since", "2100-01-01T00:00:00Z"])
+            .out,
+        ""
+    );
+
+    let seen = swarm.home.dir.join("seen");
+    let mut follow = swarm
+        .command()
+        .args(["logs", "agent-1", "-f"])
+        .stdout(std::fs::File::create(&seen).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = || {
+        std::fs::read_to_string(&seen)
+            .unwrap()
+            .lines()
+            .map(text)
+            .collect::<Vec<_>>()
+    };
+    until("it follows", || lines().len() == 5);
+    std::fs::write(swarm.home.dir.join("go"), "").unwrap();
+    until("it has seen all", || {
+        lines().last().is_some_and(|last| last == "400")
+    });
+    let expected: Vec<String> = (1..=400).map(|n| n.to_string()).collect();
+    assert_eq!(lines(), expected, "each line once, in order");
+    super::signal(i32::try_from(follow.id()).unwrap(), "INT");
+    assert_eq!(follow.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn an_agent_says_how_it_does_and_its_silence_is_seen() {
+    let swarm = Swarm::new(
+        "agent-1:\n  command: [sleep, '1000']\n  heartbeat: {interval: 100ms, timeout: 300ms}",
+    );
+    swarm.ok(&["start", "agent-1"]);
+    let life = swarm.state("agent-1")["incarnation"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut speak = swarm.command();
+    speak.args(["activity", "epoch 5/100"]);
+    speak
+        .env("DREAMOS_AGENT", "agent-1")
+        .env("DREAMOS_INCARNATION", &life);
+    assert_eq!(run(&mut speak, b"").code, 0);
+    let health = || {
+        let ran = swarm.run(&["status", "agent-1", "--json"]);
+        ran.json()["health"].clone()
+    };
+    let now = health();
+    assert_eq!(
+        (&now["health"], &now["activity"]),
+        (&"ok".into(), &"working".into())
+    );
+    assert_eq!(now["evidence"], "it says: epoch 5/100");
+    until("its silence is seen", || health()["health"] == "silent");
+    swarm.home.ok(&["send", "agent-1", "work"]);
+    until("what it owes is seen", || health()["health"] == "stalled");
+    assert_eq!(
+        swarm.word("agent-1"),
+        "running",
+        "nothing is killed for a signal"
+    );
+    let ran = swarm.run(&["heartbeat", "--as", "agent-2"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
