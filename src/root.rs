@@ -124,6 +124,11 @@ impl Home {
         self.mailbox(agent).join("inbox.json")
     }
 
+    /// What an agent tells in prose.
+    pub fn devlog(&self, agent: &AgentId) -> PathBuf {
+        self.dir.join("runtime/devlog/agents").join(agent.as_str())
+    }
+
     pub fn logs(&self) -> PathBuf {
         self.dir.join("runtime/logs")
     }

@@ -7,8 +7,10 @@ use dreamos::cli::{Program, Verb, run};
 
 #[path = "../phone/desk.rs"]
 mod desk;
+mod devlog;
 mod down;
 mod heartbeat;
+mod init;
 mod letters;
 mod list;
 mod logs;
@@ -21,13 +23,16 @@ mod set;
 mod start;
 mod status;
 mod stop;
+mod unit;
 mod unregister;
+mod until;
 mod up;
 #[path = "../phone/wait.rs"]
 mod wait;
 mod who;
 
 static VERBS: &[Verb] = &[
+    Verb::of::<init::Init>("init"),
     Verb::of::<list::List>("list"),
     Verb::of::<status::Status>("status"),
     Verb::of::<start::Start>("start"),
@@ -39,11 +44,14 @@ static VERBS: &[Verb] = &[
     Verb::of::<letters::Verify>("verify"),
     Verb::of::<letters::Onboard>("onboard"),
     Verb::of::<logs::Logs>("logs"),
+    Verb::of::<devlog::Devlog>("devlog"),
+    Verb::of::<until::Wait>("wait"),
     Verb::of::<heartbeat::Heartbeat>("heartbeat"),
     Verb::of::<heartbeat::Activities>("activity"),
     Verb::of::<register::Register>("register"),
     Verb::of::<set::Set>("set"),
     Verb::of::<unregister::Unregister>("unregister"),
+    Verb::of::<unit::Unit>("unit"),
     Verb::of::<root::Root>("root"),
     Verb::of::<paths::Paths>("paths"),
 ];

@@ -13,6 +13,7 @@
 //! Not here: processes. The supervisor reads no configuration: it is handed `settings`.
 
 pub mod control;
+pub(crate) mod devlog;
 mod disk;
 mod error;
 pub mod health;
@@ -37,5 +38,6 @@ pub use disk::{agents, edit, everybody, read, template_of, unknown_keys};
 pub use error::Error;
 pub use keys::Unknown;
 pub use output::Tail;
+pub(crate) use process::is_over;
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};
 pub(crate) use pulse::{beat, signs};

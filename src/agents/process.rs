@@ -252,6 +252,18 @@ pub fn stop(
     }
 }
 
+/// Whether a life of an agent is over, as its supervisor wrote it down. Of whom nobody ever supervised it is not known,
+/// and none is over.
+pub(crate) fn is_over(home: &Home, agent: &AgentId, life: &str) -> Result<bool, Error> {
+    let Some(dir) = open(home, agent)? else {
+        return Ok(false);
+    };
+    let state = standing::read(&dir)?;
+    Ok(state.is_some_and(|state| {
+        state.state.is_over() || state.incarnation.is_none_or(|living| living != life)
+    }))
+}
+
 /// How an agent stands. What a killed supervisor left is ended first.
 pub fn tend(home: &Home, agent: &AgentId) -> Result<(Tended, Vec<Effect>), Error> {
     let Some(dir) = open(home, agent)? else {

@@ -32,6 +32,9 @@ pub enum Error {
         name: String,
         candidates: Vec<String>,
     },
+    /// Its caller is a process that outlived its agent.
+    #[error("this life of {agent} is over: {incarnation}")]
+    DeadLife { agent: AgentId, incarnation: String },
     #[error("{agent} has a mailbox, but is not registered")]
     NotConfigured { agent: AgentId },
     #[error("{at} is {status}: only what is dead, expired or discarded is restored")]
@@ -56,7 +59,7 @@ impl Explain for Error {
             | Self::NoSuchMessage(_)
             | Self::NotConfigured { .. }
             | Self::Ambiguous { .. } => Kind::Unknown,
-            Self::StillAlive { .. } => Kind::No,
+            Self::StillAlive { .. } | Self::DeadLife { .. } => Kind::No,
         }
     }
 
@@ -80,6 +83,9 @@ impl Explain for Error {
             Self::NoSuchMessage(_) => Some("see: cellphone inbox --all, cellphone search".into()),
             Self::Ambiguous { .. } => Some("give more characters of its id".into()),
             Self::NotConfigured { agent } => Some(format!("agentctl register {agent}")),
+            Self::DeadLife { agent, .. } => Some(format!(
+                "what it held is delivered again; see: agentctl status {agent}"
+            )),
             Self::StillAlive { .. } => None,
         }
     }

@@ -315,6 +315,50 @@ impl Desk {
         Ok(agents::Tail::open(self.home(), id, most, since)?)
     }
 
+    /// What an agent tells in prose.
+    pub fn devlog(&self, id: &AgentId) -> Done<String> {
+        Ok(agents::devlog::read(self.home(), id)?)
+    }
+
+    pub fn add_to_devlog(&self, id: &AgentId, text: &str, now: Now) -> Done<()> {
+        self.permit(Verb::AgentBeat, id)?;
+        agents::devlog::add(self.home(), id, text, now.wall)?;
+        self.tell(
+            "agent.devlog",
+            id,
+            format!("{id} wrote into its devlog"),
+            Channel::Devlog,
+            now,
+        );
+        Ok(())
+    }
+
+    pub fn clear_devlog(&self, id: &AgentId, now: Now) -> Done<()> {
+        self.permit(Verb::AgentBeat, id)?;
+        agents::devlog::clear(self.home(), id, now.wall)?;
+        self.tell(
+            "agent.devlog",
+            id,
+            format!("the devlog of {id} was cleared"),
+            Channel::Devlog,
+            now,
+        );
+        Ok(())
+    }
+
+    fn tell(&self, event: &'static str, id: &AgentId, msg: String, channel: Channel, now: Now) {
+        let event = Event {
+            channel,
+            level: Level::Info,
+            event,
+            msg,
+            agent: Some(id.clone()),
+            id: None,
+            fields: Vec::new(),
+        };
+        self.log(&[event], now);
+    }
+
     /// Changes who is registered and how; checked as a whole before it is written.
     pub fn configure(
         &self,
@@ -323,16 +367,8 @@ impl Desk {
     ) -> Done<()> {
         self.permit(Verb::AgentConfigure, id)?;
         agents::edit(self.home(), change)?;
-        let event = Event {
-            channel: Channel::Agents,
-            level: Level::Info,
-            event: "agent.configured",
-            msg: format!("the settings of {id} were changed"),
-            agent: Some(id.clone()),
-            id: None,
-            fields: Vec::new(),
-        };
-        self.log(&[event], Now::read());
+        let msg = format!("the settings of {id} were changed");
+        self.tell("agent.configured", id, msg, Channel::Agents, Now::read());
         Ok(())
     }
 

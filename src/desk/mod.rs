@@ -96,7 +96,24 @@ impl Desk {
             caller: self.caller.clone(),
             target: target.clone(),
         };
+        if matches!(verb, Verb::MailTake | Verb::MailAck | Verb::MailNack) {
+            self.must_live()?;
+        }
         policy::decide(act).map_err(|refusal| self.refused(target, refusal.into()))
+    }
+
+    /// What is left of a life that is over takes no mail and closes none. Of whom nobody supervises nothing is known.
+    fn must_live(&self) -> Done<()> {
+        let Some(incarnation) = &self.caller.incarnation else {
+            return Ok(());
+        };
+        if agents::is_over(&self.home, &self.caller.agent, incarnation)? {
+            return Err(Error::DeadLife {
+                agent: self.caller.agent.clone(),
+                incarnation: incarnation.clone(),
+            });
+        }
+        Ok(())
     }
 
     fn refused(&self, target: &AgentId, error: Error) -> Error {

@@ -138,6 +138,8 @@ impl<'h> Running<'h> {
         running.agentctl("start agent-1");
         running.agentctl("heartbeat --as agent-1");
         running.agentctl("set agent-1 output.older 2");
+        running.agentctl("devlog agent-1 add begun");
+        running.agentctl("devlog agent-1 clear");
         running
     }
 

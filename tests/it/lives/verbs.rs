@@ -217,3 +217,144 @@ fn an_agent_says_how_it_does_and_its_silence_is_seen() {
     let ran = swarm.run(&["heartbeat", "--as", "agent-2"]);
     assert_eq!(ran.code, 0, "{ran:?}");
 }
+
+#[test]
+fn what_outlived_its_life_takes_no_mail_and_closes_none() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000']}");
+    swarm.home.ok(&["send", "agent-1", "work"]);
+    swarm.home.ok(&["send", "agent-1", "more"]);
+    let of_life = |life: &str, args: &[&str]| {
+        let mut command = swarm.home.command(crate::home::CELLPHONE);
+        command
+            .args(args)
+            .env("DREAMOS_AGENT", "agent-1")
+            .env("DREAMOS_INCARNATION", life);
+        run(&mut command, b"")
+    };
+    let life = || {
+        swarm.state("agent-1")["incarnation"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    swarm.ok(&["start", "agent-1"]);
+    let first = life();
+    assert_eq!(of_life(&first, &["next"]).code, 0);
+    swarm.ok(&["restart", "agent-1"]);
+    let second = life();
+    for args in [
+        &["next"][..],
+        &["ack", "1"],
+        &["nack", "1"],
+        &["reply", "1", "done"],
+    ] {
+        let ran = of_life(&first, args);
+        assert_eq!(ran.code, 1, "{args:?}: {ran:?}");
+        assert!(ran.err.contains("this life of agent-1 is over"), "{ran:?}");
+    }
+    // What the first held is the second's now.
+    let taken = of_life(&second, &["next", "--json"]);
+    assert_eq!(
+        (taken.code, taken.json()["seq"].as_u64()),
+        (0, Some(1)),
+        "{taken:?}"
+    );
+    swarm.ok(&["stop", "agent-1"]);
+    assert_eq!(
+        of_life(&second, &["ack", "1"]).code,
+        1,
+        "a stopped agent does nothing"
+    );
+    assert_eq!(
+        swarm.home.run(&["ack", "--as", "agent-1", "1"]).code,
+        0,
+        "a person does"
+    );
+}
+
+#[test]
+fn a_wait_ends_when_it_has_come_so_far_or_in_time() {
+    let swarm = Swarm::new(
+        "agent-1: {command: 'while ! test -e end; do sleep 0.02; done', restart: never}",
+    );
+    swarm.ok(&["start", "agent-1"]);
+    assert_eq!(
+        swarm
+            .run(&["wait", "agent-1", "--for", "exited", "--timeout", "50ms"])
+            .code,
+        124
+    );
+    swarm.home.ok(&["send", "agent-1", "work"]);
+    assert_eq!(
+        swarm
+            .run(&["wait", "agent-1", "--for", "acked", "--timeout", "50ms"])
+            .code,
+        124
+    );
+    swarm.home.ok(&["ack", "--all", "--as", "agent-1"]);
+    swarm.ok(&["wait", "agent-1", "--for", "acked"]);
+    let mut idle = swarm.command();
+    idle.args(["activity", "--idle"])
+        .env("DREAMOS_AGENT", "agent-1");
+    idle.env(
+        "DREAMOS_INCARNATION",
+        swarm.state("agent-1")["incarnation"].as_str().unwrap(),
+    );
+    assert_eq!(run(&mut idle, b"").code, 0);
+    swarm.ok(&["wait", "agent-1", "--for", "idle"]);
+    std::fs::write(swarm.home.dir.join("end"), "").unwrap();
+    swarm.ok(&["wait", "agent-1", "--for", "exited"]);
+    assert_eq!(swarm.word("agent-1"), "exited");
+}
+
+#[test]
+fn a_devlog_keeps_what_was_told_and_a_cleared_one_leaves_a_backup() {
+    let swarm = Swarm::new("agent-1: {}");
+    swarm.ok(&["devlog", "agent-1", "add", "The parser is done."]);
+    swarm.ok(&["devlog", "agent-1", "add", "Next: the printer."]);
+    let told = swarm.ok(&["devlog", "agent-1"]).out;
+    assert!(told.starts_with("# agent-1 Devlog\n\n## "), "{told}");
+    assert!(told.contains("\n\nThe parser is done.\n\n## "), "{told}");
+    swarm.ok(&["devlog", "agent-1", "clear"]);
+    let cleared = swarm.ok(&["devlog", "agent-1"]).out;
+    assert!(
+        cleared.starts_with("# agent-1 Devlog\n\nLog cleared at "),
+        "{cleared}"
+    );
+    let backup = swarm
+        .home
+        .dir
+        .join("runtime/devlog/agents/agent-1/devlog.md.backup");
+    assert_eq!(std::fs::read_to_string(backup).unwrap(), told);
+}
+
+#[test]
+fn a_home_is_made_once_and_what_is_there_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let home = place.path().join("swarm");
+    let init = || {
+        let mut command = std::process::Command::new(super::AGENTCTL);
+        command.arg("init").arg(&home).env_remove("DREAMOS_HOME");
+        run(&mut command, b"")
+    };
+    let first = init();
+    assert!(
+        first.code == 0 && first.out.lines().all(|line| line.starts_with("created")),
+        "{first:?}"
+    );
+    std::fs::write(home.join("config/agents.yaml"), "version: 1\n").unwrap();
+    let second = init();
+    assert!(
+        second.out.lines().all(|line| line.starts_with("exists")),
+        "{second:?}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(home.join("config/agents.yaml")).unwrap(),
+        "version: 1\n"
+    );
+    let mut root = std::process::Command::new(super::AGENTCTL);
+    root.arg("root")
+        .current_dir(home.join("config"))
+        .env_clear();
+    assert_eq!(run(&mut root, b"").out, format!("{}\n", home.display()));
+}

@@ -1,0 +1,105 @@
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use dreamos::cli::{Context, Error, Exit, Failure, Run};
+
+/// Make a home: directories, an example of who exists, the disk contract. What is there stays as it is
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  agentctl init ~/swarm && export DREAMOS_HOME=~/swarm")]
+pub(crate) struct Init {
+    /// Where; else the working directory
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+const DIRECTORIES: [&str; 7] = [
+    "",
+    "config",
+    "config/agent_comms",
+    "runtime",
+    "runtime/mailbox",
+    "runtime/logs",
+    "runtime/cache",
+];
+
+const FILES: [(&str, &str); 3] = [
+    (
+        "config/agents.yaml",
+        include_str!("../../config/agents.yaml"),
+    ),
+    ("config/README.md", include_str!("../../config/README.md")),
+    ("runtime/README.md", include_str!("../../runtime/README.md")),
+];
+
+impl Run for Init {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let named = self.dir.or_else(|| context.options().home.clone());
+        let home = match named {
+            Some(dir) => dir,
+            None => std::env::current_dir().map_err(|source| Error::File {
+                path: ".".into(),
+                source,
+            })?,
+        };
+        let mut said = String::new();
+        let mut made = |path: &Path, new: bool| {
+            let word = if new { "created " } else { "exists  " };
+            writeln!(said, "{word} {}", path.display()).expect("a string grows");
+        };
+        for name in DIRECTORIES {
+            let path = home.join(name);
+            let new = directory(&path).map_err(at(&path))?;
+            made(&path, new);
+        }
+        for (name, text) in FILES {
+            let path = home.join(name);
+            let new = file(&path, text).map_err(at(&path))?;
+            made(&path, new);
+        }
+        context.print(&said)?;
+        Ok(Exit::DONE)
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
+    |source| Error::File {
+        path: path.into(),
+        source,
+    }
+}
+
+fn directory(path: &Path) -> io::Result<bool> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
+    Ok(true)
+}
+
+/// Aside and linked: a home that was interrupted half-way has whole files or none, and nobody's is replaced.
+fn file(path: &Path, text: &str) -> io::Result<bool> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Ok(false);
+    }
+    let aside = path.with_extension(format!("new.{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let written = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&aside)
+        .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
+    let linked = written.and_then(|()| fs::hard_link(&aside, path));
+    fs::remove_file(&aside)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        other => other.map(|()| true),
+    }
+}
