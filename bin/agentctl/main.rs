@@ -8,6 +8,7 @@ use dreamos::cli::{Program, Verb, run};
 #[path = "../phone/desk.rs"]
 mod desk;
 mod devlog;
+mod doctor;
 mod down;
 mod heartbeat;
 mod init;
@@ -51,6 +52,7 @@ static VERBS: &[Verb] = &[
     Verb::of::<register::Register>("register"),
     Verb::of::<set::Set>("set"),
     Verb::of::<unregister::Unregister>("unregister"),
+    Verb::of::<doctor::Doctor>("doctor"),
     Verb::of::<unit::Unit>("unit"),
     Verb::of::<root::Root>("root"),
     Verb::of::<paths::Paths>("paths"),

@@ -1,5 +1,6 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::desk::Stops;
+use dreamos::time::Now;
 
 use super::desk::open;
 use super::report::starts;
@@ -9,7 +10,8 @@ use super::who::launching;
 #[derive(clap::Args)]
 #[command(
     after_help = "An agent ought to run unless it has `autostart: false` or somebody stopped it; and if its
-supervisor or the machine went down while it was wanted.
+supervisor or the machine went down while it was wanted. Whoever has been idle for its
+`fallback_if_idle_minutes` is told to go on.
 
 EXAMPLES
   agentctl up
@@ -28,7 +30,14 @@ impl Run for Up {
         } else {
             Stops::Kept
         };
-        let started = open(context)?.up(stops, &launching(Vec::new()))?;
+        let desk = open(context)?;
+        let started = desk.up(stops, &launching(Vec::new()))?;
+        for (id, told) in desk.resume_the_idle(Now::read())? {
+            match told {
+                Ok(sent) => context.note(&format!("{id} was idle: {}", sent.at)),
+                Err(error) => context.warn(&format!("{id} is idle, and was not told: {error}")),
+            }
+        }
         Ok(starts(context, started))
     }
 }

@@ -17,6 +17,9 @@ pub struct Pulse {
     /// Of which life; that of another life says nothing.
     pub incarnation: Option<String>,
     pub activity: Activity,
+    /// Since when it says so.
+    #[serde(default)]
+    pub since: Timestamp,
     /// In its own words.
     pub text: String,
 }
@@ -201,6 +204,7 @@ mod tests {
             at,
             incarnation: Some(life.into()),
             activity: Activity::Working,
+            since: at,
             text: "epoch 5/100".into(),
         }
     }

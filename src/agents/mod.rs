@@ -15,6 +15,7 @@
 pub mod control;
 pub(crate) mod devlog;
 mod disk;
+mod doctor;
 mod error;
 pub mod health;
 mod keys;
@@ -35,6 +36,8 @@ mod tree;
 mod values;
 
 pub use disk::{agents, edit, everybody, read, template_of, unknown_keys};
+pub use doctor::Finding;
+pub(crate) use doctor::examine;
 pub use error::Error;
 pub use keys::Unknown;
 pub use output::Tail;

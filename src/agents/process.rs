@@ -28,7 +28,7 @@ use crate::root::Home;
 use crate::store::{Deadline, Dir, Lock};
 use crate::time::{Now, boot_id};
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 const SOCKET: &str = "control";
 const SUPERVISOR: &str = "dreamos-superd";
 /// Between holding the lock and listening, or between the last word and letting go of the lock.
@@ -150,7 +150,7 @@ fn written(settings: &Settings) -> Result<OwnedFd, Error> {
 }
 
 /// Beside this program, else wherever programs are.
-fn supervisor() -> Result<PathBuf, Error> {
+pub(super) fn supervisor() -> Result<PathBuf, Error> {
     let beside = std::env::current_exe()
         .ok()
         .and_then(|own| Some(own.parent()?.join(SUPERVISOR)));

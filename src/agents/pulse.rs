@@ -24,12 +24,17 @@ pub(crate) fn beat(
     let dir = Dir::make_path(home.dir(), home.inside(&home.agent(&permit.act().target)))?;
     let before = read(&dir)?.filter(|before| before.incarnation == caller.incarnation);
     let text = text.map(|text| text.chars().take(LONGEST_TEXT).collect());
+    let at = Now::read().wall;
+    let known = before.as_ref().map(|before| before.activity);
+    let activity = activity.or(known).unwrap_or_default();
     let pulse = Pulse {
-        at: Now::read().wall,
+        at,
         incarnation: caller.incarnation.clone(),
-        activity: activity
-            .or(before.as_ref().map(|before| before.activity))
-            .unwrap_or_default(),
+        activity,
+        since: before
+            .as_ref()
+            .filter(|before| before.activity == activity)
+            .map_or(at, |before| before.since),
         text: text
             .or_else(|| before.map(|before| before.text))
             .unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{Desk, Done, Error};
+use super::{Breaker, Desk, Done, Error, Unknown};
 use crate::agents::control::Answer;
 use crate::agents::health::{self, Activity, Health, Signals};
 use crate::agents::launch::{self, Agent, Heartbeat};
@@ -13,7 +13,8 @@ use crate::agents::registry::Registry;
 use crate::agents::settings::Settings;
 use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended};
-use crate::names::{AgentId, Channel, Effect, Event, Level, Verb};
+use crate::mailbox::Sent;
+use crate::names::{AgentId, Channel, Effect, Event, Level, Mode, Verb};
 use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
@@ -386,6 +387,61 @@ impl Desk {
             .and_then(|state| state.incarnation);
         let text = onboarding::render(&template, agent, self.home(), incarnation.as_deref())?;
         Ok((text, incarnation))
+    }
+
+    /// What is wrong with agents; a supervisor that was killed is buried on the way.
+    pub fn examine(&self, id: Option<&AgentId>, fix: bool) -> Done<Vec<agents::Finding>> {
+        let who = match id {
+            Some(id) => vec![id.clone()],
+            None => self.everybody()?,
+        };
+        if fix {
+            for id in &who {
+                self.permit(Verb::AgentStop, id)?;
+            }
+        }
+        // What cannot be tended is found below.
+        let _ = self.standing(&who);
+        Ok(agents::examine(self.home(), &who, fix)?)
+    }
+
+    /// Whoever said that it is idle, and got nothing to do for as long as its settings allow, is told to go on. Once for
+    /// each time that it said so; what waits for it already is left as it is.
+    pub fn resume_the_idle(&self, now: Now) -> Done<Vec<(AgentId, Done<Sent>)>> {
+        let mut told = Vec::new();
+        for agent in self.configured()? {
+            let Some(minutes) = agent.fallback_if_idle_minutes else {
+                continue;
+            };
+            let Some(since) = self.idle_since(&agent.id)? else {
+                continue;
+            };
+            if now.wall.since(since) < Duration::from_mins(minutes.into()) {
+                continue;
+            }
+            let mut draft = self.draft(&agent.id, format!("resume: idle since {since}"));
+            draft.mode = Mode::Resume;
+            draft.key = Some(format!("idle:{}:{since}", agent.id));
+            let sent = self.send(draft, Unknown::Refuse, Breaker::Override, now);
+            if !matches!(&sent, Ok(sent) if sent.repeated) {
+                told.push((agent.id, sent));
+            }
+        }
+        Ok(told)
+    }
+
+    /// Since when a running agent has been idle by its own word.
+    fn idle_since(&self, id: &AgentId) -> Done<Option<Timestamp>> {
+        let Some(state) = self.standing_of(id)?.state else {
+            return Ok(None);
+        };
+        let pulse = agents::signs(self.home(), id, &state)?.pulse;
+        let said = pulse.filter(|pulse| {
+            state.state == Process::Running
+                && pulse.activity == Activity::Idle
+                && pulse.incarnation == state.incarnation
+        });
+        Ok(said.map(|pulse| pulse.since))
     }
 
     fn follow_up(&self, effects: Vec<Effect>) {

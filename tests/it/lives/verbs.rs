@@ -358,3 +358,70 @@ fn a_home_is_made_once_and_what_is_there_stays() {
         .env_clear();
     assert_eq!(run(&mut root, b"").out, format!("{}\n", home.display()));
 }
+
+#[test]
+fn whoever_is_idle_for_too_long_is_told_to_go_on_once() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000'], fallback_if_idle_minutes: 1}");
+    swarm.ok(&["start", "agent-1"]);
+    swarm.home.ok(&["send", "agent-1", "waits"]);
+    let life = swarm.state("agent-1")["incarnation"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut idle = swarm.command();
+    idle.args(["activity", "--idle"]);
+    idle.env("DREAMOS_AGENT", "agent-1")
+        .env("DREAMOS_INCARNATION", life);
+    assert_eq!(run(&mut idle, b"").code, 0);
+    swarm.ok(&["up"]);
+    assert_eq!(swarm.home.pending("agent-1"), ["waits"], "not yet");
+    let heartbeat = swarm.file("agent-1", "heartbeat");
+    let mut pulse: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&heartbeat).unwrap()).unwrap();
+    pulse["since"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(&heartbeat, pulse.to_string()).unwrap();
+    for _ in 0..2 {
+        swarm.ok(&["up"]);
+        let expected = ["waits", "resume: idle since 2026-01-01T00:00:00.000Z"];
+        assert_eq!(swarm.home.pending("agent-1"), expected);
+    }
+}
+
+#[test]
+fn doctor_names_what_is_wrong_and_takes_away_what_the_killed_left() {
+    let swarm =
+        Swarm::new("agent-1: {comand: [sleep, '1000']}\nagent-2: {command: [sleep, '1000']}");
+    swarm.ok(&["start", "agent-2"]);
+    swarm.ok(&["stop", "agent-2"]);
+    std::fs::write(swarm.file("agent-2", ".state-0123456789abcdef"), "{").unwrap();
+    let found = |ran: &crate::home::Ran| -> Vec<String> {
+        let findings = ran.json()["findings"].clone();
+        let words = findings.as_array().unwrap().iter();
+        words
+            .map(|it| it["what"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let ran = swarm.run(&["doctor", "--json"]);
+    assert_eq!(
+        (ran.code, found(&ran)),
+        (1, vec!["unknown-key".into(), "left-over".into()])
+    );
+    assert!(ran.out.contains("did you mean command?"), "{ran:?}");
+    let ran = swarm.run(&["doctor", "agent-2", "--fix", "--json"]);
+    assert_eq!(ran.code, 1, "what only a person can mend stays");
+    assert!(!swarm.file("agent-2", ".state-0123456789abcdef").exists());
+    swarm.configure("agent-2: {command: [sleep, '1000']}");
+    std::fs::write(swarm.file("agent-2", "state.json"), "{ no state").unwrap();
+    let ran = swarm.run(&["doctor", "--json"]);
+    assert_eq!(
+        (ran.code, found(&ran)),
+        (1, vec!["state-unreadable".into()])
+    );
+    assert_eq!(
+        swarm.run(&["start", "agent-2"]).code,
+        65,
+        "what cannot be read is not replaced"
+    );
+    std::fs::remove_file(swarm.file("agent-2", "state.json")).unwrap();
+    assert_eq!(swarm.ok(&["doctor"]).err, "all is well\n");
+}

@@ -1,0 +1,239 @@
+"""Agents under dreamos-superd beside runit, s6 and supervisor: started, restarted, looked at, left alone.
+
+Each child is the same shell, which makes a file when it runs and then becomes a sleep: whose file is there has been
+exec'd, however it was started. Imported by scripts/bench."""
+
+import glob
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+COUNT = 50
+PINNED = {"runit": "2.1.2-", "s6": "2.11.3.2-", "supervisor": "4.2.5-"}
+
+
+def rivals():
+    for package, version in PINNED.items():
+        found = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True).stdout
+        if not found.startswith(version):
+            sys.exit(f"bench: {package} {version}* is needed, found {found or 'none'}: run scripts/deps bench")
+
+
+def child(marks, name):
+    return f": > {marks}/{name}.$$; exec sleep 1000000"
+
+
+def pss(pids):
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
+            total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    return total
+
+
+def ticks(pids):
+    used = []
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rpartition(")")[2].split()
+        used.append(int(fields[11]) + int(fields[12]))
+    return used
+
+
+def below(pid):
+    """Everything that descends from a process, itself first."""
+    found, rest = [], [pid]
+    while rest:
+        pid = rest.pop()
+        found.append(pid)
+        for task in glob.glob(f"/proc/{pid}/task/*/children"):
+            with open(task, encoding="utf-8") as file:
+                rest += map(int, file.read().split())
+    return found
+
+
+class Swarm:
+    """Fifty children under somebody's supervision."""
+
+    def __init__(self, place, name):
+        self.place = os.path.join(place, name)
+        self.marks = os.path.join(self.place, "marks")
+        os.makedirs(self.marks)
+
+    def names(self):
+        return [f"a{n}" for n in range(COUNT)]
+
+    def script(self, path, name):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n{child(self.marks, name)}\n")
+        os.chmod(path, 0o755)
+
+    def made(self):
+        return len(os.listdir(self.marks))
+
+    def started(self):
+        """Seconds until all children were exec'd."""
+        began = time.monotonic()
+        self.start()
+        while self.made() < COUNT:
+            time.sleep(0.001)
+            if time.monotonic() - began > 60:
+                sys.exit(f"bench: {type(self).__name__} starts {self.made()} of {COUNT}")
+        return time.monotonic() - began
+
+    def restarted(self):
+        """Seconds from a kill -9 of one child to its next life."""
+        samples = []
+        for n in range(10):
+            name = f"a{n}"
+            mark = sorted(glob.glob(f"{self.marks}/{name}.*"))[-1]
+            began = time.monotonic()
+            os.kill(int(mark.rpartition(".")[2]), signal.SIGKILL)
+            while len(glob.glob(f"{self.marks}/{name}.*")) < 2:
+                time.sleep(0.0005)
+                if time.monotonic() - began > 30:
+                    sys.exit(f"bench: {type(self).__name__} does not restart {name}")
+            samples.append(time.monotonic() - began)
+        return samples
+
+
+class Runit(Swarm):
+    def start(self):
+        services = os.path.join(self.place, "services")
+        for name in self.names():
+            os.makedirs(os.path.join(services, name))
+            self.script(os.path.join(services, name, "run"), name)
+        self.process = subprocess.Popen([self.program, services], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    program = "runsvdir"
+
+    def supervisors(self):
+        return [pid for pid in below(self.process.pid) if open(f"/proc/{pid}/comm").read().strip() != "sleep"]
+
+    def stop(self):
+        everybody = below(self.process.pid)
+        self.process.send_signal(signal.SIGHUP if self.program == "runsvdir" else signal.SIGTERM)
+        self.process.wait()
+        for pid in everybody[1:]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+class S6(Runit):
+    program = "s6-svscan"
+
+
+class Supervisor(Swarm):
+    def start(self):
+        settings = os.path.join(self.place, "supervisord.conf")
+        with open(settings, "w", encoding="utf-8") as file:
+            file.write(f"[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile={self.place}/pid\n")
+            for name in self.names():
+                script = os.path.join(self.place, name)
+                self.script(script, name)
+                file.write(f"[program:{name}]\ncommand={script}\nstdout_logfile=/dev/null\nstderr_logfile=/dev/null\n")
+        self.process = subprocess.Popen(["supervisord", "-c", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def supervisors(self):
+        return [self.process.pid]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Dreamos(Swarm):
+    def __init__(self, place, programs):
+        super().__init__(place, "dreamos")
+        self.home = os.path.join(self.place, "home")
+        # Installed, as the rivals are.
+        for program in ("agentctl", "dreamos-superd"):
+            shutil.copy(os.path.join(programs, program), self.place)
+        self.agentctl = os.path.join(self.place, "agentctl")
+        home = os.path.join(os.path.dirname(os.path.abspath(__file__)), "home")
+        subprocess.run([home, self.home], check=True, stdout=subprocess.DEVNULL)
+        with open(os.path.join(self.home, "config/agents.yaml"), "w", encoding="utf-8") as file:
+            file.write("version: 1\ndefaults: {restart: always, backoff: {initial: 0}, unproductive_after: 0}\nagents:\n")
+            for name in self.names():
+                file.write(f"  {name}: {{command: {json.dumps(child(self.marks, name))}}}\n")
+        self.environment = {**os.environ, "DREAMOS_HOME": self.home}
+        self.run("list")
+
+    def run(self, *words):
+        return subprocess.run([self.agentctl, *words], env=self.environment, check=True, capture_output=True, text=True).stdout
+
+    def start(self):
+        self.began = time.monotonic()
+        self.process = subprocess.Popen([self.agentctl, "start", "--all"], env=self.environment, stdout=subprocess.DEVNULL)
+
+    def confirmed(self):
+        """Seconds until the start had said of all that they run."""
+        if self.process.wait() != 0:
+            sys.exit("bench: agentctl start --all failed")
+        return time.monotonic() - self.began
+
+    def supervisors(self):
+        agents = json.loads(self.run("list", "--json"))["agents"]
+        return [agent["state"]["supervisor"]["pid"] for agent in agents]
+
+    def stop(self):
+        self.run("down", "--grace", "0s")
+
+
+def measure(table, programs, place, run):
+    rivals()
+    ours = Dreamos(place, programs)
+    others = {"s6": S6(place, "s6"), "runit": Runit(place, "runit"), "supervisord": Supervisor(place, "supervisor")}
+    for name, rival in others.items():
+        rival.services = os.path.join(rival.place, "services")
+    started = {name: rival.started() for name, rival in others.items() if name == "s6"}
+    own = ours.started()
+    confirmed = ours.confirmed()
+    started.update({name: rival.started() for name, rival in others.items() if name != "s6"})
+
+    def row(what, own, beside, whose, most=None, show=lambda v: f"{v * 1e3:.0f} ms"):
+        ratio = own / beside
+        table.add(what, show(own), f"{show(beside)} {whose}", f"{ratio:.2f}", f"≤ {most}" if most else "",
+                  ratio <= most if most else None, 1, "")
+    row(f"{COUNT} agents exec'd", own, started["s6"], "s6", 1.2)
+    for name in ("runit", "supervisord"):
+        row(f"{COUNT} agents exec'd", own, started[name], name)
+    later = confirmed - own
+    table.add(f"{COUNT} agents confirmed after that", f"{later * 1e3:.0f} ms", "", "", "≤ 250 ms", later <= 0.25, 1, "")
+    # runit and supervisord take a child that lived for less than a second for one that crashes.
+    time.sleep(2)
+    again = {name: rival.restarted() for name, rival in {"ours": ours, **others}.items()}
+    mine = again.pop("ours")
+    table.compare("kill -9 → running again", mine, again["runit"], "runit", most=1.2)
+    for name in ("s6", "supervisord"):
+        table.compare("kill -9 → running again", mine, again[name], name)
+    kib = {name: pss(rival.supervisors()) / COUNT for name, rival in {"ours": ours, **others}.items()}
+    for name in others:
+        bound = {"s6": "≤ 200 KiB"}.get(name, "")
+        table.add(f"memory (PSS) an agent, of {COUNT}", f"{kib['ours']:.0f} KiB", f"{kib[name]:.0f} KiB {name}",
+                  f"{kib['ours'] / kib[name]:.2f}", bound, kib["ours"] <= 200 if bound else None, 1, "")
+    os.environ["DREAMOS_HOME"] = ours.home
+    # Without its home the supervisor ends at once: a program that does nothing, linked the same way.
+    empty = os.path.join(ours.place, "dreamos-superd")
+    nothing, listed = [], []
+    for _ in range(50):
+        began = time.monotonic()
+        pid = os.posix_spawn(empty, [empty], os.environ)
+        os.waitpid(pid, 0)
+        nothing.append(time.monotonic() - began)
+        listed.append(run([ours.agentctl, "list"])[1])
+    table.compare(f"agentctl list of {COUNT}", listed, nothing, "an empty program", most=6)
+    pids = ours.supervisors()
+    before = ticks(pids)
+    time.sleep(60)
+    used = max(after - then for after, then in zip(ticks(pids), before))
+    table.add("idle supervisor, 60 s", f"{used} ticks", "", "", "≤ 1", used <= 1, 1, "")
+    for swarm in (ours, *others.values()):
+        swarm.stop()
