@@ -352,7 +352,7 @@ mod tests {
     /// Runs the test `name` of this program again, as a process of its own that finds the home in `CHILD`.
     fn spawn(name: &str, home: &Home) -> Child {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", &format!("desk::log::tests::{name}")])
+            .args(["--exact", &format!("logs::append::tests::{name}")])
             .env(CHILD, home.dir())
             .stdout(Stdio::null())
             .spawn()

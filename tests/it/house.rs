@@ -153,14 +153,21 @@ fn every_order_of_the_demonstration_is_acknowledged_and_answered_right() {
 }
 
 #[test]
-fn what_is_shipped_is_static_and_at_most_three_megabytes() {
+fn what_is_shipped_is_static_and_small() {
     let Some(shipped) = std::env::var_os("DREAMOS_SHIPPED").map(PathBuf::from) else {
         eprintln!("SKIPPED: needs the programs that are shipped: make test builds them");
         return;
     };
-    for program in ["cellphone", "captainphone", "agentctl", "dreamos-superd"] {
+    for (program, most) in [
+        ("cellphone", 3_000_000),
+        ("captainphone", 3_000_000),
+        // Edits YAML and renders templates beside sending mail.
+        ("agentctl", 4_000_000),
+        // One of it an agent.
+        ("dreamos-superd", 1_500_000),
+    ] {
         let bytes = std::fs::read(shipped.join(program)).unwrap();
-        assert!(bytes.len() <= 3_000_000, "{program}: {} bytes", bytes.len());
+        assert!(bytes.len() <= most, "{program}: {} bytes", bytes.len());
         // The program header of a loader: `PT_INTERP`.
         let headers = usize::from(u16::from_le_bytes([bytes[56], bytes[57]]));
         let interpreted = bytes[64..]
