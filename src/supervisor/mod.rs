@@ -16,7 +16,9 @@ mod error;
 mod machine;
 mod output;
 mod run;
+mod screen;
 mod terminal;
+mod typing;
 
 pub use error::Error;
 pub use run::run;
