@@ -5,17 +5,21 @@
 
 use dreamos::cli::{Program, Verb, run};
 
+mod attach;
 #[path = "../phone/desk.rs"]
 mod desk;
 mod down;
+mod join;
 mod list;
 mod paths;
+mod peek;
 mod report;
 mod restart;
 mod root;
 mod start;
 mod status;
 mod stop;
+mod type_text;
 mod up;
 mod who;
 
@@ -27,6 +31,9 @@ static VERBS: &[Verb] = &[
     Verb::of::<restart::Restart>("restart"),
     Verb::of::<up::Up>("up"),
     Verb::of::<down::Down>("down"),
+    Verb::of::<attach::Attach>("attach"),
+    Verb::of::<peek::Peek>("peek"),
+    Verb::of::<type_text::Type>("type"),
     Verb::of::<root::Root>("root"),
     Verb::of::<paths::Paths>("paths"),
 ];

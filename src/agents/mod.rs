@@ -21,7 +21,9 @@ mod process;
 pub mod settings;
 pub(crate) mod standing;
 pub mod state;
+mod terminal;
 
 pub use disk::{agents, everybody, read, unknown_keys};
 pub use error::Error;
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};
+pub use terminal::{Attached, Joins, attach, peek, type_text};

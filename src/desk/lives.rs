@@ -248,7 +248,7 @@ impl Desk {
         Ok(missing)
     }
 
-    fn follow_up(&self, effects: Vec<Effect>) {
+    pub(super) fn follow_up(&self, effects: Vec<Effect>) {
         if effects.is_empty() {
             return;
         }

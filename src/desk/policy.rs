@@ -34,7 +34,9 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => !is_system,
         Verb::MailCreate | Verb::AgentConfigure => is_user || is_captain,
-        Verb::MailRead | Verb::AgentStart | Verb::AgentStop => is_user || is_captain || is_own,
+        Verb::MailRead | Verb::AgentStart | Verb::AgentStop | Verb::AgentType => {
+            is_user || is_captain || is_own
+        }
         Verb::MailTake
         | Verb::MailAck
         | Verb::MailNack
@@ -64,6 +66,7 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::MailCreate => "make a mailbox for",
         Verb::AgentStart => "start",
         Verb::AgentStop => "stop",
+        Verb::AgentType => "type on the terminal of",
         Verb::AgentConfigure => "change the settings of",
     }
 }
@@ -99,7 +102,7 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 16] = [
+    const VERBS: [Verb; 17] = [
         Verb::MailSend,
         Verb::MailRead,
         Verb::MailFollow,
@@ -115,6 +118,7 @@ mod tests {
         Verb::MailCreate,
         Verb::AgentStart,
         Verb::AgentStop,
+        Verb::AgentType,
         Verb::AgentConfigure,
     ];
 
@@ -145,7 +149,7 @@ mod tests {
         let all = VERBS.map(Verb::as_str);
         assert_eq!(allowed("user", "agent-1"), all);
         assert_eq!(allowed("user", "system"), all);
-        let own = [&all[..12], &["agent.start", "agent.stop"]].concat();
+        let own = [&all[..12], &["agent.start", "agent.stop", "agent.type"]].concat();
         assert_eq!(allowed("agent-1", "agent-1"), own);
         assert_eq!(
             allowed("agent-1", "agent-2"),
@@ -165,6 +169,7 @@ mod tests {
                 "mail.create",
                 "agent.start",
                 "agent.stop",
+                "agent.type",
                 "agent.configure"
             ]
         );

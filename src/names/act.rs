@@ -22,6 +22,8 @@ pub enum Verb {
     MailCreate,
     AgentStart,
     AgentStop,
+    /// To be at the keyboard of its terminal.
+    AgentType,
     /// To write down who exists and how he is run.
     AgentConfigure,
 }
@@ -45,6 +47,7 @@ impl Verb {
             Self::MailCreate => "mail.create",
             Self::AgentStart => "agent.start",
             Self::AgentStop => "agent.stop",
+            Self::AgentType => "agent.type",
             Self::AgentConfigure => "agent.configure",
         }
     }
