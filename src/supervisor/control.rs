@@ -299,7 +299,8 @@ impl Client {
                 Ok(n) => drop(self.unsent.drain(..n)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => self.is_gone = true,
+                // He has hung up. What he said before is still heard, and reading tells when that was all.
+                Err(_) => self.unsent.clear(),
             }
         }
         if self.unsent.is_empty() {

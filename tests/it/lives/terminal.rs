@@ -118,6 +118,7 @@ impl Window {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
+        self.shown();
         assert_eq!(settings(&self.its), self.settings);
         assert!(!self.screen.screen().hide_cursor() && !self.screen.screen().bracketed_paste());
         status.unwrap()
