@@ -40,7 +40,7 @@ impl Run for Peek {
                 screen: &screen,
             })?;
         } else if !screen.text.is_empty() {
-            context.print(&format!("{}\n", screen.text))?;
+            context.print(&format!("{}\n", context.shown(&screen.text)))?;
         }
         Ok(Exit::DONE)
     }

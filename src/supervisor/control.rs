@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use rustix::event::{PollFd, PollFlags};
 
 use super::Error;
+use super::terminal::Keyboard;
 use crate::agents::control::{Answer, Input, Request};
 
 pub(super) const SOCKET: &str = "control";
@@ -158,6 +159,15 @@ impl Control {
 
     fn viewers(&self) -> impl Iterator<Item = &Client> {
         self.clients.iter().filter(|client| client.view.is_some())
+    }
+
+    pub(super) fn keyboard(&self) -> Keyboard {
+        let has_hands = |client: &Client| client.view.as_ref().is_some_and(|view| !view.read_only);
+        if self.viewers().any(has_hands) {
+            Keyboard::Attended
+        } else {
+            Keyboard::Unattended
+        }
     }
 
     /// From now on it sees what the child prints; first what it has drawn so far.

@@ -304,8 +304,8 @@ impl Superd {
     fn printed(&mut self, bytes: &[u8]) {
         let now = Now::read();
         self.log.take(&self.dir, bytes, now.wall);
-        if let Some(terminal) = &mut self.terminal {
-            terminal.take(bytes);
+        if let (Some(terminal), Some(out)) = (&mut self.terminal, &self.out) {
+            terminal.take(out, bytes, self.control.keyboard());
             self.control.show(bytes, now.boot_ms, || terminal.redraw());
         }
     }

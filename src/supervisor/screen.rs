@@ -20,19 +20,51 @@ const MOST: Size = Size {
 };
 
 pub(super) struct Screen {
-    parser: vt100::Parser,
+    parser: vt100::Parser<Replies>,
+}
+
+/// What a terminal says where it is asked something. Programs that are told nothing give up, or wait for ever.
+#[derive(Default)]
+struct Replies(Vec<u8>);
+
+impl vt100::Callbacks for Replies {
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        first: Option<u8>,
+        _: Option<u8>,
+        parameters: &[&[u16]],
+        end: char,
+    ) {
+        match (first, parameters, end) {
+            // Where the cursor is.
+            (None, [[6]], 'n') => {
+                let (row, column) = screen.cursor_position();
+                let column = column.min(screen.size().1.get() - 1);
+                let place = format!("\x1b[{};{}R", row + 1, column + 1);
+                self.0.extend(place.bytes());
+            }
+            // Whether all is well.
+            (None, [[5]], 'n') => self.0.extend(b"\x1b[0n"),
+            // What it is: a VT102.
+            (None, [] | [[0]], 'c') => self.0.extend(b"\x1b[?6c"),
+            _ => {}
+        }
+    }
 }
 
 impl Screen {
     pub(super) fn new(size: Size) -> Self {
         let (rows, columns) = cells(size);
         Self {
-            parser: vt100::Parser::new(rows, columns, 0),
+            parser: vt100::Parser::new_with_callbacks(rows, columns, 0, Replies::default()),
         }
     }
 
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    /// What a terminal says to that.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.parser.process(bytes);
+        std::mem::take(&mut self.parser.callbacks_mut().0)
     }
 
     pub(super) fn resize(&mut self, size: Size) {
@@ -132,6 +164,15 @@ mod tests {
         screen.take(b"\x1b[?1049l");
         other.take(&screen.redraw());
         assert_eq!(other.peek(9).text, "main");
+    }
+
+    #[test]
+    fn what_it_is_asked_it_answers() {
+        let mut screen = Screen::new(SIZE);
+        let replies =
+            screen.take(b"\x1b[3;4Hab\x1b[6n\x1b[5n\x1b[c\x1b[0c\x1b[?u\x1b[>c\x1b[999;999Hxx");
+        assert_eq!(replies, b"\x1b[3;6R\x1b[0n\x1b[?6c\x1b[?6c");
+        assert_eq!(screen.take(b"\x1b[40;120Hx\x1b[6n"), b"\x1b[40;120R");
     }
 
     proptest! {

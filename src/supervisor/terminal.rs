@@ -34,6 +34,13 @@ const fn window(size: Size) -> Winsize {
     }
 }
 
+/// Whether anybody is at it. His own terminal answers then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keyboard {
+    Attended,
+    Unattended,
+}
+
 /// Of one life. Our end of it is handed in: the supervisor drains it as it does a pipe.
 pub(super) struct Terminal {
     screen: Screen,
@@ -51,9 +58,12 @@ impl Terminal {
         }
     }
 
-    /// What the child printed.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
-        self.screen.take(bytes);
+    /// What the child printed. What it asks of a terminal, `keyboard` says who answers.
+    pub(super) fn take(&mut self, ours: &OwnedFd, bytes: &[u8], keyboard: Keyboard) {
+        let replies = self.screen.take(bytes);
+        if keyboard == Keyboard::Unattended && self.keys.len() < MOST_KEYS {
+            self.press(ours, &replies);
+        }
     }
 
     pub(super) fn peek(&self, lines: usize) -> control::Screen {

@@ -432,3 +432,12 @@ fn a_program_that_has_the_whole_screen_is_drawn_for_whoever_comes_later() {
     assert_eq!(window.ended().code(), Some(0));
     assert_eq!(swarm.peek(), "\n\n    menu\n    key Q\n");
 }
+
+#[test]
+fn a_program_that_asks_its_terminal_is_answered_with_nobody_there() {
+    let program = "stty raw -echo\nprintf 'ab\\033[6n'\nread -r -d R answer\nprintf 'cursor %q' \"$answer\"\nsleep 1000\n";
+    let swarm = Swarm::new("agent-1: {command: [bash, program.sh], cwd: ., tty: true}");
+    std::fs::write(swarm.home.dir.join("program.sh"), program).unwrap();
+    swarm.ok(&["start", "agent-1"]);
+    swarm.until_shows(r"cursor $'\E[1;3'");
+}
