@@ -50,6 +50,10 @@ pub(crate) fn stay(
     // What stands there is scrolled away, not written over.
     let empty = [b"\x1b[999;1H", vec![b'\n'; size().rows.into()].as_slice()].concat();
     let mut is_shown = terminal.show(&empty).is_ok();
+    if hands == Hands::AtTheKeyboard {
+        // It may have changed before anybody was told of changes.
+        line.say(&Input::Size(size()));
+    }
     let mut notice = Notice::Due;
     while is_shown {
         let has_keys = wait(terminal, line, notice)?;

@@ -1,5 +1,5 @@
 //! What is said on `runtime/agents/<agent>/control`, a Unix socket that the supervisor of a running agent listens
-//! on: one JSON object a line, a request and its answers.
+//! on: one JSON object a line, a request and its answers. Whoever attaches goes on as [`Request::Attach`] says.
 
 use serde::{Deserialize, Serialize};
 
