@@ -5,6 +5,7 @@
 
 use dreamos::cli::{Program, Verb, run};
 
+mod attach;
 #[path = "../phone/desk.rs"]
 mod desk;
 mod devlog;
@@ -12,10 +13,12 @@ mod doctor;
 mod down;
 mod heartbeat;
 mod init;
+mod join;
 mod letters;
 mod list;
 mod logs;
 mod paths;
+mod peek;
 mod register;
 mod report;
 mod restart;
@@ -24,6 +27,7 @@ mod set;
 mod start;
 mod status;
 mod stop;
+mod type_text;
 mod unit;
 mod unregister;
 mod until;
@@ -54,6 +58,9 @@ static VERBS: &[Verb] = &[
     Verb::of::<unregister::Unregister>("unregister"),
     Verb::of::<doctor::Doctor>("doctor"),
     Verb::of::<unit::Unit>("unit"),
+    Verb::of::<attach::Attach>("attach"),
+    Verb::of::<peek::Peek>("peek"),
+    Verb::of::<type_text::Type>("type"),
     Verb::of::<root::Root>("root"),
     Verb::of::<paths::Paths>("paths"),
 ];

@@ -1,5 +1,5 @@
 //! What is said on `runtime/agents/<agent>/control`, a Unix socket that the supervisor of a running agent listens
-//! on: one JSON object a line, a request and its answers.
+//! on: one JSON object a line, a request and its answers. Whoever attaches goes on as [`Request::Attach`] says.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,63 @@ pub enum Request {
     },
     /// Ends the child, then starts a new life. Answered as a start is.
     Restart,
+    /// What the terminal shows: the last lines of it, without the empty ones at its end.
+    Peek { lines: usize },
+    /// Types on the terminal. Answered once the screen has changed, or has not for long enough.
+    Type { text: String, enter: bool },
+    /// Joins the terminal. After the answer the connection carries bytes as the child prints them, first those that
+    /// draw the present screen; what goes the other way are lines of [`Input`].
+    Attach { size: Size, read_only: bool },
+}
+
+/// More than this is no typing.
+pub const LONGEST_TEXT: usize = 8 << 10;
+
+/// What is said by somebody who has joined a terminal, one JSON value a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Input {
+    /// Bytes, as his own terminal gave them.
+    Keys(Vec<u8>),
+    /// His window is this large now; the child's follows.
+    Size(Size),
+    /// His screen shows what the child did not draw.
+    Redraw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    pub rows: u16,
+    pub columns: u16,
+}
+
+/// What a terminal shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Screen {
+    pub text: String,
+    #[serde(flatten)]
+    pub size: Size,
+    pub cursor: Cursor,
+}
+
+/// Counted from 1, as terminals do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    pub row: u16,
+    pub column: u16,
+}
+
+/// Why nobody can be at a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unable {
+    /// The agent is run without one.
+    NoTerminal,
+    NotRunning,
+    /// Somebody else types.
+    Typing,
+    /// As many as may have joined it.
+    Crowded,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +94,16 @@ pub enum Answer {
     Stopped {
         state: Box<State>,
         killed: u32,
+    },
+    Screen(Box<Screen>),
+    /// Whether what was typed was understood, nobody knows: `confirmed` is never true.
+    Typed {
+        confirmed: bool,
+        screen_changed: bool,
+    },
+    Attached(Box<State>),
+    Unable {
+        why: Unable,
     },
     Refused {
         why: String,

@@ -64,6 +64,16 @@ pub enum Error {
     Supervisor { agent: AgentId, what: String },
     #[error("the supervisor of {agent} did not answer within {seconds} s")]
     NoAnswer { agent: AgentId, seconds: u64 },
+    #[error("{agent} has no terminal")]
+    NoTerminal { agent: AgentId },
+    #[error("{agent} does not run")]
+    NotRunning { agent: AgentId },
+    #[error("somebody is typing on the terminal of {agent}")]
+    Typing { agent: AgentId },
+    #[error("as many as may be are attached to {agent}")]
+    Crowded { agent: AgentId },
+    #[error("more than {limit} bytes are not typed")]
+    TooMuch { limit: usize },
     #[error(transparent)]
     CannotRegister(NotFree),
     #[error("{id} is not registered")]
@@ -121,6 +131,7 @@ impl Explain for Error {
             | Self::NoCommand { .. }
             | Self::NoText { .. }
             | Self::Template { .. }
+            | Self::NoTerminal { .. }
             | Self::NoSupervisor => Kind::Config,
             Self::State { .. } => Kind::Corrupt,
             Self::CannotRegister(source) => source.kind(),
@@ -128,9 +139,14 @@ impl Explain for Error {
             Self::UnknownKey { .. }
             | Self::IdIsNoKey
             | Self::BadValue { .. }
+            | Self::TooMuch { .. }
             | Self::BadEdit { .. } => Kind::Usage,
             Self::NotEdited { .. } => Kind::Refused,
-            Self::KeepsChanging { .. } | Self::NoAnswer { .. } => Kind::Busy,
+            Self::NotRunning { .. } => Kind::Unreachable,
+            Self::KeepsChanging { .. }
+            | Self::Typing { .. }
+            | Self::Crowded { .. }
+            | Self::NoAnswer { .. } => Kind::Busy,
             Self::Unreadable { .. } | Self::System { .. } | Self::Supervisor { .. } => Kind::Io,
             Self::Store(error) => error.kind(),
         }
@@ -177,6 +193,13 @@ impl Explain for Error {
             Self::NoAnswer { .. } => {
                 Some("look whether it is stopped (ps -C dreamos-superd)".into())
             }
+            Self::NoTerminal { agent } => Some(format!(
+                "give it one (tty: true in config/agents.yaml) and a new life: agentctl restart {agent}"
+            )),
+            Self::NotRunning { agent } => Some(format!("agentctl start {agent}")),
+            Self::Typing { .. } => Some("try again when he is done".into()),
+            Self::Crowded { .. } => Some("detach somewhere, or look on: agentctl peek".into()),
+            Self::TooMuch { .. } => Some("send it as mail: cellphone send".into()),
             Self::Huge { .. }
             | Self::Unreadable { .. }
             | Self::System { .. }
@@ -211,6 +234,11 @@ impl Explain for Error {
             | Self::BadEdit { .. }
             | Self::NoSupervisor
             | Self::NoAnswer { .. }
+            | Self::NoTerminal { .. }
+            | Self::NotRunning { .. }
+            | Self::Typing { .. }
+            | Self::Crowded { .. }
+            | Self::TooMuch { .. }
             | Self::System { .. }
             | Self::Supervisor { .. } => None,
             Self::Store(error) => error.path(),

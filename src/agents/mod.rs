@@ -32,6 +32,7 @@ pub mod registry;
 pub mod settings;
 pub(crate) mod standing;
 pub mod state;
+mod terminal;
 mod tree;
 mod values;
 
@@ -44,3 +45,4 @@ pub use output::Tail;
 pub(crate) use process::is_over;
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};
 pub(crate) use pulse::{beat, signs};
+pub use terminal::{Attached, Joins, attach, peek, type_text};

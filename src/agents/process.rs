@@ -176,22 +176,39 @@ pub fn ask(
     }
 }
 
+/// A line to the supervisor of an agent; `None` where nobody listens.
+pub(super) fn connect(home: &Home, agent: &AgentId) -> Result<Option<UnixStream>, Error> {
+    let dir = open(home, agent)?;
+    Ok(dir.and_then(|dir| UnixStream::connect(dir.short_path().join(SOCKET)).ok()))
+}
+
 fn ask_in(
     dir: &Dir,
     agent: &AgentId,
     request: &Request,
     patience: Duration,
 ) -> Result<Option<Answer>, Error> {
-    let Ok(mut stream) = UnixStream::connect(dir.short_path().join(SOCKET)) else {
-        return Ok(None);
-    };
+    match UnixStream::connect(dir.short_path().join(SOCKET)) {
+        Ok(stream) => ask_on(&mut BufReader::new(stream), agent, request, patience),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What comes after the answer is left to be read.
+pub(super) fn ask_on(
+    stream: &mut BufReader<UnixStream>,
+    agent: &AgentId,
+    request: &Request,
+    patience: Duration,
+) -> Result<Option<Answer>, Error> {
     let mut line = serde_json::to_vec(request).expect("every key is text");
     line.push(b'\n');
     let mut answer = String::new();
     stream
+        .get_ref()
         .set_read_timeout(Some(patience))
-        .and_then(|()| stream.write_all(&line))
-        .and_then(|()| BufReader::new(&stream).read_line(&mut answer))
+        .and_then(|()| stream.get_mut().write_all(&line))
+        .and_then(|()| stream.read_line(&mut answer))
         .map(drop)
         .or_else(|error| match error.kind() {
             // It ended between our connecting and its reading.
@@ -387,7 +404,7 @@ fn open(home: &Home, agent: &AgentId) -> Result<Option<Dir>, Error> {
     }
 }
 
-fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+pub(super) fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::System { doing, source }
 }
 

@@ -17,6 +17,8 @@ impl Exit {
     /// A question's honest "no".
     pub const NO: Self = Self(1);
     pub const TIMED_OUT: Self = Self(124);
+    /// The terminal went away.
+    pub const HUNG_UP: Self = Self(129);
     pub const INTERRUPTED: Self = Self(130);
     pub const TERMINATED: Self = Self(143);
 
@@ -86,6 +88,10 @@ pub enum Error {
     },
     #[error("can't catch signals: {0}")]
     Signals(std::io::Error),
+    #[error("this needs a terminal on standard input and output")]
+    NoTerminal,
+    #[error("can't use the terminal: {0}")]
+    Terminal(std::io::Error),
 }
 
 impl Error {
@@ -107,13 +113,18 @@ impl Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Usage { .. } | Self::NotText | Self::Empty | Self::TooLong { .. } => Kind::Usage,
+            Self::Usage { .. }
+            | Self::NotText
+            | Self::Empty
+            | Self::TooLong { .. }
+            | Self::NoTerminal => Kind::Usage,
             Self::Untold { .. } => Kind::OutcomeUnknown,
             Self::Input(_)
             | Self::Output(_)
             | Self::File { .. }
             | Self::Editor { .. }
             | Self::Command { .. }
+            | Self::Terminal(_)
             | Self::Signals(_) => Kind::Io,
         }
     }

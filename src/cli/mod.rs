@@ -24,6 +24,7 @@ mod program;
 mod signal;
 mod start;
 mod table;
+mod terminal;
 mod text;
 
 pub use body::{LONGEST_CONTENT, body, whole_input, whole_text};
@@ -34,4 +35,5 @@ pub use options::{Format, Options};
 pub use program::{Program, Run, Verb, run};
 pub use signal::Interrupt;
 pub use table::Table;
+pub use terminal::RawTerminal;
 pub use text::{first_line, quoted, visible};

@@ -444,7 +444,7 @@ impl Desk {
         Ok(said.map(|pulse| pulse.since))
     }
 
-    fn follow_up(&self, effects: Vec<Effect>) {
+    pub(super) fn follow_up(&self, effects: Vec<Effect>) {
         if effects.is_empty() {
             return;
         }

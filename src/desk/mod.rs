@@ -1,7 +1,7 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
 //! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
-//! the rooms below stands in `mail.rs` and `lives.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`,
+//! the rooms below stands in `mail.rs`, `lives.rs` and `terminal.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`,
 //! what JSON lines say in `batch.rs`.
 
 mod batch;
@@ -12,6 +12,7 @@ mod lives;
 mod mail;
 mod names;
 mod policy;
+mod terminal;
 mod watch;
 
 pub use batch::{BadLine, batch, batch_lines};
@@ -21,6 +22,7 @@ pub use import::{Imported, Unread};
 pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
+pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 
 pub use crate::mailbox::{Attachment, Claim, Pruned, Which};

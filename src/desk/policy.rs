@@ -34,7 +34,9 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => !is_system,
         Verb::MailCreate | Verb::AgentConfigure => is_user || is_captain,
-        Verb::MailRead | Verb::AgentStart | Verb::AgentStop => is_user || is_captain || is_own,
+        Verb::MailRead | Verb::AgentStart | Verb::AgentStop | Verb::AgentType => {
+            is_user || is_captain || is_own
+        }
         Verb::AgentBeat
         | Verb::MailTake
         | Verb::MailAck
@@ -66,6 +68,7 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::AgentStart => "start",
         Verb::AgentStop => "stop",
         Verb::AgentBeat => "speak for",
+        Verb::AgentType => "type on the terminal of",
         Verb::AgentConfigure => "change the settings of",
     }
 }
@@ -101,7 +104,7 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 17] = [
+    const VERBS: [Verb; 18] = [
         Verb::MailSend,
         Verb::MailRead,
         Verb::MailFollow,
@@ -118,6 +121,7 @@ mod tests {
         Verb::AgentStart,
         Verb::AgentStop,
         Verb::AgentBeat,
+        Verb::AgentType,
         Verb::AgentConfigure,
     ];
 
@@ -148,7 +152,11 @@ mod tests {
         let all = VERBS.map(Verb::as_str);
         assert_eq!(allowed("user", "agent-1"), all);
         assert_eq!(allowed("user", "system"), all);
-        let own = [&all[..12], &["agent.start", "agent.stop", "agent.beat"]].concat();
+        let own = [
+            &all[..12],
+            &["agent.start", "agent.stop", "agent.beat", "agent.type"],
+        ]
+        .concat();
         assert_eq!(allowed("agent-1", "agent-1"), own);
         assert_eq!(
             allowed("agent-1", "agent-2"),
@@ -168,6 +176,7 @@ mod tests {
                 "mail.create",
                 "agent.start",
                 "agent.stop",
+                "agent.type",
                 "agent.configure"
             ]
         );

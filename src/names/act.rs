@@ -24,6 +24,8 @@ pub enum Verb {
     AgentStop,
     /// To say that one lives, and what one does.
     AgentBeat,
+    /// To be at the keyboard of its terminal.
+    AgentType,
     /// To write down who exists and how he is run.
     AgentConfigure,
 }
@@ -48,6 +50,7 @@ impl Verb {
             Self::AgentStart => "agent.start",
             Self::AgentStop => "agent.stop",
             Self::AgentBeat => "agent.beat",
+            Self::AgentType => "agent.type",
             Self::AgentConfigure => "agent.configure",
         }
     }

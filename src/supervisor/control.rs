@@ -1,34 +1,67 @@
 //! The socket that a supervisor listens on: lines of JSON in and out. Nobody who is slow holds it up.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::Error;
-use crate::agents::control::{Answer, Request};
+use super::terminal::Keyboard;
+use crate::agents::control::{Answer, Input, Request};
 
 pub(super) const SOCKET: &str = "control";
 /// At once; more wait in the kernel.
 const MOST_CLIENTS: usize = 32;
+/// The others are for those who want to stop it.
+const MOST_VIEWERS: usize = 16;
 const LONGEST_REQUEST: usize = 64 << 10;
+/// Whoever has joined the terminal and is so far behind skips to the present screen.
+const MOST_UNSENT: usize = 256 << 10;
+/// Whoever is that far behind and took nothing for so many milliseconds is dropped.
+const STUCK: u64 = 10_000;
 
 pub(super) struct Control {
     listener: UnixListener,
     clients: Vec<Client>,
+    /// Nobody who has joined the terminal is listened to.
+    holds_keys: bool,
 }
 
-pub(super) struct Client {
+struct Client {
     stream: UnixStream,
     received: Vec<u8>,
+    unsent: Vec<u8>,
     /// What it waits for; its connection stays open until then.
-    pub(super) waits: Option<Waits>,
+    waits: Option<Waits>,
+    view: Option<View>,
+    /// Forgotten at the next look, so that the places of the others stay.
+    is_gone: bool,
+}
+
+/// One who has joined the terminal.
+struct View {
+    read_only: bool,
+    /// When it last took something.
+    took_at: u64,
+    /// The child is no more: it goes once it has all.
+    is_over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
     Start,
     End,
+    Typed,
+}
+
+/// What a client says.
+pub(super) enum Heard {
+    Request(Request),
+    /// Of one who has joined the terminal, and not only to look.
+    Input(Input),
+    Unclear(String),
 }
 
 impl Control {
@@ -49,48 +82,57 @@ impl Control {
         Ok(Self {
             listener,
             clients: Vec::new(),
+            holds_keys: false,
         })
     }
 
-    /// To be waited on, the listener first.
-    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let listener = (self.clients.len() < MOST_CLIENTS).then(|| self.listener.as_fd());
-        let clients = self.clients.iter().map(|client| client.stream.as_fd());
+    /// What is waited for, the listener first.
+    pub(super) fn fds(&self) -> impl Iterator<Item = PollFd<'_>> {
+        let has_room = self.clients.len() < MOST_CLIENTS;
+        let listener = has_room.then(|| PollFd::new(&self.listener, PollFlags::IN));
+        let clients = self.clients.iter().filter_map(|client| {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::IN, !self.is_held(client));
+            flags.set(PollFlags::OUT, !client.unsent.is_empty());
+            // One that hung up would wake us all the time, were it asked for nothing.
+            (!flags.is_empty()).then(|| PollFd::new(&client.stream, flags))
+        });
         listener.into_iter().chain(clients)
     }
 
-    /// Takes whoever knocks and reads what they say. Whole requests come back, each with its client's place.
-    pub(super) fn requests(&mut self) -> Vec<(usize, Result<Request, String>)> {
+    const fn is_held(&self, client: &Client) -> bool {
+        self.holds_keys && client.view.is_some()
+    }
+
+    pub(super) const fn hold_keys(&mut self, hold: bool) {
+        self.holds_keys = hold;
+    }
+
+    /// Takes whoever knocks, sends what is left to be sent, and reads what they say, each with its client's place.
+    pub(super) fn hear(&mut self, now: u64) -> Vec<(usize, Heard)> {
+        self.clients.retain(|client| !client.is_gone);
         while self.clients.len() < MOST_CLIENTS
             && let Ok((stream, _)) = self.listener.accept()
         {
             if stream.set_nonblocking(true).is_ok() && is_ours(&stream) {
-                self.clients.push(Client {
-                    stream,
-                    received: Vec::new(),
-                    waits: None,
-                });
+                self.clients.push(Client::new(stream));
             }
         }
-        let mut requests = Vec::new();
-        let mut gone = Vec::new();
+        let mut heard = Vec::new();
+        let holds_keys = self.holds_keys;
         for (at, client) in self.clients.iter_mut().enumerate() {
-            match client.read() {
-                Ok(lines) => {
-                    requests.extend(lines.into_iter().map(|line| (at, parse(&line))));
-                }
-                Err(_) => gone.push(at),
+            client.flush(now);
+            if holds_keys && client.view.is_some() {
+                continue;
             }
+            let lines = client.read();
+            heard.extend(
+                lines
+                    .iter()
+                    .filter_map(|line| Some((at, client.hears(line)?))),
+            );
         }
-        requests.retain(|(at, _)| !gone.contains(at));
-        // From the end, so that the places of the others stay; those with requests stand before.
-        for at in gone.into_iter().rev() {
-            self.clients.remove(at);
-            for (other, _) in &mut requests {
-                *other -= usize::from(*other > at);
-            }
-        }
-        requests
+        heard
     }
 
     pub(super) fn answer(&mut self, at: usize, answer: &Answer) {
@@ -110,6 +152,72 @@ impl Control {
             }
         }
     }
+
+    pub(super) fn is_crowded(&self) -> bool {
+        self.viewers().count() >= MOST_VIEWERS
+    }
+
+    fn viewers(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().filter(|client| client.view.is_some())
+    }
+
+    pub(super) fn keyboard(&self) -> Keyboard {
+        let has_hands = |client: &Client| client.view.as_ref().is_some_and(|view| !view.read_only);
+        if self.viewers().any(has_hands) {
+            Keyboard::Attended
+        } else {
+            Keyboard::Unattended
+        }
+    }
+
+    /// From now on it sees what the child prints; first what it has drawn so far.
+    pub(super) fn join(&mut self, at: usize, read_only: bool, screen: &[u8], now: u64) {
+        let client = &mut self.clients[at];
+        client.view = Some(View {
+            read_only,
+            took_at: now,
+            is_over: false,
+        });
+        client.unsent.extend_from_slice(screen);
+        client.flush(now);
+    }
+
+    /// In place of all that it has not seen yet.
+    pub(super) fn redraw(&mut self, at: usize, screen: Vec<u8>, now: u64) {
+        let client = &mut self.clients[at];
+        client.unsent = screen;
+        client.flush(now);
+    }
+
+    /// What the child printed, to all who have joined; the present screen has it already.
+    pub(super) fn show(&mut self, bytes: &[u8], now: u64, screen: impl Fn() -> Vec<u8>) {
+        for client in &mut self.clients {
+            if client.view.is_none() {
+                continue;
+            }
+            client.unsent.extend_from_slice(bytes);
+            client.flush(now);
+            if client.unsent.len() <= MOST_UNSENT {
+                continue;
+            }
+            let took_at = client.view.as_ref().map_or(now, |view| view.took_at);
+            if now.saturating_sub(took_at) > STUCK {
+                client.hang_up();
+            } else {
+                client.unsent = screen();
+            }
+        }
+    }
+
+    /// There is nothing to be seen any more.
+    pub(super) fn end_views(&mut self, now: u64) {
+        for client in &mut self.clients {
+            if let Some(view) = &mut client.view {
+                view.is_over = true;
+                client.flush(now);
+            }
+        }
+    }
 }
 
 /// Root and who runs this; the directory lets nobody else in either.
@@ -118,24 +226,28 @@ fn is_ours(stream: &UnixStream) -> bool {
     peer.is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::getuid())
 }
 
-fn parse(line: &[u8]) -> Result<Request, String> {
-    serde_json::from_slice(line).map_err(|error| error.to_string())
-}
-
 impl Client {
-    /// The whole lines that came; an error where there is nobody any more, or what he says never ends.
-    fn read(&mut self) -> io::Result<Vec<Vec<u8>>> {
+    const fn new(stream: UnixStream) -> Self {
+        Self {
+            stream,
+            received: Vec::new(),
+            unsent: Vec::new(),
+            waits: None,
+            view: None,
+            is_gone: false,
+        }
+    }
+
+    /// The whole lines that came. It is gone where nobody is there any more, or what he says never ends.
+    fn read(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = [0; 4096];
-        loop {
+        while !self.is_gone && self.received.len() <= LONGEST_REQUEST {
             match self.stream.read(&mut buffer) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(0) => self.is_gone = true,
                 Ok(n) => self.received.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            if self.received.len() > LONGEST_REQUEST {
-                return Err(io::ErrorKind::InvalidData.into());
+                Err(_) => self.is_gone = true,
             }
         }
         let mut lines = Vec::new();
@@ -145,13 +257,71 @@ impl Client {
             line.pop();
             lines.push(line);
         }
-        Ok(lines)
+        if self.received.len() > LONGEST_REQUEST {
+            self.hang_up();
+        }
+        lines
     }
 
-    /// One line fits into what the kernel keeps; whoever does not read it misses it.
+    /// `None`: what it says is nothing to us.
+    fn hears(&mut self, line: &[u8]) -> Option<Heard> {
+        let Some(view) = &self.view else {
+            let request = serde_json::from_slice(line);
+            return Some(
+                request.map_or_else(|error| Heard::Unclear(error.to_string()), Heard::Request),
+            );
+        };
+        match serde_json::from_slice(line) {
+            Ok(input @ Input::Redraw) => Some(Heard::Input(input)),
+            Ok(input) => (!view.read_only).then_some(Heard::Input(input)),
+            // An answer would be taken for what the child printed.
+            Err(_) => {
+                self.hang_up();
+                None
+            }
+        }
+    }
+
     fn say(&mut self, answer: &Answer) {
-        let mut line = serde_json::to_vec(answer).expect("every key of an answer is text");
-        line.push(b'\n');
-        let _ = self.stream.write_all(&line);
+        serde_json::to_writer(&mut self.unsent, answer).expect("every key of an answer is text");
+        self.unsent.push(b'\n');
+        self.send();
+    }
+
+    fn flush(&mut self, now: u64) {
+        let before = self.unsent.len();
+        self.send();
+        let has_all = self.unsent.is_empty();
+        if let Some(view) = &mut self.view {
+            if has_all || self.unsent.len() < before {
+                view.took_at = now;
+            }
+            if has_all && view.is_over {
+                self.hang_up();
+            }
+        }
+    }
+
+    /// What the kernel takes; the rest waits for the next time.
+    fn send(&mut self) {
+        while !self.unsent.is_empty() && !self.is_gone {
+            match self.stream.write(&self.unsent) {
+                Ok(n) => drop(self.unsent.drain(..n)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // He has hung up. What he said before is still heard, and reading tells when that was all.
+                Err(_) => self.unsent.clear(),
+            }
+        }
+        if self.unsent.is_empty() {
+            // Room for a screen is not kept for somebody who asked once.
+            self.unsent = Vec::new();
+        }
+    }
+
+    fn hang_up(&mut self) {
+        self.is_gone = true;
+        // It may have hung up itself.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }

@@ -17,10 +17,11 @@ use signal_hook::low_level::pipe;
 
 use super::Error;
 use super::child::{self, Reaped, Wires};
-use super::control::{Control, Waits};
+use super::control::{Control, Heard, Waits};
 use super::machine::{Action, End, Event, Machine, State, Then};
 use super::output::Log;
-use crate::agents::control::{Answer, Request};
+use super::terminal::{self, Terminal};
+use crate::agents::control::{Answer, Input, Request, Unable};
 use crate::agents::settings::{self, Settings};
 use crate::agents::standing::{self, Flush};
 use crate::agents::state::{self, Exit, Process, Wanted};
@@ -154,6 +155,8 @@ struct Superd {
     incarnation: Option<String>,
     checks: Option<Checks>,
     out: Option<OwnedFd>,
+    /// Of the last life, if it had one: `out` is our end of it as long as it lives.
+    terminal: Option<Box<Terminal>>,
     ready: Option<OwnedFd>,
     killed: u32,
     since: Now,
@@ -216,6 +219,7 @@ impl Superd {
             incarnation: None,
             checks: None,
             out: None,
+            terminal: None,
             ready: None,
             killed: 0,
             since: Now::read(),
@@ -235,6 +239,7 @@ impl Superd {
             self.drain();
             self.hear_ready();
             self.hear_clients();
+            self.type_on();
             self.reap();
             self.happen(Event::Clock);
         }
@@ -242,18 +247,26 @@ impl Superd {
         let _ = std::fs::remove_file(super::control::SOCKET);
     }
 
-    fn sleep(&self) {
+    fn sleep(&mut self) {
+        let terminal = self.terminal.as_deref();
+        let holds_keys = terminal.is_some_and(Terminal::takes_no_keys);
+        self.control.hold_keys(holds_keys);
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(8);
         fds.push(PollFd::new(&self.signals, PollFlags::IN));
-        let of_child = [&self.out, &self.ready];
-        for fd in of_child.into_iter().flatten() {
-            fds.push(PollFd::new(fd, PollFlags::IN));
+        if let Some(out) = &self.out {
+            let mut flags = PollFlags::IN;
+            flags.set(PollFlags::OUT, terminal.is_some_and(Terminal::has_keys));
+            fds.push(PollFd::new(out, flags));
         }
-        for fd in self.control.fds() {
-            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        if let Some(ready) = &self.ready {
+            fds.push(PollFd::new(ready, PollFlags::IN));
         }
-        let timeout = self.machine.deadline().map(|at| {
-            let left = at.saturating_sub(Now::read().boot_ms);
+        fds.extend(self.control.fds());
+        let now = Now::read().boot_ms;
+        let typing = terminal.and_then(|terminal| terminal.deadline(now));
+        let deadline = self.machine.deadline().into_iter().chain(typing).min();
+        let timeout = deadline.map(|at| {
+            let left = at.saturating_sub(now);
             Timespec {
                 tv_sec: i64::try_from(left / 1000).unwrap_or(i64::MAX),
                 tv_nsec: i64::try_from(left % 1000 * 1_000_000).unwrap_or(0),
@@ -279,12 +292,21 @@ impl Superd {
             let Some(out) = &self.out else { return };
             match rustix::io::read(out, &mut buffer) {
                 Ok(0) => self.out = None,
-                Ok(n) => self.log.take(&self.dir, &buffer[..n], Now::read().wall),
+                Ok(n) => self.printed(&buffer[..n]),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
                 // A terminal whose last user went away says so like this.
                 Err(_) => self.out = None,
             }
+        }
+    }
+
+    fn printed(&mut self, bytes: &[u8]) {
+        let now = Now::read();
+        self.log.take(&self.dir, bytes, now.wall);
+        if let (Some(terminal), Some(out)) = (&mut self.terminal, &self.out) {
+            terminal.take(out, bytes, self.control.keyboard());
+            self.control.show(bytes, now.boot_ms, || terminal.redraw());
         }
     }
 
@@ -303,27 +325,119 @@ impl Superd {
     }
 
     fn hear_clients(&mut self) {
-        for (at, request) in self.control.requests() {
-            match request {
-                Err(why) => self.control.answer(at, &Answer::Refused { why }),
-                Ok(Request::State) => {
-                    let state = Answer::State(Box::new(self.state()));
-                    self.control.answer(at, &state);
-                }
-                Ok(Request::Stop { grace }) => {
-                    self.control.wait_for(at, Waits::End);
-                    // Before anything is done: a stop outlives whatever happens to us.
-                    self.wanted = Wanted::Down;
-                    self.save(Flush::Yes);
-                    self.happen(Event::Stop { grace });
-                }
-                Ok(Request::Restart) => {
-                    self.control.wait_for(at, Waits::Start);
-                    self.wanted = Wanted::Up;
-                    self.happen(Event::Restart);
+        for (at, heard) in self.control.hear(Now::read().boot_ms) {
+            match heard {
+                Heard::Unclear(why) => self.control.answer(at, &Answer::Refused { why }),
+                Heard::Input(input) => self.input(at, &input),
+                Heard::Request(request) => self.asked(at, request),
+            }
+        }
+    }
+
+    fn asked(&mut self, at: usize, request: Request) {
+        match request {
+            Request::State => {
+                let state = Answer::State(Box::new(self.state()));
+                self.control.answer(at, &state);
+            }
+            Request::Stop { grace } => {
+                self.control.wait_for(at, Waits::End);
+                // Before anything is done: a stop outlives whatever happens to us.
+                self.wanted = Wanted::Down;
+                self.save(Flush::Yes);
+                self.happen(Event::Stop { grace });
+            }
+            Request::Restart => {
+                self.control.wait_for(at, Waits::Start);
+                self.wanted = Wanted::Up;
+                self.happen(Event::Restart);
+            }
+            Request::Peek { lines } => {
+                let answer = match &self.terminal {
+                    // Of a life that is over, too: it shows what it ended with.
+                    Some(terminal) => Answer::Screen(Box::new(terminal.peek(lines))),
+                    None => self.unable(),
+                };
+                self.control.answer(at, &answer);
+            }
+            Request::Type { text, enter } => self.type_text(at, &text, enter),
+            Request::Attach { size, read_only } => {
+                let state = Answer::Attached(Box::new(self.state()));
+                let is_crowded = self.control.is_crowded();
+                let now = Now::read().boot_ms;
+                match (&mut self.terminal, &self.out, self.child) {
+                    (Some(_), Some(_), Some(_)) if is_crowded => {
+                        let why = Unable::Crowded;
+                        self.control.answer(at, &Answer::Unable { why });
+                    }
+                    (Some(terminal), Some(out), Some(_)) => {
+                        if !read_only {
+                            terminal.resize(out, size);
+                        }
+                        self.control.answer(at, &state);
+                        self.control.join(at, read_only, &terminal.redraw(), now);
+                    }
+                    _ => self.control.answer(at, &self.unable()),
                 }
             }
         }
+    }
+
+    fn unable(&self) -> Answer {
+        let why = if self.settings.tty {
+            Unable::NotRunning
+        } else {
+            Unable::NoTerminal
+        };
+        Answer::Unable { why }
+    }
+
+    fn type_text(&mut self, at: usize, text: &str, enter: bool) {
+        let now = Now::read().boot_ms;
+        let (Some(terminal), Some(out), Some(_)) = (&mut self.terminal, &self.out, self.child)
+        else {
+            self.control.answer(at, &self.unable());
+            return;
+        };
+        match terminal.type_text(out, text, enter, now) {
+            Ok(()) => self.control.wait_for(at, Waits::Typed),
+            Err(why) => self.control.answer(at, &Answer::Unable { why }),
+        }
+    }
+
+    /// Of one who has joined the terminal.
+    fn input(&mut self, at: usize, input: &Input) {
+        let (Some(terminal), Some(out)) = (&mut self.terminal, &self.out) else {
+            return;
+        };
+        match input {
+            Input::Keys(keys) => terminal.press(out, keys),
+            Input::Size(size) => terminal.resize(out, *size),
+            Input::Redraw => {
+                let now = Now::read().boot_ms;
+                self.control.redraw(at, terminal.redraw(), now);
+            }
+        }
+    }
+
+    /// Hands on what is left to be typed.
+    fn type_on(&mut self) {
+        let (Some(terminal), Some(out)) = (&mut self.terminal, &self.out) else {
+            return;
+        };
+        terminal.write(out);
+        if let Some(answer) = terminal.clock(out, Now::read().boot_ms) {
+            self.control.tell(Waits::Typed, &answer);
+        }
+    }
+
+    /// Its last user is gone: whoever was at it is sent away.
+    fn end_terminal(&mut self) {
+        if self.terminal.as_mut().is_some_and(|it| it.end()) {
+            let why = Unable::NotRunning;
+            self.control.tell(Waits::Typed, &Answer::Unable { why });
+        }
+        self.control.end_views(Now::read().boot_ms);
     }
 
     /// All that ended, whoever's it was.
@@ -346,6 +460,8 @@ impl Superd {
             self.drain();
             self.child = None;
             self.happen(Event::Exited(exit));
+            // After the state tells it: they look there for the reason.
+            self.end_terminal();
         } else if let Some(checks) = self.checks.take_if(|checks| checks.pid == pid) {
             if exit.is_success() {
                 self.check(checks.left[1..].to_vec());
@@ -439,7 +555,7 @@ impl Superd {
         self.log.begin();
         let attempt = || -> Result<_, String> {
             let (out, wires) = if self.settings.tty {
-                let (ours, its) = super::terminal::pair().map_err(spoilt)?;
+                let (ours, its) = terminal::pair().map_err(spoilt)?;
                 (ours, Wires::Terminal(its))
             } else {
                 let (ours, its) = pair().map_err(spoilt)?;
@@ -458,6 +574,7 @@ impl Superd {
             Ok((child, out, ready)) => {
                 self.child = Some(child);
                 self.out = Some(out);
+                self.terminal = self.settings.tty.then(|| Box::new(Terminal::new()));
                 self.ready = ready;
             }
             Err(why) => self.happen(Event::NotSpawned(why)),

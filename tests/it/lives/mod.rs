@@ -2,6 +2,7 @@
 
 mod loops;
 mod races;
+mod terminal;
 mod trees;
 mod verbs;
 
