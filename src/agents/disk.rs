@@ -142,6 +142,16 @@ pub fn agents(home: &Home) -> Result<Vec<Agent>, Error> {
     launch(home).map(|launch| launch.agents)
 }
 
+/// Whether any agent promises heartbeats. A cheap look: most homes have none, and a list need not read the rest.
+pub(crate) fn may_promise_heartbeats(home: &Home) -> Result<bool, Error> {
+    let Some(source) = Source::find(home)? else {
+        return Ok(false);
+    };
+    let (_, bytes) = whole(&Dir::open(home.dir())?, home, &source)?;
+    let word = b"heartbeat";
+    Ok(bytes.windows(word.len()).any(|bytes| bytes == word))
+}
+
 /// The keys of the configuration that nobody reads.
 pub fn unknown_keys(home: &Home) -> Result<Vec<Unknown>, Error> {
     launch(home).map(|launch| launch.unknown)

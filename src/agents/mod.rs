@@ -36,6 +36,7 @@ mod terminal;
 mod tree;
 mod values;
 
+pub(crate) use disk::may_promise_heartbeats;
 pub use disk::{agents, edit, everybody, read, template_of, unknown_keys};
 pub use doctor::Finding;
 pub(crate) use doctor::examine;

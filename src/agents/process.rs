@@ -290,12 +290,12 @@ pub fn tend(home: &Home, agent: &AgentId) -> Result<(Tended, Vec<Effect>), Error
         return Ok((Tended::Never, Vec::new()));
     };
     let known = |state| Ok((Tended::Known(Box::new(state)), Vec::new()));
-    if state.state.is_over() || UnixStream::connect(dir.short_path().join(SOCKET)).is_ok() {
+    if state.state.is_over() {
         return known(state);
     }
-    // Nobody listens: it begins or ends just now, or it was killed. The lock tells.
+    // Whoever holds it supervises. Nobody is woken for it.
     let Some(_lock) = Lock::try_acquire(&dir, LOCK)? else {
-        return known(standing::read(&dir)?.unwrap_or(state));
+        return known(state);
     };
     match bury(&dir, agent)? {
         Some((state, Some(lost))) => {
