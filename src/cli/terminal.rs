@@ -134,3 +134,58 @@ fn give_back() {
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &before);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+
+    use super::*;
+
+    const TOLD: &str = "PANIC_ON_A_RAW_TERMINAL";
+
+    /// What the next test runs in a process of its own.
+    #[test]
+    fn panics_where_it_is_told_to() {
+        if std::env::var_os(TOLD).is_some() {
+            // As where nothing unwinds.
+            std::mem::forget(RawTerminal::enter().unwrap());
+            panic!("as it was told");
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let ours = openpt(flags).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let its = ioctl_tiocgptpeer(&ours, flags).unwrap();
+        let settings = || format!("{:?}", tcgetattr(&its).unwrap());
+        let before = settings();
+        let twin = || Stdio::from(its.try_clone().unwrap());
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "cli::terminal::tests::panics_where_it_is_told_to",
+            ])
+            .arg("--nocapture")
+            .env(TOLD, "1")
+            .stdin(twin())
+            .stdout(twin())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!status.success());
+        assert_eq!(settings(), before);
+        let mut shown = [0; 4096];
+        let n = rustix::io::read(&ours, &mut shown).unwrap();
+        let calm: Vec<u8> = CALM.to_vec();
+        assert!(
+            shown[..n].windows(8).any(|it| it == &calm[..8]),
+            "{}",
+            String::from_utf8_lossy(&shown[..n])
+        );
+    }
+}

@@ -325,3 +325,50 @@ impl Client {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_falls_behind_skips_to_the_present_screen_and_is_dropped_when_he_takes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let listener = UnixListener::bind(place.path().join(SOCKET)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let mut control = Control {
+            listener,
+            clients: vec![Client::new(ours)],
+            holds_keys: false,
+        };
+        control.join(0, false, b"", 0);
+        assert_eq!(control.keyboard(), Keyboard::Attended);
+        let piece = vec![b'x'; 8 << 10];
+        let screen = || b"screen".to_vec();
+        let show_until = |control: &mut Control, now, end: &dyn Fn(&Client) -> bool| {
+            for _ in 0..10_000 {
+                control.show(&piece, now, screen);
+                if end(&control.clients[0]) {
+                    return;
+                }
+            }
+            panic!("it is kept for him for ever");
+        };
+        show_until(&mut control, 0, &|client| client.unsent == b"screen");
+        // He reads on, later: he sees what is there now, and is forgiven.
+        theirs.set_nonblocking(true).unwrap();
+        while theirs.read(&mut [0; 4 << 10]).is_ok() {}
+        control.hear(STUCK + 1);
+        let mut rest = [0; 64];
+        let n = theirs.read(&mut rest).unwrap();
+        assert_eq!(&rest[..n], b"screen");
+        show_until(&mut control, STUCK + 2, &|client| {
+            client.unsent == b"screen"
+        });
+        assert!(!control.clients[0].is_gone);
+        show_until(&mut control, 3 * STUCK, &|client| client.is_gone);
+        assert!(control.hear(3 * STUCK).is_empty() && control.clients.is_empty());
+        assert_eq!(control.keyboard(), Keyboard::Unattended);
+    }
+}
