@@ -20,7 +20,8 @@
 //! agent. *journal* — the append-only truth of a mailbox. *face* — `inbox.json`, rendered from the journal.
 //! *stamp* — what we remember of the faces that we rendered. *window* — the part of the inbox that the face
 //! shows. *lease* — the right to work on a message for a while. *pending* — neither acknowledged, discarded,
-//! expired nor dead. *adopted* — a message that a person or a foreign script wrote into the face.
+//! expired nor dead. *agent* — whoever has a mailbox and may be run. *supervisor* — the process that runs one agent.
+//! *life*, *incarnation* — one run of an agent, and its name. *adopted* — a message that a person or a foreign script wrote into the face.
 
 pub mod agents;
 pub mod cli;

@@ -149,6 +149,12 @@ pub(super) fn reap() -> Reaped {
     }
 }
 
+/// Lets go of whatever whoever started us had open beside the standard three: a pipe that we hold never ends.
+pub(super) fn close_what_was_inherited() {
+    // SAFETY: plain numbers. It is the first thing that is done: nothing here owns any of them yet.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+}
+
 /// Whether there is any process of the tree, alive or to be reaped.
 pub(super) fn has_children() -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

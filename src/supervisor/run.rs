@@ -41,6 +41,7 @@ const FREE: i32 = 10;
 /// Everything that a supervisor is handed: its settings on standard input, on standard output whoever started it and
 /// waits for an [`Answer`], on standard error the agent's lock, held already.
 pub fn run(home: Home) -> Result<(), Error> {
+    child::close_what_was_inherited();
     let handed = Handed::take()?;
     let starter = handed.starter.try_clone();
     let begun = handed

@@ -177,3 +177,13 @@ fn a_child_that_prints_a_gigabyte_fills_no_disk_and_waits_for_nobody() {
     let sizes = sizes();
     assert!(sizes.iter().all(|size| *size < 200_000), "{sizes:?}");
 }
+
+#[test]
+fn a_supervisor_holds_nothing_that_its_starter_had_open() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000']}");
+    let mut shell = swarm.home.command("bash");
+    shell.args(["-c", "exec 7>&1; agentctl start agent-1"]);
+    // It hangs where somebody still holds the other end of the pipe.
+    let ran = crate::home::run(&mut shell, b"");
+    assert!(ran.out.starts_with("running agent-1"), "{ran:?}");
+}
