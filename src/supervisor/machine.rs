@@ -607,6 +607,96 @@ mod tests {
         assert_eq!(rig.machine.state, State::Over(End::Stopped));
     }
 
+    /// What can happen at all, once each.
+    fn all_events() -> [Event; 11] {
+        [
+            Event::Checked(Ok(())),
+            Event::Checked(Err("no".into())),
+            Event::NotSpawned("no".into()),
+            Event::Ready,
+            Event::Exited(Exit::Code(0)),
+            Event::Exited(Exit::Code(1)),
+            Event::Empty,
+            Event::Stop { grace: None },
+            Event::Stop { grace: Some(0) },
+            Event::Restart,
+            Event::Clock,
+        ]
+    }
+
+    /// What is true of the world beside the machine.
+    #[derive(Clone, Copy, Debug, Default)]
+    struct World {
+        has_child: bool,
+        has_rest: bool,
+        is_stopped: bool,
+    }
+
+    impl World {
+        /// `None`: this cannot happen now.
+        fn after(mut self, event: &Event) -> Option<Self> {
+            match event {
+                Event::Exited(_) | Event::NotSpawned(_) if !self.has_child => return None,
+                Event::Empty if self.has_child => return None,
+                Event::Exited(_) => self.has_child = false,
+                Event::NotSpawned(_) => (self.has_child, self.has_rest) = (false, false),
+                Event::Empty => self.has_rest = false,
+                Event::Stop { .. } => self.is_stopped = true,
+                Event::Checked(_) | Event::Ready | Event::Restart | Event::Clock => {}
+            }
+            Some(self)
+        }
+    }
+
+    /// Every order of so many events, in both speeds of the clock, from this machine on.
+    fn explore(machine: &Machine, world: World, now: Ms, depth: u32, seen: &mut usize) {
+        if depth == 0 {
+            *seen += 1;
+            return;
+        }
+        for event in all_events() {
+            let Some(mut world) = world.after(&event) else {
+                continue;
+            };
+            for later in [1, 60_000] {
+                let (mut machine, now) = (machine.clone(), now + later);
+                let was_over = matches!(machine.state, State::Over(_));
+                let actions = machine.step(event.clone(), now, 0.5);
+                assert!(!was_over || actions.is_empty(), "it is over: {event:?}");
+                if actions.contains(&Action::Spawn) {
+                    assert!(
+                        !world.has_child && !world.has_rest,
+                        "a second child: {event:?}"
+                    );
+                    assert!(!world.is_stopped, "a stopped one came back: {event:?}");
+                    (world.has_child, world.has_rest) = (true, true);
+                }
+                match &machine.state {
+                    State::Over(_) => assert!(!world.has_child, "left alone: {event:?}"),
+                    State::Ending { .. } | State::Backoff { .. } => {
+                        assert!(machine.deadline().is_some(), "it waits for ever: {event:?}");
+                    }
+                    State::Checking | State::Starting { .. } | State::Running { .. } => {}
+                }
+                explore(&machine, world, now, depth - 1, seen);
+                // The other speed begins with the same world.
+                if actions.contains(&Action::Spawn) {
+                    (world.has_child, world.has_rest) = (false, false);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn in_every_order_of_five_events_there_is_one_child_and_a_stop_is_final() {
+        for restart in [Restart::Always, Restart::OnFailure, Restart::Never] {
+            let (machine, _) = Machine::new(&settings(restart));
+            let mut seen = 0;
+            explore(&machine, World::default(), 0, 5, &mut seen);
+            assert!(seen > 100_000, "{seen} orders only");
+        }
+    }
+
     fn events() -> impl Strategy<Value = Event> {
         prop_oneof![
             Just(Event::Checked(Ok(()))),

@@ -129,3 +129,31 @@ fn the_environment_is_the_agents_own() {
         "{output}"
     );
 }
+
+#[test]
+fn fifty_agents_go_up_and_down() {
+    let mark = seconds(9);
+    let agents: Vec<String> = (1..=50)
+        .map(|n| format!("agent-{n}: {{command: [sleep, '{mark}']}}"))
+        .collect();
+    let swarm = Swarm::new(&agents.join("\n"));
+    let up = swarm.ok(&["up"]);
+    assert_eq!(
+        up.out
+            .lines()
+            .filter(|line| line.starts_with("running "))
+            .count(),
+        50
+    );
+    assert_eq!(with_argument(&mark).len(), 50);
+    assert_eq!(swarm.ok(&["up"]).out, "");
+    let down = swarm.ok(&["down"]);
+    assert_eq!(
+        down.out
+            .lines()
+            .filter(|line| line.starts_with("stopped "))
+            .count(),
+        50
+    );
+    assert_eq!(with_argument(&mark), [0; 0]);
+}
