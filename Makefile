@@ -80,9 +80,11 @@ check: rust
 	cargo test $(DEV) --test it -- readme:: contract::
 
 # The README's block is generated: never edit figures by hand.
-bench bench-readme: small
+bench bench-readme: rust
 	@scripts/deps bench
 	$(SMALL_ENV) cargo bench -q $(filter-out --release,$(SMALL)) --bench library > $(TARGET)/library.tsv
+	@# After it: a bench builds the programs too, in its own way and into the same place.
+	@$(MAKE) --no-print-directory small
 	@scripts/bench $(if $(filter bench-readme,$@),--readme README.md) $(SMALL_DIR) $(TARGET)/library.tsv
 
 install: small
