@@ -106,11 +106,15 @@ fn read_on(file: &File, at: u64, keep: &mut dyn FnMut(String)) -> Result<u64, Er
         }
         next += n as u64;
         rest.extend_from_slice(&piece[..n]);
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            keep(String::from_utf8_lossy(&rest[..end]).into_owned());
-            rest.drain(..=end);
-            at += end as u64 + 1;
+        let whole = rest
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |last| last + 1);
+        for line in rest[..whole].split_inclusive(|byte| *byte == b'\n') {
+            keep(String::from_utf8_lossy(&line[..line.len() - 1]).into_owned());
         }
+        rest.drain(..whole);
+        at += whole as u64;
     }
 }
 

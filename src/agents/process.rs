@@ -246,6 +246,9 @@ pub fn stop(
     let deadline = Deadline::after(patience);
     loop {
         let answer = ask_in(&dir, agent, &Request::Stop { grace }, deadline.left())?;
+        if let Some(Answer::Stopped { state, .. }) = &answer {
+            must_be_known(&dir, agent, state, deadline)?;
+        }
         if answer.is_some() {
             return Ok((answer, Vec::new()));
         }
@@ -267,6 +270,26 @@ pub fn stop(
         }
         sleep(LOOK_AGAIN);
     }
+}
+
+/// A stop that its supervisor found no room to write down would be forgotten: it is written here, or said to have failed.
+fn must_be_known(
+    dir: &Dir,
+    agent: &AgentId,
+    state: &State,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let is_known = |known: &State| known.state.is_over() && known.wanted == Wanted::Down;
+    if standing::read(dir)?.as_ref().is_some_and(is_known) {
+        return Ok(());
+    }
+    let _lock = Lock::acquire(dir, LOCK, deadline)?;
+    let known = standing::read(dir)?;
+    // Somebody may have started it anew meanwhile, and that one has ended too.
+    if known.is_some_and(|known| known.agent == *agent && known.incarnation == state.incarnation) {
+        standing::write(dir, state, Flush::Yes)?;
+    }
+    Ok(())
 }
 
 /// Whether a life of an agent is over, as its supervisor wrote it down. Of whom nobody ever supervised it is not known,
