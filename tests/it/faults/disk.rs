@@ -299,3 +299,29 @@ fn a_write_that_is_taken_in_part_is_never_told_as_nothing_and_never_half_there()
     }
     assert!(in_part > 0, "no write was taken in part");
 }
+
+#[test]
+fn a_stop_on_a_full_disk_is_kept_or_said_to_have_failed() {
+    if !has_privilege() {
+        return;
+    }
+    let disk = Disk::tmpfs("size=4m");
+    let home = Home::at(disk.root().join("home"));
+    let yaml = "version: 1\nagents:\n  agent-1: {command: [sleep, '1000']}\n";
+    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
+    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
+    let filler = fill(&disk);
+    let stopped = agentctl(&["stop", "agent-1"]);
+    assert!(matches!(stopped.code, 0 | 74), "{stopped:?}");
+    let state = || agentctl(&["status", "agent-1", "--json"]);
+    std::fs::remove_file(filler).unwrap();
+    if stopped.code == 74 {
+        // It ended all the same, and said again the stop is kept.
+        assert_eq!(agentctl(&["stop", "agent-1"]).code, 0);
+    }
+    assert_eq!(agentctl(&["up"]).out, "", "a stop was lost");
+    assert_eq!(state().json()["state"]["wanted"], "down");
+    assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
+    assert_eq!(agentctl(&["stop", "agent-1"]).code, 0);
+}
