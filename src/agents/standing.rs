@@ -20,19 +20,24 @@ pub(crate) fn read(dir: &Dir) -> Result<Option<State>, Error> {
         return Ok(None);
     };
     let bytes = file.read_to_end(LARGEST)?;
-    let unreadable = |why: String| Error::State {
+    let unreadable = |error: serde_json::Error| Error::State {
         path: file.path().into(),
-        why,
+        why: error.to_string(),
     };
-    let state: State =
-        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-    if state.v > VERSION {
-        return Err(unreadable(format!(
-            "its format {} is newer than this program",
-            state.v
-        )));
+    // A newer format may have another shape: its number is looked at first.
+    let Head { v } = serde_json::from_slice(&bytes).map_err(unreadable)?;
+    if v > VERSION {
+        return Err(Error::Newer {
+            path: file.path().into(),
+            version: v.into(),
+        });
     }
-    Ok(Some(state))
+    serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
+}
+
+#[derive(serde::Deserialize)]
+struct Head {
+    v: u32,
 }
 
 /// Whole or not at all.

@@ -425,3 +425,18 @@ fn doctor_names_what_is_wrong_and_takes_away_what_the_killed_left() {
     std::fs::remove_file(swarm.file("agent-2", "state.json")).unwrap();
     assert_eq!(swarm.ok(&["doctor"]).err, "all is well\n");
 }
+
+#[test]
+fn a_state_of_a_newer_format_is_refused_and_stays() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000']}");
+    swarm.ok(&["start", "agent-1"]);
+    swarm.ok(&["stop", "agent-1"]);
+    let file = swarm.file("agent-1", "state.json");
+    let newer = r#"{"v": 2, "shape": "another"}"#;
+    std::fs::write(&file, newer).unwrap();
+    let ran = swarm.run(&["start", "agent-1"]);
+    assert_eq!(ran.code, 78, "{ran:?}");
+    assert!(ran.err.contains("newer than this program"), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), newer);
+    std::fs::remove_file(file).unwrap();
+}
