@@ -161,6 +161,8 @@ struct Superd {
     ready: Option<OwnedFd>,
     killed: u32,
     since: Now,
+    /// What `state.json` says.
+    saved: Option<state::State>,
     /// Kept open: the lock is held as long as it is.
     _lock: OwnedFd,
 }
@@ -224,6 +226,7 @@ impl Superd {
             ready: None,
             killed: 0,
             since: Now::read(),
+            saved: None,
             _lock: handed.lock,
             home,
             settings,
@@ -629,9 +632,14 @@ impl Superd {
         }
     }
 
-    /// What cannot be written now is written at the next change; whoever asks is told from memory.
-    fn save(&self, flush: Flush) {
-        let _ = standing::write(&self.dir, &self.state(), flush);
+    /// What cannot be written now is written at the next change; whoever asks is told from memory. What was told is not
+    /// written once more: whoever heard that we are over may replace it.
+    fn save(&mut self, flush: Flush) {
+        let state = self.state();
+        if self.saved.as_ref() != Some(&state) {
+            let written = standing::write(&self.dir, &state, flush);
+            self.saved = written.is_ok().then_some(state);
+        }
     }
 
     fn tell(&mut self) {

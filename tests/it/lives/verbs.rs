@@ -2,15 +2,15 @@
 
 use std::process::Stdio;
 
-use super::{Swarm, until};
-use crate::home::run;
+use super::{AGENTCTL, Swarm, until};
+use crate::home::{has_tool, run};
 
 /// Acknowledges whatever comes, as a shell script does.
 const OBEDIENT: &str = "agent-1:\n  command: 'while :; do cellphone next --wait >/dev/null && cellphone ack --all; done'\n  \
                         env: {PATH: '[PATH]'}";
 
 fn obedient() -> Swarm {
-    let programs = std::path::Path::new(super::AGENTCTL).parent().unwrap();
+    let programs = std::path::Path::new(AGENTCTL).parent().unwrap();
     let path = format!("{}:/usr/bin:/bin", programs.display());
     Swarm::new(&OBEDIENT.replace("[PATH]", &path))
 }
@@ -333,7 +333,7 @@ fn a_home_is_made_once_and_what_is_there_stays() {
     let place = tempfile::tempdir().unwrap();
     let home = place.path().join("swarm");
     let init = || {
-        let mut command = std::process::Command::new(super::AGENTCTL);
+        let mut command = std::process::Command::new(AGENTCTL);
         command.arg("init").arg(&home).env_remove("DREAMOS_HOME");
         run(&mut command, b"")
     };
@@ -352,7 +352,7 @@ fn a_home_is_made_once_and_what_is_there_stays() {
         std::fs::read_to_string(home.join("config/agents.yaml")).unwrap(),
         "version: 1\n"
     );
-    let mut root = std::process::Command::new(super::AGENTCTL);
+    let mut root = std::process::Command::new(AGENTCTL);
     root.arg("root")
         .current_dir(home.join("config"))
         .env_clear();
@@ -424,6 +424,30 @@ fn doctor_names_what_is_wrong_and_takes_away_what_the_killed_left() {
     );
     std::fs::remove_file(swarm.file("agent-2", "state.json")).unwrap();
     assert_eq!(swarm.ok(&["doctor"]).err, "all is well\n");
+}
+
+/// Its supervisor sleeps before each file that it puts in place.
+#[test]
+fn who_was_told_that_an_agent_is_over_may_replace_its_state() {
+    if !has_tool("strace") {
+        return;
+    }
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000']}");
+    let slow = "inject=rename,renameat,renameat2:delay_enter=300000";
+    let mut strace = swarm.home.command("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", slow, AGENTCTL]);
+    let mut supervised = strace
+        .args(["start", "agent-1"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    swarm.wait_for("agent-1", "running");
+    swarm.ok(&["stop", "agent-1"]);
+    let file = swarm.file("agent-1", "state.json");
+    std::fs::write(&file, "mine").unwrap();
+    assert!(supervised.wait().unwrap().success());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    std::fs::remove_file(file).unwrap();
 }
 
 #[test]
