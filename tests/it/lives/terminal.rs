@@ -9,7 +9,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 
-use super::{AGENTCTL, Swarm, lives, signal, until};
+use super::{AGENTCTL, Swarm, lives, signal, until, with_argument};
 use crate::home::{Ran, run};
 
 /// A shell as a person meets it.
@@ -175,9 +175,11 @@ fn a_session_from_attach_to_detach() {
     window.press(b"stty size\r");
     window.until_shows("30 100");
     // Ctrl-C is the shell's, not ours.
-    window.press(b"sleep 1000\r");
+    let seconds = format!("1000.{child}");
+    window.press(format!("sleep {seconds}\r").as_bytes());
+    // What is typed is shown before it runs; before that the key would be for nobody.
     until("the sleep in the shell", || {
-        swarm.peek().contains("sleep 1000")
+        !with_argument(&seconds).is_empty()
     });
     window.press(b"\x03");
     window.until_shows("^C");
