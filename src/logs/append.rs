@@ -1,6 +1,6 @@
 //! The one file of this room that touches the world.
 //!
-//! A writer holds the log's lock shared from before its one `write` until it closes the file. A rotator holds it
+//! A writer holds the log's lock shared from before its first `write` until it closes the file. A rotator holds it
 //! alone while it renames the file. So a writer never writes into a renamed log, and it never waits: a log that
 //! stays locked is an error, which must not fail what it tells of.
 
@@ -15,56 +15,74 @@ use crate::time::Timestamp;
 /// Format of a line.
 const VERSION: u32 = 1;
 
-/// One write for all events of a channel. Of a line that was not taken whole nothing is left, unless another
-/// writer was quicker. Where one log fails, the others are written all the same; the first error is told.
+/// So much is written at once, and whole lines only: many lines need no room of their own in memory.
+const PIECE: usize = 256 << 10;
+
+/// Of a line that was not taken whole nothing is left, unless another writer was quicker. Where one log fails, the
+/// others are written all the same; the first error is told.
 pub(crate) fn append(
     home: &Home,
     caller: &Caller,
     events: &[Event],
     now: Timestamp,
 ) -> Result<(), Error> {
-    let pid = std::process::id();
-    let mut logs: Vec<(Channel, Vec<u8>)> = Vec::new();
+    let mut channels: Vec<Channel> = Vec::new();
     for event in events {
-        let at = logs
-            .iter()
-            .position(|(channel, _)| *channel == event.channel)
-            .unwrap_or_else(|| {
-                logs.push((event.channel, Vec::new()));
-                logs.len() - 1
-            });
-        let line = Line {
+        if !channels.contains(&event.channel) {
+            channels.push(event.channel);
+        }
+    }
+    if channels.is_empty() {
+        return Ok(());
+    }
+    let dir = Dir::open(home.dir())?;
+    let pid = std::process::id();
+    let mut outcome = Ok(());
+    for channel in channels {
+        let of_channel = events.iter().filter(|event| event.channel == channel);
+        let lines = of_channel.map(|event| Line {
             event,
             caller,
             now,
             pid,
-        };
-        let lines = &mut logs[at].1;
-        serde_json::to_writer(&mut *lines, &line).expect("every key of a line is text");
-        lines.push(b'\n');
-    }
-    if logs.is_empty() {
-        return Ok(());
-    }
-    let dir = Dir::open(home.dir())?;
-    let mut outcome = Ok(());
-    for (channel, lines) in &logs {
-        outcome = outcome.and(write(home, &dir, *channel, lines));
+        });
+        outcome = outcome.and(write(home, &dir, channel, lines));
     }
     outcome
 }
 
-fn write(home: &Home, dir: &Dir, channel: Channel, lines: &[u8]) -> Result<(), Error> {
+fn write<'e>(
+    home: &Home,
+    dir: &Dir,
+    channel: Channel,
+    lines: impl Iterator<Item = Line<'e>>,
+) -> Result<(), Error> {
     let path = home.log(channel);
     let file = open_shared(home, dir, home.inside(&path))?;
+    let mut piece = Vec::new();
+    for line in lines {
+        serde_json::to_writer(&mut piece, &line).expect("every key of a line is text");
+        piece.push(b'\n');
+        if piece.len() >= PIECE {
+            put(&file, &piece)?;
+            piece.clear();
+        }
+    }
+    put(&file, &piece)
+}
+
+fn put(file: &File, lines: &[u8]) -> Result<(), Error> {
+    if lines.is_empty() {
+        return Ok(());
+    }
     let taken = file.append_once(lines)?;
     if taken == lines.len() {
         return Ok(());
     }
-    take_back(&file, &lines[..taken])?;
+    take_back(file, &lines[..taken])?;
     Err(Error::Io {
         doing: "write",
-        path,
+        path: file.path().into(),
         // The usual reason why a plain file takes only a part.
         source: Errno::NOSPC,
     })

@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use super::record::{Record, Tag};
+use super::record::{Letter, Record, Tag};
 use super::slot::{Slot, Span, State};
 use crate::names::{AgentId, MessageId, Mode};
 use crate::time::Timestamp;
@@ -25,6 +25,19 @@ pub(super) struct Head {
     pub(super) not_before: Option<Timestamp>,
     #[serde(default)]
     pub(super) expires_at: Option<Timestamp>,
+}
+
+impl Head {
+    pub(super) fn of(letter: &Letter) -> Self {
+        Self {
+            seq: letter.seq,
+            id: letter.id,
+            from: letter.from.clone(),
+            mode: letter.mode,
+            not_before: letter.not_before,
+            expires_at: letter.expires_at,
+        }
+    }
 }
 
 /// What an edit can change of it.

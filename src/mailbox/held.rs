@@ -80,6 +80,9 @@ pub(super) struct Held<'m> {
     tail: Tail,
     /// Records to be written.
     out: Vec<u8>,
+    /// What they are, as long as they are new mail alone; where that begins in the journal, once it is written.
+    fresh: Option<Vec<Fresh>>,
+    written: Option<(u64, Vec<Fresh>)>,
     room: Room,
     /// Something was written in this hold.
     changed: bool,
@@ -94,6 +97,15 @@ pub(super) struct Held<'m> {
     /// The adopted messages at the end of what has been applied, where the index was made anew.
     newest_adoption: Vec<u64>,
     over: Vec<(u64, MessageId, &'static str)>,
+}
+
+/// A message of this write: it need not be read back to be applied.
+struct Fresh {
+    head: Head,
+    key: Option<String>,
+    adopted: Option<String>,
+    /// Of its line.
+    len: u32,
 }
 
 /// What a commit leaves to be flushed: the descriptor that was open before the write.
@@ -151,6 +163,8 @@ impl<'m> Held<'m> {
             identity,
             tail: Tail::Clean,
             out: Vec::new(),
+            fresh: Some(Vec::new()),
+            written: None,
             room: Room::Reserved,
             changed: false,
             minted: None,
@@ -187,6 +201,8 @@ impl<'m> Held<'m> {
             identity,
             tail: Tail::Clean,
             out: Vec::new(),
+            fresh: Some(Vec::new()),
+            written: None,
             room: Room::Reserved,
             changed: false,
             minted: None,
@@ -295,7 +311,40 @@ impl<'m> Held<'m> {
 
     /// Applies what was appended since.
     fn catch_up(&mut self) -> Result<(), Error> {
-        self.catch_up_to(self.journal.file.size()?)
+        let end = self.journal.file.size()?;
+        self.apply_written(end)?;
+        self.catch_up_to(end)
+    }
+
+    /// Applies what this hold wrote, if that and nothing else was appended. The first records of a generation are read
+    /// as those of a rebuild are.
+    fn apply_written(&mut self, end: u64) -> Result<(), Error> {
+        let Some((start, fresh)) = self.written.take() else {
+            return Ok(());
+        };
+        let length: u64 = fresh.iter().map(|it| u64::from(it.len)).sum();
+        let applied = self.index.applied();
+        if start != applied || start + length != end || start == self.journal.opening.len {
+            return Ok(());
+        }
+        let mut offset = start;
+        for Fresh {
+            head,
+            key,
+            adopted,
+            len,
+        } in fresh
+        {
+            let envelope = Envelope {
+                key: key.as_deref(),
+                adopted: adopted.as_deref(),
+                ..Envelope::default()
+            };
+            self.apply_letter(&head, &envelope, Span { offset, len })?;
+            offset += u64::from(len);
+        }
+        self.index.set_applied(end);
+        Ok(())
     }
 
     pub(super) fn catch_up_to(&mut self, end: u64) -> Result<(), Error> {
@@ -398,6 +447,15 @@ impl<'m> Held<'m> {
             .ok_or("a message is missing".to_owned())
             .and_then(|msg| serde_json::from_str(msg.get()).map_err(|e| super::json::words(&e)))
             .map_err(corrupt)?;
+        self.apply_letter(&head, &Envelope::of(record), span)
+    }
+
+    fn apply_letter(
+        &mut self,
+        head: &Head,
+        envelope: &Envelope<'_>,
+        span: Span,
+    ) -> Result<(), Error> {
         let base = self.journal.opening.base_seq;
         let last = self.index.last_seq();
         if head.seq > last && head.seq - last > MOST_MISSING {
@@ -413,9 +471,9 @@ impl<'m> Held<'m> {
             // The index makes void slots of them by itself.
             self.missing.extend(last + 1..head.seq);
         }
-        let mut slot = fold::sent(&head, span, record.adopted.is_some());
+        let mut slot = fold::sent(head, span, envelope.adopted.is_some());
         slot.shown = u64::from(slot.adopted && self.is_old(span));
-        self.chain(&mut slot, &head, record)?;
+        self.chain(&mut slot, head, envelope)?;
         self.index.put(&slot)?;
         if head.seq > base {
             self.index.set_last_seq(head.seq);
@@ -425,14 +483,19 @@ impl<'m> Held<'m> {
     }
 
     /// Files a message under its keys, behind the last one of each.
-    fn chain(&mut self, slot: &mut Slot, head: &Head, record: &Record<'_>) -> Result<(), Error> {
+    fn chain(
+        &mut self,
+        slot: &mut Slot,
+        head: &Head,
+        envelope: &Envelope<'_>,
+    ) -> Result<(), Error> {
         let salt = self.salt();
         let from = head.from.as_str();
-        if let Some(key) = record.key.as_deref() {
+        if let Some(key) = envelope.key {
             self.keys()?
                 .put(hash(SENDER_KEY, &[from, key], salt), slot.seq)?;
         }
-        if let Some(key) = record.adopted.as_deref() {
+        if let Some(key) = envelope.adopted {
             let hash = hash(ADOPTED, &[key], salt);
             let keys = self.keys()?;
             slot.prev_alike = keys.get(hash)?.filter(|v| v & PLACE == 0).unwrap_or(0);
@@ -503,8 +566,9 @@ impl<'m> Held<'m> {
                 else {
                     return Ok(());
                 };
-                let mut slot = fold::sent(&head, span, record.adopted.is_some());
-                self.chain(&mut slot, &head, record)
+                let envelope = Envelope::of(record);
+                let mut slot = fold::sent(&head, span, envelope.adopted.is_some());
+                self.chain(&mut slot, &head, &envelope)
             }
             Tag::Key => self.apply_key(record, span),
             _ => Ok(()),
@@ -546,16 +610,27 @@ impl<'m> Held<'m> {
     }
 
     pub(super) fn push(&mut self, record: &Record<'_>) {
+        self.fresh = None;
         record.write(&mut self.out, self.journal.opening.salt);
     }
 
     /// Gives a draft its number and id, and adds it to the write.
     pub(super) fn push_send(&mut self, letter: &Letter, envelope: &Envelope<'_>) {
         self.room = Room::Needed;
+        let start = self.out.len();
         record::write_send(&mut self.out, envelope, letter, self.journal.opening.salt);
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(Fresh {
+                head: Head::of(letter),
+                key: envelope.key.map(str::to_owned),
+                adopted: envelope.adopted.map(str::to_owned),
+                len: u32::try_from(self.out.len() - start).expect("it fits a line"),
+            });
+        }
     }
 
     pub(super) fn push_again(&mut self, line: &[u8]) {
+        self.fresh = None;
         let start = self.out.len();
         self.out.extend_from_slice(br#"{"t":"again""#);
         let body = store::unsealed(line);
@@ -749,6 +824,7 @@ impl<'m> Held<'m> {
     fn write_only(&mut self) -> Result<u64, Error> {
         self.journal.must_know_format()?;
         let mut bytes = std::mem::take(&mut self.out);
+        let fresh = self.fresh.replace(Vec::new());
         let fence = match self.tail {
             Tail::Open => store::fence(),
             Tail::Clean => &[],
@@ -773,6 +849,8 @@ impl<'m> Held<'m> {
                 ..second
             })?;
             end = self.journal.file.size()?;
+        } else if fence == 0 {
+            self.written = fresh.map(|fresh| (start, fresh));
         }
         self.tail = Tail::Clean;
         self.room = Room::Reserved;

@@ -232,6 +232,17 @@ pub(super) struct Envelope<'a> {
     pub(super) uid: Option<u32>,
 }
 
+impl<'r> Envelope<'r> {
+    /// As far as it is filed by.
+    pub(super) fn of(record: &'r Record<'_>) -> Self {
+        Self {
+            key: record.key.as_deref(),
+            adopted: record.adopted.as_deref(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Appends a `send` without making a value of the whole message first.
 pub(super) fn write_send(out: &mut Vec<u8>, envelope: &Envelope<'_>, letter: &Letter, salt: u64) {
     let start = out.len();

@@ -892,6 +892,30 @@ fn attach(it: &Place) -> PathBuf {
 }
 
 #[test]
+fn what_is_applied_without_being_read_back_is_what_the_journal_says() {
+    let place = Place::new();
+    let drafts = |from: &str| -> Vec<Draft> {
+        let from = AgentId::parse(from).unwrap();
+        let modes = Mode::ALL.iter().cycle();
+        let one = |(n, mode): (i64, &Mode)| Draft {
+            mode: *mode,
+            key: (n % 2 == 0).then(|| format!("key \"{n}\"")),
+            not_before: (n % 5 == 0).then(|| at(1000 + n).wall),
+            expires_at: (n % 7 == 0).then(|| at(2000 + n).wall),
+            ..Draft::new(from.clone(), agent(), format!("line\n{n}"))
+        };
+        (0..40).zip(modes).map(one).collect()
+    };
+    for from in ["agent-2", "user", "agent-2", "agent-3"] {
+        let sent = place.mailbox.send(&permit(from), drafts(from), at(1));
+        assert_eq!(sent.unwrap().0.len(), 40);
+        assert_eq!(place.look(at(2)), []);
+    }
+    let next = place.send("the next", at(3), |_| ());
+    assert_eq!(next, 3 * 40 + 20 + 1, "a repeated key is no new message");
+}
+
+#[test]
 fn each_violation_is_named_and_mended_without_deleting() {
     let failed: Vec<_> = CASES
         .iter()
