@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
@@ -105,9 +106,13 @@ impl Window {
     }
 
     fn until_shows(&mut self, text: &str) {
-        until(&format!("{text:?} in the window"), || {
-            self.shown().contains(text)
-        });
+        let began = Instant::now();
+        while !self.shown().contains(text) {
+            let shown = self.screen.screen().contents();
+            let is_late = began.elapsed() > Duration::from_secs(20);
+            assert!(!is_late, "no {text:?} in the window:\n{shown}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// How the program in it ended; whatever was changed of the terminal is as it was.
