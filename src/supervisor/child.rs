@@ -74,6 +74,7 @@ pub(super) fn spawn(
         .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr);
+    obey_signals(&mut child);
     // SAFETY: between fork and exec only system calls are made, no memory is taken.
     unsafe {
         child.pre_exec(move || {
@@ -108,6 +109,20 @@ fn words(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "it is not executable".into(),
         _ => error.to_string(),
     }
+}
+
+/// What we ignore, or whoever started us (`nohup`, a shell that put us in the background), a program of ours does not:
+/// it would obey neither its stop nor a Ctrl-C on its terminal.
+pub(super) fn obey_signals(command: &mut Command) {
+    let obey = || {
+        for signal in 1..=libc::SIGRTMAX() {
+            // SAFETY: plain numbers; what cannot be changed stays as it is.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only system calls are made, no memory is taken.
+    unsafe { command.pre_exec(obey) };
 }
 
 /// The descriptor number that a program was told to write on.

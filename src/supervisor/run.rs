@@ -540,6 +540,7 @@ impl Superd {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        child::obey_signals(&mut command);
         match command.spawn() {
             Ok(child) => {
                 let pid = i32::try_from(child.id()).expect("a pid fits");

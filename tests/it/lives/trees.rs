@@ -1,6 +1,7 @@
 //! What an agent starts ends with it, and nothing else does.
 
-use super::{Swarm, lives, signal, until, with_argument};
+use super::{AGENTCTL, Swarm, lives, signal, until, with_argument};
+use crate::home::run;
 
 /// Sleeps that only this test knows: so many seconds.
 fn seconds(at: u32) -> String {
@@ -156,4 +157,31 @@ fn fifty_agents_go_up_and_down() {
         50
     );
     assert_eq!(with_argument(&mark), [0; 0]);
+}
+
+#[test]
+fn what_its_starter_ignores_an_agent_does_not() {
+    let swarm = Swarm::new(
+        "agent-1:\n  command: 'grep -h SigIgn checked /proc/self/status; exec sleep 1000'\n  \
+         preconditions: ['cp /proc/self/status checked']",
+    );
+    let ignoring = format!("trap '' HUP INT QUIT TERM USR1; exec {AGENTCTL} start agent-1");
+    let ran = run(swarm.home.command("sh").args(["-c", &ignoring]), b"");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ignored = || -> Vec<u64> {
+        let output = swarm.output("agent-1");
+        let masks = output
+            .lines()
+            .filter_map(|line| line.split_once("SigIgn:\t"));
+        masks
+            .map(|(_, mask)| u64::from_str_radix(mask, 16).unwrap())
+            .collect()
+    };
+    until("its precondition's and its own", || ignored().len() == 2);
+    // 32 and 33 are the C library's own.
+    let of_c = 0b11 << 31;
+    assert_eq!(
+        ignored().into_iter().fold(0, |all, one| all | one) & !of_c,
+        0
+    );
 }
