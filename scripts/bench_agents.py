@@ -1,4 +1,5 @@
-"""Agents under dreamos-superd beside runit, s6 and supervisor: started, restarted, looked at, left alone.
+"""Agents under dreamos-superd beside runit, s6, supervisor, and pm2 where that is installed: started, restarted, looked
+at, left alone.
 
 Each child is the same shell, which makes a file when it runs and then becomes a sleep: whose file is there has been
 exec'd, however it was started. Imported by scripts/bench."""
@@ -102,7 +103,14 @@ class Swarm:
         return samples
 
 
+    def look(self):
+        """The command that tells how all of them stand, if there is one."""
+
+
 class Runit(Swarm):
+    def look(self):
+        return ["sv", "status", *(os.path.join(self.place, "services", name) for name in self.names())]
+
     def start(self):
         services = os.path.join(self.place, "services")
         for name in self.names():
@@ -129,12 +137,20 @@ class Runit(Swarm):
 class S6(Runit):
     program = "s6-svscan"
 
+    def look(self):
+        """Its s6-svstat looks at one only."""
+
 
 class Supervisor(Swarm):
+    def look(self):
+        return ["supervisorctl", "-c", os.path.join(self.place, "supervisord.conf"), "status"]
+
     def start(self):
         settings = os.path.join(self.place, "supervisord.conf")
         with open(settings, "w", encoding="utf-8") as file:
             file.write(f"[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile={self.place}/pid\n")
+            file.write(f"[unix_http_server]\nfile={self.place}/socket\n[supervisorctl]\nserverurl=unix://{self.place}/socket\n")
+            file.write("[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n")
             for name in self.names():
                 script = os.path.join(self.place, name)
                 self.script(script, name)
@@ -147,6 +163,33 @@ class Supervisor(Swarm):
     def stop(self):
         self.process.terminate()
         self.process.wait()
+
+
+class Pm2(Swarm):
+    """Of npm, which is no part of Debian's usual set: measured only where somebody has installed it."""
+
+    def look(self):
+        return ["env", f"PM2_HOME={os.path.join(self.place, 'pm2')}", "pm2", "jlist"]
+
+    def start(self):
+        self.environment = {**os.environ, "PM2_HOME": os.path.join(self.place, "pm2")}
+        apps = []
+        for name in self.names():
+            script = os.path.join(self.place, name)
+            self.script(script, name)
+            apps.append({"name": name, "script": script, "interpreter": "none"})
+        settings = os.path.join(self.place, "swarm.config.json")
+        with open(settings, "w", encoding="utf-8") as file:
+            json.dump({"apps": apps}, file)
+        self.process = subprocess.Popen(["pm2", "start", settings], env=self.environment, stdout=subprocess.DEVNULL)
+
+    def supervisors(self):
+        self.process.wait()
+        with open(os.path.join(self.environment["PM2_HOME"], "pm2.pid"), encoding="utf-8") as file:
+            return [int(file.read())]
+
+    def stop(self):
+        subprocess.run(["pm2", "kill"], env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
 
 class Dreamos(Swarm):
@@ -191,8 +234,9 @@ def measure(table, programs, place, run):
     rivals()
     ours = Dreamos(place, programs)
     others = {"s6": S6(place, "s6"), "runit": Runit(place, "runit"), "supervisord": Supervisor(place, "supervisor")}
-    for name, rival in others.items():
-        rival.services = os.path.join(rival.place, "services")
+    if shutil.which("pm2"):
+        others["pm2"] = Pm2(place, "pm2")
+    beside = [name for name in others if name != "s6"]
     started = {name: rival.started() for name, rival in others.items() if name == "s6"}
     own = ours.started()
     confirmed = ours.confirmed()
@@ -203,7 +247,7 @@ def measure(table, programs, place, run):
         table.add(what, show(own), f"{show(beside)} {whose}", f"{ratio:.2f}", f"≤ {most}" if most else "",
                   ratio <= most if most else None, 1, "")
     row(f"{COUNT} agents exec'd", own, started["s6"], "s6", 1.2)
-    for name in ("runit", "supervisord"):
+    for name in beside:
         row(f"{COUNT} agents exec'd", own, started[name], name)
     later = confirmed - own
     table.add(f"{COUNT} agents confirmed after that", f"{later * 1e3:.0f} ms", "", "", "≤ 250 ms", later <= 0.25, 1, "")
@@ -212,7 +256,7 @@ def measure(table, programs, place, run):
     again = {name: rival.restarted() for name, rival in {"ours": ours, **others}.items()}
     mine = again.pop("ours")
     table.compare("kill -9 → running again", mine, again["runit"], "runit", most=1.2)
-    for name in ("s6", "supervisord"):
+    for name in (name for name in others if name != "runit"):
         table.compare("kill -9 → running again", mine, again[name], name)
     kib = {name: pss(rival.supervisors()) / COUNT for name, rival in {"ours": ours, **others}.items()}
     for name in others:
@@ -230,6 +274,10 @@ def measure(table, programs, place, run):
         nothing.append(time.monotonic() - began)
         listed.append(run([ours.agentctl, "list"])[1])
     table.compare(f"agentctl list of {COUNT}", listed, nothing, "an empty program", most=6)
+    for name, look in ((name, rival.look()) for name, rival in others.items()):
+        if look:
+            theirs = [run([shutil.which(look[0]), *look[1:]])[1] for _ in range(5)]
+            table.compare(f"agentctl list of {COUNT}", listed, theirs, name)
     pids = ours.supervisors()
     before = ticks(pids)
     time.sleep(60)
