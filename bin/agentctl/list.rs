@@ -7,6 +7,7 @@ use dreamos::time::{Now, relative};
 use serde::Serialize;
 
 use super::desk::open;
+use super::who::launching;
 
 /// Who exists, and how each stands
 #[derive(clap::Args)]
@@ -40,7 +41,7 @@ impl Run for List {
             .iter()
             .map(|it| it.id.clone())
             .collect();
-        let standing = desk.doing(&ids)?;
+        let standing = desk.doing(&ids, &launching())?;
         if context.format().is_json() {
             let agents = standing
                 .iter()

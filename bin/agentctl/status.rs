@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::desk::open;
 use super::list::{One, one};
+use super::who::launching;
 
 /// How one agent stands, and by what that is seen; exit 1 if it does not run
 #[derive(clap::Args)]
@@ -34,7 +35,7 @@ impl Run for Status {
             Some(name) => desk.resolve(name)?,
             None => desk.caller().agent.clone(),
         };
-        let mut standing = desk.doing(std::slice::from_ref(&id))?;
+        let mut standing = desk.doing(std::slice::from_ref(&id), &launching())?;
         let (_, it) = standing.pop().expect("one for each");
         let it = it?;
         if context.format().is_json() {

@@ -9,6 +9,7 @@ use dreamos::time::Now;
 
 use super::desk::open;
 use super::stop::span;
+use super::who::launching;
 
 /// Wait until an agent has come so far: exit 0 when it has, 124 when not in time
 #[derive(clap::Args)]
@@ -19,7 +20,7 @@ pub(crate) struct Wait {
     /// Whom
     #[arg(value_name = "AGENT")]
     agent: String,
-    /// It says that it is idle; it does not run any more; it has acknowledged all its mail
+    /// It says or its screen shows that it is idle; it does not run any more; it has acknowledged all its mail
     #[arg(
         long = "for",
         value_enum,
@@ -45,7 +46,9 @@ const LOOK: Duration = Duration::from_millis(100);
 impl Until {
     fn is_reached(self, desk: &Desk, id: &AgentId) -> Result<bool, Failure> {
         let standing = || -> Result<Standing, Failure> {
-            let (_, standing) = desk.doing(std::slice::from_ref(id))?.remove(0);
+            let (_, standing) = desk
+                .doing(std::slice::from_ref(id), &launching())?
+                .remove(0);
             Ok(standing?)
         };
         let is_over = |it: &Standing| it.state.as_ref().is_none_or(|it| it.state.is_over());

@@ -31,7 +31,7 @@ impl Run for Up {
             Stops::Kept
         };
         let desk = open(context)?;
-        let started = desk.up(stops, &launching(Vec::new()))?;
+        let started = desk.up(stops, &launching())?;
         for (id, told) in desk.resume_the_idle(Now::read())? {
             match told {
                 Ok(sent) => context.note(&format!("{id} was idle: {}", sent.at)),

@@ -44,9 +44,9 @@ impl Who {
 }
 
 /// The environment of whoever starts, for the agent.
-pub(crate) fn launching(command: Vec<String>) -> Launching {
+pub(crate) fn launching() -> Launching {
     Launching {
-        command: (!command.is_empty()).then_some(command),
         environment: std::env::vars_os().collect(),
+        ..Launching::default()
     }
 }

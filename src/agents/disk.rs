@@ -142,14 +142,15 @@ pub fn agents(home: &Home) -> Result<Vec<Agent>, Error> {
     launch(home).map(|launch| launch.agents)
 }
 
-/// Whether any agent promises heartbeats. A cheap look: most homes have none, and a list need not read the rest.
-pub(crate) fn may_promise_heartbeats(home: &Home) -> Result<bool, Error> {
+/// Whether any agent promises heartbeats or has a harness. A cheap look: most homes have neither, and a list need not
+/// read the rest.
+pub(crate) fn may_tell_how_they_do(home: &Home) -> Result<bool, Error> {
     let Some(source) = Source::find(home)? else {
         return Ok(false);
     };
     let (_, bytes) = whole(&Dir::open(home.dir())?, home, &source)?;
-    let word = b"heartbeat";
-    Ok(bytes.windows(word.len()).any(|bytes| bytes == word))
+    let holds = |word: &[u8]| bytes.windows(word.len()).any(|bytes| bytes == word);
+    Ok(holds(b"heartbeat") || holds(b"harness"))
 }
 
 /// The keys of the configuration that nobody reads.

@@ -48,6 +48,8 @@ pub enum Error {
     Circle { path: PathBuf, circle: Vec<AgentId> },
     #[error("{agent} has no command")]
     NoCommand { agent: AgentId },
+    #[error("{agent} cannot go on with its last session: {why}")]
+    CannotResume { agent: AgentId, why: &'static str },
     #[error("{path} is no UTF-8, so that it can be told to nobody", path = path.display())]
     NoText { path: PathBuf },
     #[error("{path}: {why}", path = path.display())]
@@ -129,6 +131,7 @@ impl Explain for Error {
             | Self::BadSetting { .. }
             | Self::Circle { .. }
             | Self::NoCommand { .. }
+            | Self::CannotResume { .. }
             | Self::NoText { .. }
             | Self::Template { .. }
             | Self::NoTerminal { .. }
@@ -170,6 +173,9 @@ impl Explain for Error {
             Self::Circle { .. } => Some("take one of them out of `after`".into()),
             Self::NoCommand { agent } => Some(format!(
                 "say what it is: agentctl set {agent} command '[PROGRAM, ARGUMENT]', or harness claude"
+            )),
+            Self::CannotResume { agent, .. } => Some(format!(
+                "start it without --resume, or: agentctl set {agent} harness claude"
             )),
             Self::NoText { .. } => Some("rename it".into()),
             Self::Template { .. } => Some(
@@ -225,6 +231,7 @@ impl Explain for Error {
             | Self::State { path, .. }
             | Self::Unreadable { path, .. } => Some(path),
             Self::NoCommand { .. }
+            | Self::CannotResume { .. }
             | Self::Template { .. }
             | Self::CannotRegister(_)
             | Self::NotRegistered { .. }

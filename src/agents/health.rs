@@ -58,12 +58,16 @@ pub struct Signals<'a> {
     pub printed: Option<Timestamp>,
     /// Since when it holds a lease or leaves mail lying.
     pub owes_since: Option<Timestamp>,
+    /// What its screen tells, and by which prompt.
+    pub screen: Option<(Activity, &'static str)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Health {
     pub health: Condition,
     pub activity: Activity,
+    /// Since when it does that; unknown where the activity is.
+    pub activity_since: Option<Timestamp>,
     /// Of its activity, or of its last sign of life.
     pub since: Option<Timestamp>,
     /// By what this is seen.
@@ -102,6 +106,25 @@ impl fmt::Display for Condition {
     }
 }
 
+/// A screen that did not change for so long shows no work: programs that work draw something all the time.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// Whether its screen is worth a look: it says nothing of itself, and draws nothing.
+pub fn may_wait(seen: &Signals<'_>, now: Timestamp) -> bool {
+    let drawn = seen.printed.unwrap_or(seen.state.since);
+    let says = own_word(seen).map(|pulse| pulse.activity);
+    seen.state.state == Process::Running
+        && says.is_none_or(|activity| activity == Activity::Unknown)
+        && now.since(drawn.max(seen.state.since)) >= SETTLED
+}
+
+/// What it says of itself in this life: what an earlier life said is inert.
+fn own_word<'a>(seen: &Signals<'a>) -> Option<&'a Pulse> {
+    let of_this_life =
+        |pulse: &&Pulse| pulse.incarnation.is_some() && pulse.incarnation == seen.state.incarnation;
+    seen.pulse.filter(of_this_life)
+}
+
 /// Who owes something may go without progress for so long.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -118,14 +141,18 @@ pub fn is_quiet(seen: &Signals<'_>, heartbeat: Option<Heartbeat>, now: Timestamp
 
 pub fn judge(seen: &Signals<'_>, heartbeat: Option<Heartbeat>, now: Timestamp) -> Health {
     let state = seen.state;
-    // What an earlier life said is inert.
-    let pulse = seen
-        .pulse
-        .filter(|pulse| pulse.incarnation.is_some() && pulse.incarnation == state.incarnation);
-    let activity = pulse.map_or(Activity::Unknown, |pulse| pulse.activity);
+    let pulse = own_word(seen);
+    let said = pulse.filter(|pulse| pulse.activity != Activity::Unknown);
+    let printed = seen.printed.filter(|at| *at >= state.since);
+    let (activity, activity_since) = match (said, seen.screen) {
+        (Some(pulse), _) => (pulse.activity, Some(pulse.since)),
+        (None, Some((activity, _))) => (activity, Some(printed.unwrap_or(state.since))),
+        (None, None) => (Activity::Unknown, None),
+    };
     let told = |health, since, evidence| Health {
         health,
         activity,
+        activity_since,
         since,
         evidence,
     };
@@ -140,7 +167,6 @@ pub fn judge(seen: &Signals<'_>, heartbeat: Option<Heartbeat>, now: Timestamp) -
     }
     let beat = pulse.map_or(state.since, |pulse| pulse.at);
     let timeout = heartbeat.map(|it| Duration::from_millis(it.timeout));
-    let printed = seen.printed.filter(|at| *at >= state.since);
     let progress = printed.map_or(beat, |printed| printed.max(beat));
     let quiet = now.since(progress);
     if let Some(owes) = seen.owes_since
@@ -156,11 +182,12 @@ pub fn judge(seen: &Signals<'_>, heartbeat: Option<Heartbeat>, now: Timestamp) -
         let evidence = format!("no heartbeat since {beat}, promised every {timeout:?} at most");
         return told(Condition::Silent, Some(beat), evidence);
     }
-    let evidence = match (pulse, printed) {
-        (Some(pulse), _) if !pulse.text.is_empty() => format!("it says: {}", pulse.text),
-        (Some(pulse), _) => format!("heartbeat at {}", pulse.at),
-        (None, Some(at)) => format!("it printed something at {at}"),
-        (None, None) => state.evidence.clone(),
+    let evidence = match (pulse, printed, seen.screen.filter(|_| said.is_none())) {
+        (_, _, Some((_, prompt))) => format!("its screen shows {prompt:?} and does not change"),
+        (Some(pulse), ..) if !pulse.text.is_empty() => format!("it says: {}", pulse.text),
+        (Some(pulse), ..) => format!("heartbeat at {}", pulse.at),
+        (None, Some(at), None) => format!("it printed something at {at}"),
+        (None, None, None) => state.evidence.clone(),
     };
     told(Condition::Ok, Some(progress), evidence)
 }
@@ -221,7 +248,36 @@ mod tests {
             pulse: None,
             printed: None,
             owes_since: None,
+            screen: None,
         }
+    }
+
+    #[test]
+    fn its_own_word_goes_before_what_its_screen_shows() {
+        let running = state(Process::Running);
+        let waiting = Signals {
+            printed: Some(after(10)),
+            screen: Some((Activity::Idle, "❯")),
+            ..seen(&running)
+        };
+        assert!(!may_wait(&waiting, after(14)) && may_wait(&waiting, after(15)));
+        let health = judge(&waiting, None, after(20));
+        assert_eq!(
+            (health.activity, health.activity_since),
+            (Activity::Idle, Some(after(10)))
+        );
+        assert!(health.evidence.contains("❯"), "{health:?}");
+        let pulse = pulse(after(5), "life");
+        let working = Signals {
+            pulse: Some(&pulse),
+            ..waiting
+        };
+        assert!(!may_wait(&working, after(99)));
+        let health = judge(&working, None, after(20));
+        assert_eq!(
+            (health.activity, health.activity_since),
+            (Activity::Working, Some(after(5)))
+        );
     }
 
     #[test]

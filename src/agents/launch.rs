@@ -144,6 +144,28 @@ pub(super) fn read(bytes: &[u8], dialect: Dialect, path: &Path) -> Result<Launch
     Ok(Launch { agents, unknown })
 }
 
+/// The command with what makes its harness go on with the last session.
+pub fn resuming(agent: &Agent) -> Result<Vec<String>, Error> {
+    let cannot = |why| Error::CannotResume {
+        agent: agent.id.clone(),
+        why,
+    };
+    let arguments = agent.preset().map_or(&[][..], |preset| preset.resume);
+    if arguments.is_empty() {
+        return Err(cannot("no harness that we know continues a session"));
+    }
+    let mut command = agent.command.clone().unwrap_or_default();
+    if let [shell, "-c", ..] = command.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        && shell.ends_with("sh")
+    {
+        return Err(cannot(
+            "its command is a line for a shell: write it as a list",
+        ));
+    }
+    command.extend(arguments.iter().map(ToString::to_string));
+    Ok(command)
+}
+
 /// What its supervisor is told. `base` is the environment of whoever starts it.
 pub fn settings(
     agent: &Agent,

@@ -36,7 +36,7 @@ mod terminal;
 mod tree;
 mod values;
 
-pub(crate) use disk::may_promise_heartbeats;
+pub(crate) use disk::may_tell_how_they_do;
 pub use disk::{agents, edit, everybody, read, template_of, unknown_keys};
 pub use doctor::Finding;
 pub(crate) use doctor::examine;
@@ -46,4 +46,5 @@ pub use output::Tail;
 pub(crate) use process::is_over;
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};
 pub(crate) use pulse::{beat, signs};
+pub(crate) use terminal::glance;
 pub use terminal::{Attached, Joins, attach, peek, type_text};

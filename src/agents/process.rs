@@ -342,7 +342,7 @@ fn bury(dir: &Dir, agent: &AgentId) -> Result<Option<(State, Option<Lost>)>, Err
     let boot = boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}"));
     let lost = if state.boot == boot {
         let ended = end_all_of(agent, &state)?;
-        state.reason = format!("its supervisor was lost; {ended} processes of it were ended");
+        state.reason = format!("its supervisor was lost; processes that were ended: {ended}");
         Some(Lost {
             agent: agent.clone(),
             ended,
@@ -413,7 +413,7 @@ fn event(lost: &Lost) -> Effect {
         channel: Channel::Agents,
         level: Level::Warn,
         event: "agent.lost",
-        msg: format!("the supervisor of {agent} was lost; {ended} processes of it were ended"),
+        msg: format!("the supervisor of {agent} was lost; processes that were ended: {ended}"),
         agent: Some(agent.clone()),
         id: None,
         fields: vec![("ended", (*ended).into())],

@@ -22,9 +22,21 @@ pub enum Joins<'p> {
     Typing(&'p Permit),
 }
 
+/// A look in passing waits no longer.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// What the terminal shows: the last lines of it.
 pub fn peek(home: &Home, agent: &AgentId, lines: usize) -> Result<Screen, Error> {
-    match ask(home, agent, &Request::Peek { lines })? {
+    screen(home, agent, lines, PATIENCE)
+}
+
+/// The same in passing, of many.
+pub(crate) fn glance(home: &Home, agent: &AgentId, lines: usize) -> Result<Screen, Error> {
+    screen(home, agent, lines, GLANCE)
+}
+
+fn screen(home: &Home, agent: &AgentId, lines: usize, patience: Duration) -> Result<Screen, Error> {
+    match ask(home, agent, &Request::Peek { lines }, patience)? {
         (Answer::Screen(screen), _) => Ok(*screen),
         (other, _) => Err(refused(agent, &other)),
     }
@@ -45,7 +57,7 @@ pub fn type_text(
     }
     let text = text.to_owned();
     let characters = text.chars().count();
-    match ask(home, agent, &Request::Type { text, enter })? {
+    match ask(home, agent, &Request::Type { text, enter }, PATIENCE)? {
         (Answer::Typed { screen_changed, .. }, _) => {
             let told = format!("{characters} characters were typed on the terminal of {agent}");
             let fields = vec![
@@ -79,7 +91,7 @@ pub fn attach(
             )
         }
     };
-    match ask(home, agent, &Request::Attach { size, read_only })? {
+    match ask(home, agent, &Request::Attach { size, read_only }, PATIENCE)? {
         (Answer::Attached(state), stream) => {
             stream
                 .get_ref()
@@ -165,13 +177,14 @@ fn ask(
     home: &Home,
     agent: &AgentId,
     request: &Request,
+    patience: Duration,
 ) -> Result<(Answer, BufReader<UnixStream>), Error> {
     let not_running = || Error::NotRunning {
         agent: agent.clone(),
     };
     let stream = connect(home, agent)?.ok_or_else(not_running)?;
     let mut stream = BufReader::new(stream);
-    let answer = ask_on(&mut stream, agent, request, PATIENCE)?;
+    let answer = ask_on(&mut stream, agent, request, patience)?;
     Ok((answer.ok_or_else(not_running)?, stream))
 }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::{Breaker, Desk, Done, Error, Unknown};
 use crate::agents::control::Answer;
 use crate::agents::health::{self, Activity, Health, Signals};
-use crate::agents::launch::{self, Agent, Heartbeat};
+use crate::agents::launch::{self, Agent};
 use crate::agents::onboarding;
+use crate::agents::presets::LAST_LINES;
 use crate::agents::registry::Registry;
-use crate::agents::settings::Settings;
+use crate::agents::settings::{Restart, Settings};
 use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended};
 use crate::mailbox::Sent;
@@ -27,6 +28,8 @@ const READY: Duration = Duration::from_mins(1);
 pub struct Launching {
     /// In place of the configured one.
     pub command: Option<Vec<String>>,
+    /// It goes on with its last session, as its harness knows how.
+    pub resumes: bool,
     /// The environment of whoever starts.
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -76,6 +79,13 @@ pub struct Standing {
     pub health: Option<Health>,
 }
 
+impl Standing {
+    fn is_wanted(&self) -> bool {
+        let state = self.state.as_ref();
+        state.is_some_and(|state| state.wanted == Wanted::Up)
+    }
+}
+
 impl Desk {
     /// All who are configured, in the order of the file.
     pub fn configured(&self) -> Done<Vec<Agent>> {
@@ -117,6 +127,9 @@ impl Desk {
         let mut agent = found.cloned().ok_or_else(|| self.not_configured(id))?;
         if let Some(command) = &with.command {
             agent.command = Some(command.clone());
+        }
+        if with.resumes {
+            agent.command = Some(launch::resuming(&agent)?);
         }
         let environment = with.environment.iter().cloned();
         Ok(launch::settings(&agent, self.home(), environment)?)
@@ -191,7 +204,7 @@ impl Desk {
         }))
     }
 
-    /// How each stands. What a killed supervisor left is ended; who was wanted up is started anew by `keep_up`.
+    /// How each stands. What a killed supervisor left is ended.
     pub fn standing(&self, who: &[AgentId]) -> Vec<Done<Standing>> {
         who.iter().map(|id| self.standing_of(id)).collect()
     }
@@ -212,25 +225,63 @@ impl Desk {
         })
     }
 
-    /// As `standing`, with how they do: also what they owe is looked at.
-    pub fn doing(&self, who: &[AgentId]) -> Done<Vec<(AgentId, Done<Standing>)>> {
-        let configured = if agents::may_promise_heartbeats(self.home())? {
+    /// As `standing`, with how they do: also what they owe is looked at. Whoever was wanted up when its supervisor was
+    /// killed is started anew, where its policy says so.
+    pub fn doing(&self, who: &[AgentId], with: &Launching) -> Done<Vec<(AgentId, Done<Standing>)>> {
+        let configured = if agents::may_tell_how_they_do(self.home())? {
             self.configured()?
         } else {
             Vec::new()
         };
         let all = who.iter().map(|id| {
-            let heartbeat = configured
-                .iter()
-                .find(|agent| agent.id == *id)
-                .and_then(|agent| agent.heartbeat);
-            (id.clone(), self.doing_of(id, heartbeat))
+            let agent = configured.iter().find(|agent| agent.id == *id);
+            let standing = self
+                .standing_of(id)
+                .map(|standing| self.revived(standing, with));
+            (id.clone(), standing.and_then(|it| self.doing_of(it, agent)))
         });
         Ok(all.collect())
     }
 
-    fn doing_of(&self, id: &AgentId, heartbeat: Option<Heartbeat>) -> Done<Standing> {
-        let mut standing = self.standing_of(id)?;
+    /// Says what was lost, and starts it anew.
+    fn revived(&self, standing: Standing, with: &Launching) -> Standing {
+        let (Some(ended), id) = (standing.lost, &standing.agent) else {
+            return standing;
+        };
+        let told = format!("the supervisor of {id} was lost; processes that were ended: {ended}");
+        let started = self.configured().and_then(|configured| {
+            let is_due = standing.is_wanted()
+                && configured
+                    .iter()
+                    .any(|it| it.id == *id && it.restart != Restart::Never);
+            let begun = is_due
+                .then(|| self.begin(id, &configured, with))
+                .transpose()?;
+            begun
+                .map(|(begun, patience)| confirmed(begun, patience))
+                .transpose()
+        });
+        let (state, then) = match started {
+            Ok(None) => (None, "it is not started anew".to_owned()),
+            Ok(Some(Started::Running(state) | Started::Already(state))) => {
+                (Some(state), "it was started anew".to_owned())
+            }
+            Ok(Some(Started::Failed { state, why, .. })) => (
+                Some(state),
+                format!("it was started anew, and failed: {why}"),
+            ),
+            Err(error) => (None, format!("it was not started anew: {error}")),
+        };
+        (self.warn)(&format!("{told}; {then}"));
+        Standing {
+            state: state.map(|state| *state).or(standing.state),
+            ..standing
+        }
+    }
+
+    fn doing_of(&self, mut standing: Standing, agent: Option<&Agent>) -> Done<Standing> {
+        let heartbeat = agent.and_then(|agent| agent.heartbeat);
+        let id = &standing.agent;
         if let Some(state) = &standing.state {
             let signs = agents::signs(self.home(), id, state)?;
             let now = Now::read();
@@ -240,7 +291,14 @@ impl Desk {
                 pulse: signs.pulse.as_ref(),
                 printed: signs.printed,
                 owes_since: None,
+                screen: None,
             };
+            let preset = agent.filter(|agent| agent.tty).and_then(Agent::preset);
+            if let Some(preset) = preset.filter(|_| health::may_wait(&seen, now.wall)) {
+                // One that cannot be looked at tells nothing.
+                let screen = agents::glance(self.home(), id, LAST_LINES).ok();
+                seen.screen = screen.and_then(|screen| preset.prompt.read(&screen.text));
+            }
             if health::is_quiet(&seen, heartbeat, now.wall) {
                 seen.owes_since = self.owes_since(id, now)?;
             }
@@ -409,7 +467,7 @@ impl Desk {
         Ok(agents::examine(self.home(), &who, fix)?)
     }
 
-    /// Whoever said that it is idle, and got nothing to do for as long as its settings allow, is told to go on. Once for
+    /// Whoever is idle, by its own word or by its screen, and got nothing to do for as long as its settings allow, is told to go on. Once for
     /// each time that it said so; what waits for it already is left as it is.
     pub fn resume_the_idle(&self, now: Now) -> Done<Vec<(AgentId, Done<Sent>)>> {
         let mut told = Vec::new();
@@ -417,7 +475,7 @@ impl Desk {
             let Some(minutes) = agent.fallback_if_idle_minutes else {
                 continue;
             };
-            let Some(since) = self.idle_since(&agent.id)? else {
+            let Some(since) = self.idle_since(&agent)? else {
                 continue;
             };
             if now.wall.since(since) < Duration::from_mins(minutes.into()) {
@@ -434,18 +492,13 @@ impl Desk {
         Ok(told)
     }
 
-    /// Since when a running agent has been idle by its own word.
-    fn idle_since(&self, id: &AgentId) -> Done<Option<Timestamp>> {
-        let Some(state) = self.standing_of(id)?.state else {
-            return Ok(None);
-        };
-        let pulse = agents::signs(self.home(), id, &state)?.pulse;
-        let said = pulse.filter(|pulse| {
-            state.state == Process::Running
-                && pulse.activity == Activity::Idle
-                && pulse.incarnation == state.incarnation
-        });
-        Ok(said.map(|pulse| pulse.since))
+    /// Since when a running agent has been idle.
+    fn idle_since(&self, agent: &Agent) -> Done<Option<Timestamp>> {
+        let standing = self.standing_of(&agent.id)?;
+        let health = self.doing_of(standing, Some(agent))?.health;
+        let idle = health
+            .filter(|it| it.health != health::Condition::Down && it.activity == Activity::Idle);
+        Ok(idle.and_then(|it| it.activity_since))
     }
 
     pub(super) fn follow_up(&self, effects: Vec<Effect>) {

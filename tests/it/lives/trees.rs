@@ -47,23 +47,45 @@ fn what_a_life_left_is_ended_before_the_next_begins() {
     assert_eq!(with_argument(&left), [0; 0]);
 }
 
-#[test]
-fn a_killed_supervisor_takes_its_child_along_and_the_next_call_clears_up() {
-    let left = seconds(5);
+/// A child that has left its session behind, and a supervisor that was killed.
+fn killed(restart: &str, left: &str) -> Swarm {
     let swarm = Swarm::new(&format!(
-        "agent-1:\n  command: 'setsid sleep {left} & sleep 1000'"
+        "agent-1:\n  command: 'setsid sleep {left} & sleep 1000'\n  restart: {restart}"
     ));
     swarm.ok(&["start", "agent-1"]);
-    until("started", || !with_argument(&left).is_empty());
+    until("started", || !with_argument(left).is_empty());
     let (child, supervisor) = (swarm.pid("agent-1"), swarm.supervisor("agent-1"));
     signal(supervisor, "KILL");
     until("its child is gone", || !lives(child));
-    let state = swarm.state("agent-1");
+    swarm
+}
+
+#[test]
+fn after_a_killed_supervisor_the_next_call_clears_up_says_so_and_starts_anew() {
+    let left = seconds(5);
+    let swarm = killed("on-failure", &left);
+    let ran = swarm.ok(&["list"]);
+    let lost = "the supervisor of agent-1 was lost; processes that were ended: ";
+    assert!(ran.err.contains(lost), "{ran:?}");
+    assert!(ran.err.ends_with("; it was started anew\n"), "{ran:?}");
+    assert_eq!(swarm.word("agent-1"), "running");
+    until("the new life has one", || with_argument(&left).len() == 1);
+    assert!(swarm.events("agent-1").contains(&"agent.lost".to_owned()));
+    assert_eq!(swarm.ok(&["list"]).err, "");
+    assert_eq!(swarm.ok(&["up"]).out, "");
+}
+
+#[test]
+fn who_is_never_to_be_restarted_stays_down_until_somebody_wants_it_up() {
+    let left = seconds(6);
+    let swarm = killed("never", &left);
+    let ran = swarm.run(&["status", "agent-1", "--json"]);
+    assert!(ran.err.contains("it is not started anew"), "{ran:?}");
+    let state = &ran.json()["state"];
     assert_eq!(state["state"], "stopped", "{state}");
     let reason = state["reason"].as_str().unwrap();
     assert!(reason.starts_with("its supervisor was lost"), "{reason}");
     assert_eq!(with_argument(&left), [0; 0]);
-    assert!(swarm.events("agent-1").contains(&"agent.lost".to_owned()));
     // It was wanted up: the last net starts it anew.
     let up = swarm.ok(&["up"]);
     assert!(up.out.starts_with("running agent-1"), "{up:?}");

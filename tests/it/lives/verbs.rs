@@ -464,3 +464,46 @@ fn a_state_of_a_newer_format_is_refused_and_stays() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), newer);
     std::fs::remove_file(file).unwrap();
 }
+
+#[test]
+fn a_harness_knows_how_to_go_on_with_its_last_session() {
+    let swarm = Swarm::new(
+        "agent-1: {harness: claude, command: [sh, tell.sh, --model, x], tty: false}\n\
+         agent-2: {harness: claude, command: 'echo $0; sleep 1000'}\n\
+         agent-3: {command: [sleep, '1000']}",
+    );
+    let tell = "echo \"told: $*\"; exec sleep 1000";
+    std::fs::write(swarm.home.dir.join("tell.sh"), tell).unwrap();
+    swarm.ok(&["start", "agent-1", "--resume"]);
+    until("it says what it was told", || {
+        swarm
+            .output("agent-1")
+            .contains("told: --model x --continue")
+    });
+    swarm.ok(&["restart", "agent-1"]);
+    until("the next life is a session of its own", || {
+        swarm.output("agent-1").contains("told: --model x\n")
+    });
+    swarm.ok(&["restart", "agent-1", "--resume"]);
+    for (agent, why) in [("agent-2", "a line for a shell"), ("agent-3", "no harness")] {
+        let ran = swarm.run(&["start", agent, "--resume"]);
+        assert_eq!(ran.code, 78, "{ran:?}");
+        assert!(ran.err.contains(why), "{ran:?}");
+        assert_eq!(swarm.word(agent), "never");
+    }
+}
+
+#[test]
+fn a_prompt_on_a_screen_that_does_not_change_is_idle() {
+    let swarm = Swarm::new("agent-1: {harness: shell, env: {PS1: 'ready$ '}}");
+    swarm.ok(&["start", "agent-1"]);
+    let health = || swarm.run(&["status", "agent-1", "--json"]).json()["health"].clone();
+    assert_eq!(health()["activity"], "unknown", "it has just drawn it");
+    swarm.ok(&["wait", "agent-1", "--for", "idle", "--timeout", "1m"]);
+    let idle = health();
+    let told = idle["evidence"].as_str().unwrap();
+    assert_eq!(told, "its screen shows \"$\" and does not change");
+    assert!(idle["activity_since"].is_string(), "{idle}");
+    swarm.ok(&["type", "agent-1", "sleep 1000", "--enter"]);
+    assert_eq!(health()["activity"], "unknown", "it works");
+}
