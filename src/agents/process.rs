@@ -22,7 +22,7 @@ use super::error::Error;
 use super::proc;
 use super::settings::Settings;
 use super::standing::{self, Flush};
-use super::state::{Process, State, Wanted};
+use super::state::{Pid, Process, State, Wanted};
 use crate::names::{AgentId, Channel, Effect, Event, Level, Permit};
 use crate::root::Home;
 use crate::store::{Deadline, Dir, Lock};
@@ -316,8 +316,13 @@ pub fn tend(home: &Home, agent: &AgentId) -> Result<(Tended, Vec<Effect>), Error
     if state.state.is_over() {
         return known(state);
     }
-    // Whoever holds it supervises. Nobody is woken for it.
+    // Whoever holds it supervises. Nobody is woken for it, unless it may have found no room to say how it stands.
     let Some(_lock) = Lock::try_acquire(&dir, LOCK)? else {
+        if is_doubtful(&state)
+            && let Some(Answer::State(told)) = ask_in(&dir, agent, &Request::State, PASSING)?
+        {
+            return known(*told);
+        }
         return known(state);
     };
     match bury(&dir, agent)? {
@@ -327,6 +332,18 @@ pub fn tend(home: &Home, agent: &AgentId) -> Result<(Tended, Vec<Effect>), Error
         }
         Some((state, None)) => known(state),
         None => Ok((Tended::Never, Vec::new())),
+    }
+}
+
+/// What passes at once, a child that is gone, a wait that is over: it may be as it is told, or may have been.
+fn is_doubtful(state: &State) -> bool {
+    match state.state {
+        Process::Running => state.child.is_none_or(|child| {
+            proc::stat(child.pid).is_none_or(|it| it.start_ticks != child.start_ticks)
+        }),
+        Process::Backoff => state.next_start.is_none_or(|at| at <= Now::read().wall),
+        Process::Starting | Process::Stopping => true,
+        Process::Stopped | Process::Exited | Process::Fatal => false,
     }
 }
 
@@ -387,11 +404,13 @@ fn end_all_of(agent: &AgentId, state: &State) -> Result<u32, Error> {
 }
 
 fn left_of(state: &State) -> Vec<(i32, u64)> {
-    let of_session = |stat: &proc::Stat| {
-        state
-            .child
-            .is_some_and(|child| stat.session == child.pid && stat.start_ticks >= child.start_ticks)
+    // A number is given again only when nobody of its session is left.
+    let leads = |child: &Pid| {
+        let leader = proc::stat(child.pid);
+        leader.is_none_or(|leader| leader.start_ticks == child.start_ticks)
     };
+    let session = state.child.filter(leads).map(|child| child.pid);
+    let of_session = |stat: &proc::Stat| Some(stat.session) == session;
     let of_life = |pid| {
         let life = state.incarnation.as_deref();
         life.is_some_and(|life| proc::has_variable(pid, "DREAMOS_INCARNATION", life))

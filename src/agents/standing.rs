@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::state::{State, VERSION};
-use crate::store::{Dir, Open, Target, random_u64};
+use crate::store::{self, Dir, Open, Target, random_u64};
 
 pub(crate) const STATE: &str = "state.json";
 const LARGEST: u64 = 1 << 20;
@@ -41,7 +41,7 @@ struct Head {
 }
 
 /// Whole or not at all.
-pub(crate) fn write(dir: &Dir, state: &State, flush: Flush) -> Result<(), Error> {
+pub(crate) fn write(dir: &Dir, state: &State, flush: Flush) -> Result<(), store::Error> {
     let mut text = serde_json::to_vec_pretty(state).expect("every key is text");
     text.push(b'\n');
     let aside = format!(".state-{:016x}", random_u64());
@@ -52,7 +52,7 @@ pub(crate) fn write(dir: &Dir, state: &State, flush: Flush) -> Result<(), Error>
     });
     if let Err(error) = written {
         dir.remove(&aside)?;
-        return Err(error.into());
+        return Err(error);
     }
     dir.rename(&aside, STATE, Target::Replaced)?;
     if flush == Flush::Yes {

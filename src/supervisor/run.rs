@@ -232,6 +232,10 @@ impl Superd {
             settings,
             dir,
         };
+        // Whoever cannot say how it stands does not begin.
+        let state = superd.state();
+        standing::write(&superd.dir, &state, Flush::No)?;
+        superd.saved = Some(state);
         superd.perform(actions);
         Ok(superd)
     }

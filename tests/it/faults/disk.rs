@@ -325,3 +325,46 @@ fn a_stop_on_a_full_disk_is_kept_or_said_to_have_failed() {
     assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
     assert_eq!(agentctl(&["stop", "agent-1"]).code, 0);
 }
+
+#[test]
+fn on_a_full_disk_nothing_is_started_of_which_nobody_could_tell() {
+    if !has_privilege() {
+        return;
+    }
+    let disk = Disk::tmpfs("size=4m");
+    let home = Home::at(disk.root().join("home"));
+    let yaml = "version: 1\nagents:\n  agent-1: {command: 'touch ran; exec sleep 1000'}\n";
+    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
+    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    assert_eq!(agentctl(&["list"]).code, 0);
+    let filler = fill(&disk);
+    let started = agentctl(&["start", "agent-1"]);
+    assert_eq!(started.code, 74, "{started:?}");
+    assert!(started.err.contains("No space left"), "{started:?}");
+    assert!(!home.dir.join("ran").exists());
+    assert_eq!(agentctl(&["status", "agent-1"]).code, 1);
+    std::fs::remove_file(filler).unwrap();
+    assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
+    assert_eq!(agentctl(&["stop", "agent-1"]).code, 0);
+}
+
+#[test]
+fn how_an_agent_stands_is_told_right_while_there_is_no_room_to_write_it_down() {
+    if !has_privilege() {
+        return;
+    }
+    let disk = Disk::tmpfs("size=4m");
+    let home = Home::at(disk.root().join("home"));
+    let yaml = "version: 1\nagents:\n  agent-1: {command: [sleep, '1000'], backoff: {initial: 1h, max: 1h}}\n";
+    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
+    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
+    let state = || agentctl(&["status", "agent-1", "--json"]).json()["state"].clone();
+    let child = state()["child"]["pid"].as_i64().unwrap();
+    let filler = fill(&disk);
+    crate::lives::signal(i32::try_from(child).unwrap(), "KILL");
+    crate::lives::until("in backoff", || state()["state"] == "backoff");
+    std::fs::remove_file(filler).unwrap();
+    assert_eq!(agentctl(&["stop", "agent-1"]).code, 0);
+    assert_eq!(state()["state"], "stopped");
+}

@@ -3,6 +3,7 @@
 mod loops;
 mod races;
 mod terminal;
+mod traces;
 mod trees;
 mod verbs;
 
