@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::agents::settings::{Restart, Settings};
 use crate::agents::state::Exit;
+use crate::names::Level;
 
 /// Milliseconds of a clock that only counts up.
 pub(super) type Ms = u64;
@@ -118,6 +119,29 @@ struct Policy {
     unproductive_after: Ms,
     grace: Ms,
     says_when_ready: bool,
+}
+
+impl State {
+    /// How the log calls its beginning; nothing is told of what passes at once.
+    pub(super) fn told(&self) -> Option<(Level, &'static str)> {
+        Some(match self {
+            Self::Checking | Self::Starting { .. } => return None,
+            Self::Running { .. } => (Level::Info, "agent.started"),
+            Self::Ending {
+                then: Then::Judge(life),
+                ..
+            } if !life.exit.is_success() => (Level::Warn, "agent.exited"),
+            Self::Ending {
+                then: Then::Judge(_),
+                ..
+            } => (Level::Info, "agent.exited"),
+            Self::Ending { .. } => (Level::Info, "agent.stopping"),
+            Self::Backoff { .. } => (Level::Warn, "agent.backoff"),
+            Self::Over(End::Stopped) => (Level::Info, "agent.stopped"),
+            Self::Over(End::Exited(_)) => (Level::Info, "agent.over"),
+            Self::Over(End::Fatal(_)) => (Level::Error, "agent.fatal"),
+        })
+    }
 }
 
 impl Machine {

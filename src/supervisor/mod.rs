@@ -16,6 +16,7 @@
 mod child;
 mod control;
 mod error;
+mod handed;
 mod machine;
 mod output;
 mod run;

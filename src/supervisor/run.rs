@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
-use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use signal_hook::consts::{SIGCHLD, SIGTERM};
 use signal_hook::low_level::pipe;
 
 use super::Error;
 use super::child::{self, Reaped, Wires};
 use super::control::{Control, Heard, Waits};
-use super::machine::{Action, End, Event, Machine, State, Then};
+use super::handed::Handed;
+use super::machine::{Action, End, Event, Machine, State};
 use super::output::Log;
 use super::terminal::{self, Terminal};
 use crate::agents::control::{Answer, Input, Request, Unable};
-use crate::agents::settings::{self, Settings};
+use crate::agents::settings::Settings;
 use crate::agents::standing::{self, Flush};
 use crate::agents::state::{self, Exit, Process, Wanted};
 use crate::logs;
-use crate::names::{AgentId, Caller, Channel, Level, MessageId};
+use crate::names::{AgentId, Caller, Channel, MessageId};
 use crate::root::Home;
 use crate::store::{Dir, random_u64, random_u128};
 use crate::time::{Now, boot_id};
@@ -35,11 +35,8 @@ use crate::time::{Now, boot_id};
 const PIECE: usize = 8 << 10;
 /// So many pieces in a row: whoever prints for ever must not keep us from our clients.
 const PIECES: usize = 64;
-/// Our own descriptors have this number or a higher one.
-const FREE: i32 = 10;
 
-/// Everything that a supervisor is handed: its settings on standard input, on standard output whoever started it and
-/// waits for an [`Answer`], on standard error the agent's lock, held already.
+/// One agent's supervisor, from its first moment to its last.
 pub fn run(home: Home) -> Result<(), Error> {
     child::close_what_was_inherited();
     let handed = Handed::take()?;
@@ -71,71 +68,6 @@ fn say(to: OwnedFd, answer: &Answer) {
     let mut line = serde_json::to_vec(answer).expect("every key of an answer is text");
     line.push(b'\n');
     let _ = File::from(to).write_all(&line);
-}
-
-struct Handed {
-    settings: OwnedFd,
-    starter: OwnedFd,
-    lock: OwnedFd,
-}
-
-impl Handed {
-    /// Moved away from the numbers that every child inherits.
-    fn take() -> Result<Self, Error> {
-        let system = |doing| {
-            move |source: Errno| Error::System {
-                doing,
-                source: source.into(),
-            }
-        };
-        let away = |fd: BorrowedFd<'_>| {
-            rustix::io::fcntl_dupfd_cloexec(fd, FREE).map_err(system("keep what it was handed"))
-        };
-        let handed = Self {
-            settings: away(rustix::stdio::stdin())?,
-            starter: away(rustix::stdio::stdout())?,
-            lock: away(rustix::stdio::stderr())?,
-        };
-        let null = File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/null")
-            .map_err(|source| Error::System {
-                doing: "open /dev/null",
-                source,
-            })?;
-        let moved = system("let go of the standard streams");
-        dup2_stdin(&null)
-            .and_then(|()| dup2_stdout(&null))
-            .and_then(|()| dup2_stderr(&null))
-            .map_err(moved)?;
-        // Taken, so that nothing of ours lies where a child wants to say that it is ready.
-        while let Ok(taken) = null.try_clone() {
-            if taken.as_raw_fd() >= FREE {
-                break;
-            }
-            std::mem::forget(taken);
-        }
-        Ok(handed)
-    }
-
-    fn settings(&self) -> Result<Settings, Error> {
-        let mut text = String::new();
-        let unreadable = |error: &dyn std::fmt::Display| Error::Settings(error.to_string());
-        let twin = self.settings.try_clone().map_err(|e| unreadable(&e))?;
-        File::from(twin)
-            .read_to_string(&mut text)
-            .map_err(|e| unreadable(&e))?;
-        let settings: Settings = serde_json::from_str(&text).map_err(|e| unreadable(&e))?;
-        if settings.v == settings::VERSION {
-            Ok(settings)
-        } else {
-            Err(Error::Version {
-                found: settings.v,
-                known: settings::VERSION,
-            })
-        }
-    }
 }
 
 struct Superd {
@@ -671,24 +603,10 @@ impl Superd {
     }
 
     fn tell_log(&self, now: Now) {
-        let state = self.state();
-        let (level, event) = match &self.machine.state {
-            State::Running { .. } => (Level::Info, "agent.started"),
-            State::Ending {
-                then: Then::Judge(life),
-                ..
-            } if !life.exit.is_success() => (Level::Warn, "agent.exited"),
-            State::Ending {
-                then: Then::Judge(_),
-                ..
-            } => (Level::Info, "agent.exited"),
-            State::Ending { .. } => (Level::Info, "agent.stopping"),
-            State::Backoff { .. } => (Level::Warn, "agent.backoff"),
-            State::Over(End::Stopped) => (Level::Info, "agent.stopped"),
-            State::Over(End::Exited(_)) => (Level::Info, "agent.over"),
-            State::Over(End::Fatal(_)) => (Level::Error, "agent.fatal"),
-            State::Checking | State::Starting { .. } => return,
+        let Some((level, event)) = self.machine.state.told() else {
+            return;
         };
+        let state = self.state();
         let mut fields = Vec::new();
         if let Some(incarnation) = &self.incarnation {
             fields.push(("incarnation", incarnation.as_str().into()));
