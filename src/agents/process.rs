@@ -29,6 +29,8 @@ use crate::store::{Deadline, Dir, Lock};
 use crate::time::{Now, boot_id};
 
 pub(super) const LOCK: &str = "lock";
+/// That what a killed supervisor left was ended.
+pub(crate) const LOST: &str = "agent.lost";
 const SOCKET: &str = "control";
 const SUPERVISOR: &str = "dreamos-superd";
 /// Between holding the lock and listening, or between the last word and letting go of the lock.
@@ -431,7 +433,7 @@ fn event(lost: &Lost) -> Effect {
     Effect::Event(Event {
         channel: Channel::Agents,
         level: Level::Warn,
-        event: "agent.lost",
+        event: LOST,
         msg: format!("the supervisor of {agent} was lost; processes that were ended: {ended}"),
         agent: Some(agent.clone()),
         id: None,

@@ -243,36 +243,32 @@ impl Desk {
         Ok(all.collect())
     }
 
-    /// Says what was lost, and starts it anew.
+    /// Starts anew whose supervisor was lost, and says what came of it.
     fn revived(&self, standing: Standing, with: &Launching) -> Standing {
-        let (Some(ended), id) = (standing.lost, &standing.agent) else {
+        let id = &standing.agent;
+        if standing.lost.is_none() || !standing.is_wanted() {
             return standing;
-        };
-        let told = format!("the supervisor of {id} was lost; processes that were ended: {ended}");
+        }
         let started = self.configured().and_then(|configured| {
-            let is_due = standing.is_wanted()
-                && configured
-                    .iter()
-                    .any(|it| it.id == *id && it.restart != Restart::Never);
-            let begun = is_due
-                .then(|| self.begin(id, &configured, with))
-                .transpose()?;
-            begun
-                .map(|(begun, patience)| confirmed(begun, patience))
-                .transpose()
+            let found = configured.iter().find(|agent| agent.id == *id);
+            if found.is_none_or(|agent| agent.restart == Restart::Never) {
+                return Ok(None);
+            }
+            let (begun, patience) = self.begin(id, &configured, with)?;
+            confirmed(begun, patience).map(Some)
         });
-        let (state, then) = match started {
-            Ok(None) => (None, "it is not started anew".to_owned()),
+        let (state, told) = match started {
+            Ok(None) => (None, format!("{id} is not started anew")),
             Ok(Some(Started::Running(state) | Started::Already(state))) => {
-                (Some(state), "it was started anew".to_owned())
+                (Some(state), format!("{id} was started anew"))
             }
             Ok(Some(Started::Failed { state, why, .. })) => (
                 Some(state),
-                format!("it was started anew, and failed: {why}"),
+                format!("{id} was started anew, and failed: {why}"),
             ),
-            Err(error) => (None, format!("it was not started anew: {error}")),
+            Err(error) => (None, format!("{id} was not started anew: {error}")),
         };
-        (self.warn)(&format!("{told}; {then}"));
+        (self.warn)(&told);
         Standing {
             state: state.map(|state| *state).or(standing.state),
             ..standing
@@ -504,6 +500,14 @@ impl Desk {
     pub(super) fn follow_up(&self, effects: Vec<Effect>) {
         if effects.is_empty() {
             return;
+        }
+        for effect in &effects {
+            // Whoever asks next is told, beside the log.
+            if let Effect::Event(event) = effect
+                && event.event == agents::LOST
+            {
+                (self.warn)(&event.msg);
+            }
         }
         let now = Now::read();
         self.carry_out(effects, &mut VecDeque::new(), now);
