@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+
+use dreamos::agents::Printed;
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
 use dreamos::time::{Now, Timestamp, parse_span, parse_time};
 
@@ -39,17 +42,18 @@ impl Run for Logs {
         let id = desk.resolve(&self.agent)?;
         // Before anything is shown: from then on Ctrl-C ends it in order.
         let interrupt = self.follow.then(Interrupt::install).transpose()?;
-        let (mut tail, lines) = desk.output(&id, self.lines, self.since)?;
-        show(context, &lines)?;
+        let (mut tail, printed) = desk.output(&id, self.lines, self.since)?;
+        show(context, &printed)?;
         let Some(interrupt) = interrupt else {
             return Ok(Exit::DONE);
         };
         while !interrupt.came() && !context.nobody_listens() {
-            let mut lines = Vec::new();
-            tail.go_on(&mut |line| lines.push(line))
+            let mut printed = Vec::new();
+            let is_more = tail
+                .go_on(&mut |it| printed.push(it))
                 .map_err(dreamos::desk::Error::from)?;
-            show(context, &lines)?;
-            if lines.is_empty() {
+            show(context, &printed)?;
+            if printed.is_empty() && !is_more {
                 tail.wait();
             }
         }
@@ -57,20 +61,29 @@ impl Run for Logs {
     }
 }
 
-fn show(context: &Context, lines: &[String]) -> Result<(), Failure> {
-    if lines.is_empty() {
-        return Ok(());
-    }
+/// Lines, and between them that some may be missing.
+fn show(context: &Context, printed: &[Printed]) -> Result<(), Failure> {
     let mut text = String::new();
-    for line in lines {
-        if context.format().is_json() {
-            let (time, rest) = line.split_once(' ').unwrap_or(("", line));
-            let line = serde_json::json!({"schema": "dreamos.output/1", "ts": time, "text": rest});
-            text.push_str(&line.to_string());
-        } else {
-            text.push_str(&context.shown(line));
+    for it in printed {
+        match it {
+            Printed::Line(line) => {
+                text.push_str(&shown(context, line));
+                text.push('\n');
+            }
+            Printed::Gap => {
+                context.print(&std::mem::take(&mut text))?;
+                context.warn("lines may be missing here: their file was gone before it was read");
+            }
         }
-        text.push('\n');
     }
     Ok(context.print(&text)?)
+}
+
+fn shown<'l>(context: &Context, line: &'l str) -> Cow<'l, str> {
+    if !context.format().is_json() {
+        return context.shown(line);
+    }
+    let (time, rest) = line.split_once(' ').unwrap_or(("", line));
+    let line = serde_json::json!({"schema": "dreamos.output/1", "ts": time, "text": rest});
+    line.to_string().into()
 }

@@ -42,7 +42,7 @@ pub use doctor::Finding;
 pub(crate) use doctor::examine;
 pub use error::Error;
 pub use keys::Unknown;
-pub use output::Tail;
+pub use output::{Printed, Tail};
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};
 pub(crate) use process::{LOST, is_over};
 pub(crate) use pulse::{beat, signs};

@@ -369,7 +369,7 @@ impl Desk {
         id: &AgentId,
         most: usize,
         since: Option<Timestamp>,
-    ) -> Done<(agents::Tail, Vec<String>)> {
+    ) -> Done<(agents::Tail, Vec<agents::Printed>)> {
         self.permit(Verb::MailRead, id)?;
         Ok(agents::Tail::open(self.home(), id, most, since)?)
     }

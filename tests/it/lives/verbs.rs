@@ -1,8 +1,10 @@
 //! What a person does with agents besides starting and stopping them.
 
-use std::process::Stdio;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
 
-use super::{AGENTCTL, Swarm, until};
+use super::{AGENTCTL, Swarm, signal, until};
 use crate::home::{has_tool, run};
 
 /// Acknowledges whatever comes, as a shell script does.
@@ -124,6 +126,61 @@ fn a_configuration_that_cannot_be_read_is_78_with_its_place_and_stays() {
     swarm.configure("agent-1: {}");
 }
 
+/// `agentctl logs -f`, and what it says.
+struct Follow {
+    child: Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Follow {
+    fn of(swarm: &Swarm, agent: &str) -> Self {
+        let (out, err) = (swarm.home.dir.join("out"), swarm.home.dir.join("err"));
+        let mut command = swarm.command();
+        command
+            .args(["logs", agent, "-f"])
+            .stdout(File::create(&out).unwrap())
+            .stderr(File::create(&err).unwrap());
+        let child = command.spawn().unwrap();
+        Self { child, out, err }
+    }
+
+    /// Without their times.
+    fn lines(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.out).unwrap();
+        // The last may be half written.
+        let whole = text.rfind('\n').unwrap_or_default();
+        without_times(&text[..whole])
+    }
+
+    fn warnings(&self) -> String {
+        std::fs::read_to_string(&self.err).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        signal(i32::try_from(self.child.id()).unwrap(), name);
+    }
+
+    fn end(mut self) {
+        self.signal("INT");
+        assert_eq!(self.child.wait().unwrap().code(), Some(130));
+    }
+}
+
+impl Drop for Follow {
+    fn drop(&mut self) {
+        // It has ended where the test went well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// An empty line has no time.
+fn without_times(text: &str) -> Vec<String> {
+    let text_of = |line: &str| line.split_once(' ').unwrap_or_default().1.to_owned();
+    text.lines().map(text_of).collect()
+}
+
 #[test]
 fn logs_show_the_last_lines_and_follow_through_a_rotation() {
     let swarm = Swarm::new(
@@ -131,14 +188,8 @@ fn logs_show_the_last_lines_and_follow_through_a_rotation() {
          output: {bytes: 2000, older: 9}",
     );
     swarm.ok(&["start", "agent-1"]);
-    let text = |line: &str| line.split_once(' ').unwrap().1.to_owned();
-    let last: Vec<String> = swarm
-        .ok(&["logs", "agent-1", "-n", "2"])
-        .out
-        .lines()
-        .map(text)
-        .collect();
-    assert_eq!(last, ["4", "5"]);
+    let last = swarm.ok(&["logs", "agent-1", "-n", "2"]).out;
+    assert_eq!(without_times(&last), ["4", "5"]);
     assert_eq!(
         swarm
             .ok(&["logs", "agent-1", "--since", "2020-01-01T00:00:00Z"])
@@ -154,30 +205,76 @@ fn logs_show_the_last_lines_and_follow_through_a_rotation() {
         ""
     );
 
-    let seen = swarm.home.dir.join("seen");
-    let mut follow = swarm
-        .command()
-        .args(["logs", "agent-1", "-f"])
-        .stdout(std::fs::File::create(&seen).unwrap())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = || {
-        std::fs::read_to_string(&seen)
-            .unwrap()
-            .lines()
-            .map(text)
-            .collect::<Vec<_>>()
-    };
-    until("it follows", || lines().len() == 5);
+    let follow = Follow::of(&swarm, "agent-1");
+    until("it follows", || follow.lines().len() == 5);
     std::fs::write(swarm.home.dir.join("go"), "").unwrap();
     until("it has seen all", || {
-        lines().last().is_some_and(|last| last == "400")
+        follow.lines().last().is_some_and(|last| last == "400")
     });
     let expected: Vec<String> = (1..=400).map(|n| n.to_string()).collect();
-    assert_eq!(lines(), expected, "each line once, in order");
-    super::signal(i32::try_from(follow.id()).unwrap(), "INT");
-    assert_eq!(follow.wait().unwrap().code(), Some(130));
+    assert_eq!(follow.lines(), expected, "each line once, in order");
+    follow.end();
+}
+
+/// Somebody who follows, and looks away while the log is rotated again and again.
+fn looks_away(older: u32) -> (Swarm, Follow) {
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: 'seq 5; while ! test -e go; do sleep 0.02; done; seq 6 20000; echo end; sleep 1000'\n  \
+         output: {{bytes: 1000, older: {older}}}"
+    ));
+    swarm.ok(&["start", "agent-1"]);
+    let follow = Follow::of(&swarm, "agent-1");
+    until("it follows", || follow.lines().len() == 5);
+    follow.signal("STOP");
+    std::fs::write(swarm.home.dir.join("go"), "").unwrap();
+    until("all is printed", || {
+        let last = swarm.ok(&["logs", "agent-1", "-n", "3"]).out;
+        without_times(&last).concat().ends_with("end")
+    });
+    follow.signal("CONT");
+    until("it has seen the end", || {
+        follow.lines().concat().ends_with("end")
+    });
+    (swarm, follow)
+}
+
+/// What was printed, in one: a rotation may cut a line in two.
+fn whole() -> String {
+    let numbers = (1..=20_000).map(|n| n.to_string());
+    numbers.chain(["end".into()]).collect()
+}
+
+#[test]
+fn who_follows_the_logs_sees_what_was_rotated_many_times_since_he_looked() {
+    let (swarm, follow) = looks_away(99);
+    let rotated = |n: &u32| swarm.file("agent-1", &format!("output.log.{n}")).exists();
+    assert!((1..=99).filter(rotated).count() > 5);
+    assert!(
+        follow.lines().concat() == whole(),
+        "everything once, in order: {:?}",
+        follow.lines()
+    );
+    assert_eq!(follow.warnings(), "");
+    follow.end();
+}
+
+#[test]
+fn who_follows_the_logs_is_told_where_lines_are_gone_and_sees_all_that_is_there() {
+    let (swarm, follow) = looks_away(1);
+    let kept = ["output.log.1", "output.log"].map(|name| {
+        let text = std::fs::read_to_string(swarm.file("agent-1", name)).unwrap();
+        without_times(&text).concat()
+    });
+    let seen = follow.lines().concat();
+    // The file in which he stood is his for as long as he holds it.
+    assert!(seen.starts_with("12345678"), "{seen}");
+    assert!(seen.ends_with(&kept.concat()), "{kept:?}: {seen}");
+    assert!(seen.len() < whole().len(), "nothing was gone");
+    assert_eq!(
+        follow.warnings(),
+        "warning: lines may be missing here: their file was gone before it was read\n"
+    );
+    follow.end();
 }
 
 #[test]
