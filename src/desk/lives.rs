@@ -136,8 +136,8 @@ impl Desk {
     }
 
     fn not_configured(&self, id: &AgentId) -> Error {
-        match self.roster().resolve(id.as_str(), &[]) {
-            Err(what) => self.unknown(what),
+        match self.resolve(id.as_str()) {
+            Err(nobody) => nobody,
             Ok(_) => Error::NotConfigured { agent: id.clone() },
         }
     }
@@ -189,7 +189,7 @@ impl Desk {
         Duration::from_millis(found.map_or(0, |agent| agent.stop.grace))
     }
 
-    /// A new life for each: of one that runs by its supervisor, else by a start.
+    /// A new life for each, under a new supervisor. Who could not be given one keeps the old.
     pub fn restart(
         &self,
         who: &[AgentId],
@@ -197,7 +197,7 @@ impl Desk {
     ) -> Done<Vec<(AgentId, Done<Started>)>> {
         let configured = self.configured()?;
         Ok(at_once(who, |id| {
-            // The settings may have changed: a new supervisor reads them.
+            self.settings(id, &configured, with)?;
             self.stop_one(id, None)?;
             let (begun, patience) = self.begin(id, &configured, with)?;
             confirmed(begun, patience)

@@ -74,6 +74,15 @@ fn what_can_never_start_is_fatal_at_once_with_the_reason() {
 }
 
 #[test]
+fn a_restart_without_a_command_leaves_the_life_that_is() {
+    let swarm = Swarm::new("agent-1: {}");
+    swarm.ok(&["start", "agent-1", "--", "sleep", "1000"]);
+    let pid = swarm.pid("agent-1");
+    assert_eq!(swarm.run(&["restart", "agent-1"]).code, 78);
+    assert!(lives(pid) && swarm.word("agent-1") == "running");
+}
+
+#[test]
 fn a_crash_loop_ends_in_fatal_and_a_start_by_hand_forgives_it() {
     let swarm = Swarm::new(
         "agent-1:\n  command: 'exit 3'\n  restart: always\n  backoff: {initial: 0, max: 0}\n  \
