@@ -1,17 +1,26 @@
 //! Exact-output cases, at least one a verb: `tests/cmd/<program>/<verb>.trycmd`, each in a home of its own.
-//! `[HOME]` is that home; times and ids differ and are elided as `[..]`.
+//! `[HOME]` is that home; times, ids and pids differ and are elided as `[..]`. An agent ends with the case that starts it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::lives::{AGENTCTL, with_argument};
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-const PROGRAMS: [(&str, &str); 2] = [
+const PROGRAMS: [(&str, &str); 3] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone")),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone")),
+    ("agentctl", AGENTCTL),
 ];
+/// A verb that two programs share is shown by the cases of one.
+const FAMILIES: [&[&str]; 2] = [&["cellphone", "captainphone"], &["agentctl"]];
+/// How long a supervisor may be on its way out after a stop.
+const ENDING: Duration = Duration::from_secs(5);
 
 fn cases(program: &str) -> Vec<PathBuf> {
     let dir = checkout().join("tests/cmd").join(program);
@@ -27,7 +36,7 @@ fn cases(program: &str) -> Vec<PathBuf> {
 fn run_all(program: &str) {
     let failed: Vec<PathBuf> = cases(program)
         .into_iter()
-        .filter(|case| std::panic::catch_unwind(|| run(case)).is_err())
+        .filter(|case| catch_unwind(|| run(case)).is_err())
         .collect();
     assert!(failed.is_empty(), "{failed:#?}");
 }
@@ -56,8 +65,43 @@ fn run(case: &Path) {
         .env("NO_COLOR", "1")
         .env("LOGNAME", "alice")
         .env("PATH", path)
-        .case(case)
-        .run();
+        .case(case);
+    let ran = catch_unwind(AssertUnwindSafe(|| cases.run()));
+    let left = living(&home);
+    if !left.is_empty() {
+        end_all(&home);
+    }
+    if let Err(failed) = ran {
+        resume_unwind(failed);
+    }
+    assert!(left.is_empty(), "{} leaves its agents", case.display());
+}
+
+/// The supervisors that live in a home, once those on their way out are gone.
+fn living(home: &Path) -> Vec<i32> {
+    let began = Instant::now();
+    loop {
+        let living = with_argument(home.to_str().unwrap());
+        if living.is_empty() || began.elapsed() > ENDING {
+            return living;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whatever the case made of the configuration.
+fn end_all(home: &Path) {
+    let started = std::fs::read_dir(home.join("runtime/agents")).unwrap();
+    let ids = started.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let ids = ids.filter(|name| !name.starts_with('.'));
+    let agents: Vec<String> = ids.map(|id| format!("  {id}: {{}}\n")).collect();
+    let yaml = format!("agents:\n{}", agents.concat());
+    std::fs::write(home.join("config/agents.yaml"), yaml).unwrap();
+    let mut down = Command::new(AGENTCTL);
+    down.args(["down", "--grace", "0s"])
+        .env("DREAMOS_HOME", home);
+    let down = down.output().unwrap();
+    assert!(down.status.success(), "{down:?}");
 }
 
 #[test]
@@ -68,6 +112,11 @@ fn cellphone_prints_exactly_what_its_cases_say() {
 #[test]
 fn captainphone_prints_exactly_what_its_cases_say() {
     run_all("captainphone");
+}
+
+#[test]
+fn agentctl_prints_exactly_what_its_cases_say() {
+    run_all("agentctl");
 }
 
 #[test]
@@ -87,8 +136,12 @@ fn every_verb_has_a_case() {
             .filter_map(|line| line.split_whitespace().next())
             .collect();
         assert!(verbs.len() > 10, "{verbs:?}");
-        // What is the same in both is shown by the cases of one.
-        let files: Vec<PathBuf> = PROGRAMS.iter().flat_map(|(name, _)| cases(name)).collect();
+        let family = FAMILIES.iter().find(|names| names.contains(&program));
+        let files: Vec<PathBuf> = family
+            .unwrap()
+            .iter()
+            .flat_map(|name| cases(name))
+            .collect();
         for verb in verbs.into_iter().filter(|verb| *verb != "help") {
             let shown = files
                 .iter()
