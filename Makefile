@@ -14,6 +14,7 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS := cellphone captainphone agentctl
 # Started by agentctl, never by hand.
 HELPERS  := dreamos-superd
+SCHEMAS  := $(wildcard bin/*/schemas/*.json)
 
 DEV       = --locked --all-features
 SMALL     = --locked --release --target $(HOST)
@@ -90,7 +91,7 @@ bench bench-readme: rust
 install: small
 	install -d $(BINDIR) $(SHAREDIR)/man/man1 $(SHAREDIR)/bash-completion/completions \
 	  $(SHAREDIR)/zsh/site-functions $(SHAREDIR)/fish/vendor_completions.d $(SHAREDIR)/dreamos/schemas
-	install -m 644 bin/phone/schemas/*.json $(SHAREDIR)/dreamos/schemas
+	install -m 644 $(SCHEMAS) $(SHAREDIR)/dreamos/schemas
 	set -e; for p in $(PROGRAMS); do \
 	  install -m 755 $(SMALL_DIR)/$$p $(BINDIR)/$$p; \
 	  $(SMALL_DIR)/$$p gen man  > $(SHAREDIR)/man/man1/$$p.1; \
@@ -105,7 +106,7 @@ uninstall:
 	  $(SHAREDIR)/bash-completion/completions/$$p $(SHAREDIR)/zsh/site-functions/_$$p \
 	  $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
 	for p in $(HELPERS); do rm -f $(BINDIR)/$$p; done
-	for s in bin/phone/schemas/*.json; do rm -f $(SHAREDIR)/dreamos/schemas/$${s##*/}; done
+	for s in $(SCHEMAS); do rm -f $(SHAREDIR)/dreamos/schemas/$${s##*/}; done
 
 clean:
 	cargo clean

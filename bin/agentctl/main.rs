@@ -1,4 +1,5 @@
-//! Agents: who exists, who runs, and what they do.
+//! Agents: who exists, who runs, and what they do. The schemas of `--json` lie in `schemas/` beside; a key is never
+//! renamed.
 
 // `main` is the C library's, without Rust's own start-up before it: see `src/cli/start.rs`.
 #![cfg_attr(not(test), no_main)]

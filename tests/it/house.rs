@@ -291,10 +291,11 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
 
     make("install");
     let files = installed();
-    let schemas = std::fs::read_dir(checkout().join("bin/phone/schemas")).unwrap();
+    let schemas = ["bin/phone/schemas", "bin/agentctl/schemas"];
+    let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
         files.len(),
-        15 + 1 + schemas.count(),
+        15 + 1 + schemas.iter().sum::<usize>(),
         "three programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {

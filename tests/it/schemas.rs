@@ -1,13 +1,19 @@
-//! `--json` is a promise: what the programs print is what `bin/phone/schemas/` says.
+//! `--json` is a promise: what the programs print is what `bin/phone/schemas/` and `bin/agentctl/schemas/` say.
 //!
 //! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
-//! cannot promise what is not checked.
+//! cannot promise what is not checked. A key that no schema describes is a fault, too.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+use crate::lives::Swarm;
+
+const MAIL: &str = "bin/phone/schemas";
+const AGENTS: &str = "bin/agentctl/schemas";
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -61,8 +67,15 @@ fn faults(root: &Value, schema: &Value, value: &Value, place: &str, found: &mut 
                     fault(format!("{key} is absent"));
                 }
             }
-            "type" | "const" | "enum" | "minimum" | "required" | "properties" | "items"
-            | "$ref" => {}
+            "type"
+            | "const"
+            | "enum"
+            | "minimum"
+            | "required"
+            | "properties"
+            | "items"
+            | "$ref"
+            | "additionalProperties" => {}
             note if NOTES.contains(&note) => {}
             other => panic!("{place}: the validator knows no {other:?}"),
         }
@@ -81,17 +94,63 @@ fn faults(root: &Value, schema: &Value, value: &Value, place: &str, found: &mut 
             faults(root, items, each, &format!("{place}/{index}"), found);
         }
     }
-    if let (Some(properties), Some(fields)) = (schema.get("properties"), value.as_object()) {
-        for (key, rule) in properties.as_object().unwrap() {
-            if let Some(field) = fields.get(key) {
-                faults(root, rule, field, &format!("{place}/{key}"), found);
-            }
+    let (named, others) = (schema.get("properties"), schema.get("additionalProperties"));
+    if named.or(others).is_none() {
+        return;
+    }
+    for (key, field) in value.as_object().into_iter().flatten() {
+        let place = format!("{place}/{key}");
+        match named.and_then(|named| named.get(key)).or(others) {
+            Some(rule) => faults(root, rule, field, &place, found),
+            None => found.push(format!("{place}: not described")),
         }
     }
 }
 
+/// The keys that a schema describes, by their places; `*` stands for each of a list.
+fn described(root: &Value, schema: &Value, place: &str, found: &mut BTreeSet<String>) {
+    if let Some(reference) = schema.get("$ref") {
+        let pointer = reference.as_str().unwrap().trim_start_matches('#');
+        described(root, root.pointer(pointer).unwrap(), place, found);
+    }
+    if let Some(items) = schema.get("items") {
+        described(root, items, &format!("{place}/*"), found);
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (key, rule) in properties.into_iter().flatten() {
+        let place = format!("{place}/{key}");
+        described(root, rule, &place, found);
+        found.insert(place);
+    }
+}
+
+/// The keys that a document has, in the same way.
+fn printed(value: &Value, place: &str, found: &mut BTreeSet<String>) {
+    for each in value.as_array().into_iter().flatten() {
+        printed(each, &format!("{place}/*"), found);
+    }
+    for (key, field) in value.as_object().into_iter().flatten() {
+        let place = format!("{place}/{key}");
+        printed(field, &place, found);
+        found.insert(place);
+    }
+}
+
+fn schemas_in(dir: &str) -> BTreeSet<String> {
+    let files = std::fs::read_dir(checkout().join(dir)).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    paths
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
 fn schema_named(name: &str) -> Value {
-    let path = checkout().join(format!("bin/phone/schemas/{name}.json"));
+    let dir = if schemas_in(AGENTS).contains(name) {
+        AGENTS
+    } else {
+        MAIL
+    };
+    let path = checkout().join(dir).join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
@@ -149,12 +208,16 @@ impl Phone {
             &done.stdout
         };
         let text = String::from_utf8(spoken.clone()).unwrap();
-        assert!(!text.is_empty(), "{program} {args:?} said nothing");
-        serde_json::Deserializer::from_str(&text)
-            .into_iter()
-            .collect::<Result<_, _>>()
-            .unwrap_or_else(|error| panic!("{program} {args:?}: {error}: {text}"))
+        documents(&text, &format!("{program} {args:?}"))
     }
+}
+
+fn documents(text: &str, what: &str) -> Vec<Value> {
+    assert!(!text.is_empty(), "{what} said nothing");
+    serde_json::Deserializer::from_str(text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|error| panic!("{what}: {error}: {text}"))
 }
 
 #[test]
@@ -246,12 +309,106 @@ fn every_verb_prints_what_its_schema_says() {
         }
     }
 
-    let seen: Vec<&str> = lines.iter().map(|(name, ..)| *name).collect();
-    for entry in std::fs::read_dir(checkout().join("bin/phone/schemas")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(seen.contains(&name), "nothing prints {}", path.display());
+    let seen = lines.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(schemas_in(MAIL), seen);
+}
+
+/// One who runs, one who cannot, one with a terminal, one who answers, one who ends, one without a command, one who is
+/// killed.
+const AGENTS_YAML: &str = "\
+agent-1: {command: [sleep, '1000'], colour: blue}
+agent-2: {command: [nosuch-program], autostart: false}
+agent-3: {command: [cat], tty: true}
+agent-4: {command: 'cellphone next --wait && cellphone reply 1 here; sleep 1000'}
+agent-5: {command: 'echo said; exit 3', backoff: {initial: 1h}, autostart: false}
+agent-6: {onboarding: '{{ agnet }}'}
+agent-7: {command: 'kill -9 $$', restart: never, autostart: false}";
+
+#[test]
+fn every_verb_of_agentctl_prints_what_its_schema_says() {
+    let swarm = Swarm::new(AGENTS_YAML);
+    let lines = [
+        ("paths", "paths"),
+        ("agents", "list"),
+        ("agent", "status agent-1"),
+        ("starts", "start agent-1 agent-2 agent-5 agent-6 agent-7"),
+        ("starts", "start agent-1"),
+        ("starts", "up"),
+        ("agents", "list"),
+        ("agent", "status agent-1"),
+        ("agent", "status agent-2"),
+        ("agent", "status agent-5"),
+        ("output", "logs agent-5"),
+        ("letters", "verify agent-4 --wait reply"),
+        ("letters", "resume agent-1 --no-wait"),
+        ("letters", "onboard agent-1 agent-6 --timeout 10ms"),
+        ("screen", "peek agent-3"),
+        ("typed", "type agent-3 hello"),
+        ("error", "peek agent-1"),
+        ("error", "status nobody"),
+        ("registered", "register agent-9"),
+        ("configured", "set agent-9 restart always"),
+        ("unregistered", "unregister agent-9"),
+        ("agent-findings", "doctor"),
+        ("starts", "restart agent-1"),
+        ("stops", "stop agent-1 agent-6"),
+        ("agent", "status agent-1"),
+        ("stops", "stop agent-1 --as agent-2"),
+        ("stops", "down"),
+    ];
+    let mut seen = BTreeSet::new();
+    let mut print = |expected: &str, line: &str| {
+        let args: Vec<&str> = line.split_whitespace().chain(["--json"]).collect();
+        let ran = swarm.run(&args);
+        let said = if ran.out.is_empty() {
+            &ran.err
+        } else {
+            &ran.out
+        };
+        for document in documents(said, line) {
+            assert_eq!(assert_valid(&document, line), expected, "{line}");
+            printed(&document, expected, &mut seen);
+        }
+    };
+    for (expected, line) in lines {
+        print(expected, line);
     }
+    std::fs::write(swarm.file("agent-5", "state.json"), "{ no state").unwrap();
+    print("agents", "list");
+    std::fs::remove_file(swarm.file("agent-5", "state.json")).unwrap();
+
+    for name in schemas_in(AGENTS) {
+        let schema = schema_named(&name);
+        let mut promised = BTreeSet::new();
+        described(&schema, &schema, &name, &mut promised);
+        let absent: Vec<_> = promised.difference(&seen).collect();
+        assert!(absent.is_empty(), "nothing prints {absent:#?}");
+    }
+}
+
+/// The markers that stand in a source file.
+fn markers(text: &str) -> impl Iterator<Item = String> {
+    let behind = text.split("\"dreamos.").skip(1);
+    let names = behind.filter_map(|rest| rest.split('"').next()?.strip_suffix("/1"));
+    names.map(str::to_owned)
+}
+
+#[test]
+fn every_document_of_the_programs_has_a_schema() {
+    let mut named = BTreeSet::new();
+    let mut dirs = vec![checkout().join("bin"), checkout().join("src/cli")];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                named.extend(markers(&std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    let schemas: BTreeSet<String> = &schemas_in(MAIL) | &schemas_in(AGENTS);
+    assert_eq!(named, schemas);
 }
 
 #[test]
@@ -265,6 +422,7 @@ fn the_validator_finds_what_breaks_a_promise() {
         ("pending", Value::from(-1)),
         ("agent", Value::Null),
         ("schema", Value::from("dreamos.counts/2")),
+        ("surplus", Value::from(1)),
     ] {
         let mut broken = valid.clone();
         broken[key] = planted;
