@@ -12,6 +12,8 @@ mod desk;
 mod devlog;
 mod doctor;
 mod down;
+#[path = "../phone/findings.rs"]
+mod findings;
 mod heartbeat;
 mod init;
 mod join;

@@ -9,6 +9,8 @@ mod batch;
 mod broadcast;
 mod doctor;
 mod edit;
+#[path = "../phone/findings.rs"]
+mod findings;
 mod import;
 #[path = "../phone/mod.rs"]
 mod phone;

@@ -2,28 +2,15 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::error::Error;
 use super::process::LOCK;
 use super::{disk, process, standing};
-use crate::names::AgentId;
+use crate::names::{AgentId, Finding};
 use crate::root::Home;
 use crate::store::{Dir, Lock};
 
-/// Something that `doctor` found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// A stable word: `settings-unreadable`, `unknown-key`, `no-supervisor`, `state-unreadable`, `left-over`.
-    pub what: &'static str,
-    pub path: PathBuf,
-    pub detail: String,
-    /// `--fix` can mend it, or has.
-    pub fixable: bool,
-    pub fixed: bool,
-}
-
-/// Looks at the settings and at each of the agents; `fix` takes away what killed programs left.
+/// Looks at the settings and at each of the agents; `fix` takes away what killed programs left. Found is
+/// `settings-unreadable`, `unknown-key`, `no-supervisor`, `state-unreadable` or `left-over`.
 pub(crate) fn examine(home: &Home, who: &[AgentId], fix: bool) -> Result<Vec<Finding>, Error> {
     let mut found = settings(home);
     let by_hand = |what, path: PathBuf, detail: String| Finding {

@@ -38,7 +38,6 @@ mod values;
 
 pub(crate) use disk::may_tell_how_they_do;
 pub use disk::{agents, edit, everybody, read, template_of, unknown_keys};
-pub use doctor::Finding;
 pub(crate) use doctor::examine;
 pub use error::Error;
 pub use keys::Unknown;

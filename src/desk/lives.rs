@@ -15,7 +15,7 @@ use crate::agents::settings::{Restart, Settings};
 use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended};
 use crate::mailbox::Sent;
-use crate::names::{AgentId, Channel, Effect, Event, Level, Mode, Verb};
+use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Mode, Verb};
 use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
@@ -448,7 +448,7 @@ impl Desk {
     }
 
     /// What is wrong with agents; a supervisor that was killed is buried on the way.
-    pub fn examine(&self, id: Option<&AgentId>, fix: bool) -> Done<Vec<agents::Finding>> {
+    pub fn examine(&self, id: Option<&AgentId>, fix: bool) -> Done<Vec<Finding>> {
         let who = match id {
             Some(id) => vec![id.clone()],
             None => self.everybody()?,

@@ -8,11 +8,11 @@ use serde_json::json;
 use super::breaker::{self, Recent};
 use super::{Desk, Done, Error, no_message, policy};
 use crate::mailbox::{
-    self, Address, Attachment, Claim, Counts, Edited, Finding, History, Mailbox, Message, Outcome,
-    Pruned, Sent, Status, Taken, Which,
+    self, Address, Attachment, Claim, Counts, Edited, History, Mailbox, Message, Outcome, Pruned,
+    Sent, Status, Taken, Which,
 };
 use crate::names::{
-    Act, AgentId, Caller, Channel, Draft, Event, Level, MessageId, Permit, USER, Verb,
+    Act, AgentId, Caller, Channel, Draft, Event, Finding, Level, MessageId, Permit, USER, Verb,
 };
 use crate::store;
 use crate::time::{Now, Timestamp};

@@ -27,7 +27,6 @@ use super::error::Error;
 use super::held::{Held, INDEX, LOCK};
 use super::journal::{JOURNAL, Journal, had_one};
 use super::merge::MOST_BYTES;
-use super::message::Finding;
 use super::open::Mailbox;
 use super::prune::{self, Repair};
 use super::record::VERSION;
@@ -37,7 +36,7 @@ use super::stamp::{self, Face, Stamp, Stamps};
 use super::take::Outcome;
 use super::view;
 use super::visit::{PATIENCE, Visit};
-use crate::names::{AgentId, Explain as _, Kind, Level, Permit};
+use crate::names::{AgentId, Explain as _, Finding, Kind, Level, Permit};
 use crate::store::{Deadline, Dir, Lock, Open, Target, What, random_u64};
 use crate::time::{Now, Timestamp};
 

@@ -156,15 +156,3 @@ pub struct Counts {
     pub urgent: u64,
     pub leased: u64,
 }
-
-/// Something that `doctor` found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Finding {
-    /// A stable word: `journal-bad-record`, `face-invalid`, `left-over`, …
-    pub what: &'static str,
-    pub path: std::path::PathBuf,
-    pub detail: String,
-    /// `--fix` can mend it, or has.
-    pub fixable: bool,
-    pub fixed: bool,
-}

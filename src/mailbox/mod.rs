@@ -49,7 +49,7 @@ pub use attach::Attachment;
 pub use doctor::strays;
 pub use edit::Edited;
 pub use error::Error;
-pub use message::{Address, Counts, Finding, History, Lease, Message, Sent, Status, Step, Taken};
+pub use message::{Address, Counts, History, Lease, Message, Sent, Status, Step, Taken};
 pub use metadata::Metadata;
 pub use open::Mailbox;
 pub use prune::Pruned;
