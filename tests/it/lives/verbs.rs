@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
-use super::{AGENTCTL, Swarm, signal, until};
+use super::{AGENTCTL, Swarm, lives, signal, until};
 use crate::home::{has_tool, run};
 
 /// Acknowledges whatever comes, as a shell script does.
@@ -489,7 +489,10 @@ fn doctor_names_what_is_wrong_and_takes_away_what_the_killed_left() {
     let swarm =
         Swarm::new("agent-1: {comand: [sleep, '1000']}\nagent-2: {command: [sleep, '1000']}");
     swarm.ok(&["start", "agent-2"]);
+    let supervisor = swarm.supervisor("agent-2");
     swarm.ok(&["stop", "agent-2"]);
+    // As long as it holds the lock, what it writes is no left-over.
+    until("its supervisor is gone", || !lives(supervisor));
     std::fs::write(swarm.file("agent-2", ".state-0123456789abcdef"), "{").unwrap();
     let found = |ran: &crate::home::Ran| -> Vec<String> {
         let findings = ran.json()["findings"].clone();
