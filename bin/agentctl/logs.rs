@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use dreamos::agents::Printed;
+use dreamos::agents::{Follow, Printed};
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
 use dreamos::time::{Now, Timestamp, parse_span, parse_time};
 
@@ -42,7 +42,8 @@ impl Run for Logs {
         let id = desk.resolve(&self.agent)?;
         // Before anything is shown: from then on Ctrl-C ends it in order.
         let interrupt = self.follow.then(Interrupt::install).transpose()?;
-        let (mut tail, printed) = desk.output(&id, self.lines, self.since)?;
+        let follow = if self.follow { Follow::Yes } else { Follow::No };
+        let (mut tail, printed) = desk.output(&id, self.lines, self.since, follow)?;
         show(context, &printed)?;
         let Some(interrupt) = interrupt else {
             return Ok(Exit::DONE);

@@ -41,7 +41,7 @@ pub use disk::{agents, edit, everybody, read, template_of, unknown_keys};
 pub(crate) use doctor::examine;
 pub use error::Error;
 pub use keys::Unknown;
-pub use output::{Printed, Tail};
+pub use output::{Follow, Printed, Tail};
 pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};
 pub(crate) use process::{LOST, is_over};
 pub(crate) use pulse::{beat, signs};

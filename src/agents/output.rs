@@ -29,6 +29,13 @@ pub enum Printed {
     Gap,
 }
 
+/// Whether a reader goes on as more is printed: then he is handed a line once it has its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    Yes,
+    No,
+}
+
 /// Where a reader stands in the output of an agent.
 pub struct Tail {
     dir: Dir,
@@ -44,6 +51,7 @@ impl Tail {
         agent: &AgentId,
         most: usize,
         since: Option<Timestamp>,
+        follow: Follow,
     ) -> Result<(Self, Vec<Printed>), Error> {
         let mut tail = Self::at(Dir::make_path(home.dir(), home.inside(&home.agent(agent)))?);
         let mut kept = VecDeque::new();
@@ -65,6 +73,9 @@ impl Tail {
             if !tail.go_on(&mut keep)? {
                 break;
             }
+        }
+        if follow == Follow::No {
+            tail.unfinished(&mut keep)?;
         }
         Ok((tail, kept.into()))
     }
@@ -105,6 +116,17 @@ impl Tail {
         }
         (self.file, self.at) = (Some(next), 0);
         Ok(true)
+    }
+
+    /// What stands there and has no end yet.
+    fn unfinished(&self, keep: &mut dyn FnMut(Printed)) -> Result<(), Error> {
+        if let Some(file) = &self.file {
+            let (_, rest) = read_on(file, self.at, keep)?;
+            if !rest.is_empty() {
+                keep(line(&rest));
+            }
+        }
+        Ok(())
     }
 
     /// Sleeps until there may be more, a second at most, or until somebody unparks this thread. The first time not at
@@ -357,6 +379,22 @@ mod tests {
         assert_eq!(all_of(&mut tail), [""; 0]);
         let whole = ["1", "2", "half", "3", "cut o", "ff", "4", "5", "6"];
         assert_eq!(all_of(&mut place.tail()), whole);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_for_whoever_does_not_wait_for_it() {
+        let place = Place::new();
+        let home = Home::at(place.0.path());
+        let agent = AgentId::parse("agent-1").unwrap();
+        std::fs::create_dir_all(home.agent(&agent)).unwrap();
+        std::fs::write(home.agent(&agent).join(LOG), "1\n2\nhalf").unwrap();
+        let printed = |follow| {
+            let (_, printed) = Tail::open(&home, &agent, 2, None, follow).unwrap();
+            printed
+        };
+        let lines = |texts: [&str; 2]| texts.map(|text| Printed::Line(text.into()));
+        assert_eq!(printed(Follow::Yes), lines(["1", "2"]));
+        assert_eq!(printed(Follow::No), lines(["2", "half"]));
     }
 
     #[test]

@@ -369,9 +369,10 @@ impl Desk {
         id: &AgentId,
         most: usize,
         since: Option<Timestamp>,
+        follow: agents::Follow,
     ) -> Done<(agents::Tail, Vec<agents::Printed>)> {
         self.permit(Verb::MailRead, id)?;
-        Ok(agents::Tail::open(self.home(), id, most, since)?)
+        Ok(agents::Tail::open(self.home(), id, most, since, follow)?)
     }
 
     /// What an agent tells in prose.
