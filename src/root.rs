@@ -231,7 +231,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoHome | Self::NotAHome { .. } => {
-                "make one with `scripts/home DIR`, or name one with --home DIR or DREAMOS_HOME"
+                "make one with `agentctl init DIR`, or name one with --home DIR or DREAMOS_HOME"
                     .into()
             }
             Self::Open { path } => format!("take the right away: chmod o-w {}", path.display()),

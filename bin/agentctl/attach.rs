@@ -3,7 +3,7 @@ use dreamos::cli::{Context, Exit, Failure, RawTerminal, Run};
 use dreamos::desk::{Desk, Hands};
 use dreamos::names::AgentId;
 
-use super::desk::open;
+use super::anyway::open_anyway;
 use super::join::{End, size, stay};
 
 /// Join the terminal of an agent; Ctrl-] detaches, and the agent goes on
@@ -23,8 +23,8 @@ pub(crate) struct Attach {
 impl Run for Attach {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         RawTerminal::demand()?;
-        let desk = open(context)?;
-        let agent = desk.resolve(&self.agent)?;
+        let desk = open_anyway(context)?;
+        let agent = desk.resolve_started(&self.agent)?;
         let hands = if self.read_only {
             Hands::Off
         } else {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use dreamos::cli::{Context, Exit, Failure, Run};
 
-use super::desk::open;
+use super::anyway::open_anyway;
 use super::report::stops;
 use super::stop::span;
 
@@ -16,7 +16,7 @@ pub(crate) struct Down {
 
 impl Run for Down {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let stopped = open(context)?.down(self.grace)?;
+        let stopped = open_anyway(context)?.down(self.grace)?;
         let stopped = stopped.into_iter().filter(|(_, stopped)| {
             // Whoever did not run is not worth a line.
             !matches!(stopped, Ok(it) if it.was_over)

@@ -51,7 +51,7 @@ impl Run for Init {
             writeln!(said, "{word} {}", path.display()).expect("a string grows");
         };
         for name in DIRECTORIES {
-            let path = home.join(name);
+            let path = home.join(name).components().collect::<PathBuf>();
             let new = directory(&path).map_err(at(&path))?;
             made(&path, new);
         }

@@ -29,7 +29,7 @@ pub(crate) struct One<'a> {
     state: Option<&'a State>,
     health: Option<&'a Health>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<serde_json::Value>,
 }
 
 impl Run for List {
@@ -41,11 +41,13 @@ impl Run for List {
             .iter()
             .map(|it| it.id.clone())
             .collect();
-        let standing = desk.doing(&ids, &launching())?;
+        let standing: Vec<(AgentId, Result<Standing, Failure>)> = desk
+            .doing(&ids, &launching())?
+            .into_iter()
+            .map(|(id, it)| (id, it.map_err(Failure::from)))
+            .collect();
         if context.format().is_json() {
-            let agents = standing
-                .iter()
-                .map(|(id, it)| one(id, it.as_ref().map_err(ToString::to_string)));
+            let agents = standing.iter().map(|(id, it)| one(id, it.as_ref()));
             context.print_json(&Document {
                 schema: "dreamos.agents/1",
                 agents: agents.collect(),
@@ -72,7 +74,7 @@ impl Run for List {
                 state.map_or_else(dash, |it| it.restarts.to_string()),
                 match it {
                     Ok(_) => health.map_or_else(String::new, |it| it.evidence.clone()),
-                    Err(error) => error.to_string(),
+                    Err(failure) => failure.message().to_owned(),
                 },
             ]);
         }
@@ -81,10 +83,10 @@ impl Run for List {
     }
 }
 
-pub(crate) fn one<'a>(agent: &'a AgentId, it: Result<&'a Standing, String>) -> One<'a> {
+pub(crate) fn one<'a>(agent: &'a AgentId, it: Result<&'a Standing, &Failure>) -> One<'a> {
     let (state, health, error) = match it {
         Ok(it) => (it.state.as_ref(), it.health.as_ref(), None),
-        Err(error) => (None, None, Some(error)),
+        Err(failure) => (None, None, Some(failure.document())),
     };
     One {
         agent,

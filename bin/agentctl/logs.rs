@@ -4,7 +4,7 @@ use dreamos::agents::{Follow, Printed};
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
 use dreamos::time::{Now, Timestamp, parse_span, parse_time};
 
-use super::desk::open;
+use super::anyway::open_anyway;
 
 /// What an agent printed, a time before each line
 #[derive(clap::Args)]
@@ -38,8 +38,8 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 
 impl Run for Logs {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let desk = open(context)?;
-        let id = desk.resolve(&self.agent)?;
+        let desk = open_anyway(context)?;
+        let id = desk.resolve_started(&self.agent)?;
         // Before anything is shown: from then on Ctrl-C ends it in order.
         let interrupt = self.follow.then(Interrupt::install).transpose()?;
         let follow = if self.follow { Follow::Yes } else { Follow::No };

@@ -6,6 +6,7 @@
 
 use dreamos::cli::{Program, Verb, run};
 
+mod anyway;
 mod attach;
 #[path = "../phone/desk.rs"]
 mod desk;

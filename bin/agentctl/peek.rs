@@ -3,7 +3,7 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::names::AgentId;
 use serde::Serialize;
 
-use super::desk::open;
+use super::anyway::open_anyway;
 
 /// What the terminal of an agent shows, as text
 #[derive(clap::Args)]
@@ -30,8 +30,8 @@ struct Document<'a> {
 
 impl Run for Peek {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let desk = open(context)?;
-        let agent = desk.resolve(&self.agent)?;
+        let desk = open_anyway(context)?;
+        let agent = desk.resolve_started(&self.agent)?;
         let screen = desk.peek(&agent, self.lines)?;
         if context.format().is_json() {
             context.print_json(&Document {

@@ -59,7 +59,7 @@ pub(crate) fn starts(context: &Context, starts: Vec<(AgentId, Done<Started>)>) -
         match started {
             Ok(Started::Failed {
                 state, why, output, ..
-            }) => context.note(&not_started(id, state, why, output)),
+            }) => context.complain(&not_started(id, state, why, output)),
             Err(failure) => context.fail(failure),
             Ok(Started::Running(_) | Started::Already(_)) => {}
         }
@@ -144,7 +144,7 @@ pub(crate) fn stops(context: &Context, stops: Vec<(AgentId, Done<Stopped>)>) -> 
         };
         let forced = match killed {
             0 => String::new(),
-            n => format!(" ({n} processes had to be killed)"),
+            n => format!(" (processes that had to be killed: {n})"),
         };
         match result {
             "never" => line(context, &format!("never started {agent}")),

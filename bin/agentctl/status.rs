@@ -6,7 +6,7 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::time::{Now, relative};
 use serde::Serialize;
 
-use super::desk::open;
+use super::anyway::open_anyway;
 use super::list::{One, one};
 use super::who::launching;
 
@@ -30,9 +30,9 @@ struct Document<'a> {
 
 impl Run for Status {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let desk = open(context)?;
+        let desk = open_anyway(context)?;
         let id = match &self.agent {
-            Some(name) => desk.resolve(name)?,
+            Some(name) => desk.resolve_started(name)?,
             None => desk.caller().agent.clone(),
         };
         let mut standing = desk.doing(std::slice::from_ref(&id), &launching())?;

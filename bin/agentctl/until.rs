@@ -7,7 +7,7 @@ use dreamos::desk::{Desk, Standing};
 use dreamos::names::AgentId;
 use dreamos::time::Now;
 
-use super::desk::open;
+use super::anyway::open_anyway;
 use super::stop::span;
 use super::who::launching;
 
@@ -66,8 +66,8 @@ impl Until {
 
 impl Run for Wait {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let desk = open(context)?;
-        let id = desk.resolve(&self.agent)?;
+        let desk = open_anyway(context)?;
+        let id = desk.resolve_started(&self.agent)?;
         let interrupt = Interrupt::install()?;
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         while !self.until.is_reached(&desk, &id)? {

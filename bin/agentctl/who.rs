@@ -34,7 +34,7 @@ impl Who {
         }
         let mut ids = Vec::new();
         for name in &self.agents {
-            let id = desk.resolve(name)?;
+            let id = desk.resolve_started(name)?;
             if !ids.contains(&id) {
                 ids.push(id);
             }

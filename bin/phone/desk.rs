@@ -1,16 +1,26 @@
 //! The desk, opened for the one who speaks.
 
 use dreamos::cli::{Context, Failure};
-use dreamos::desk::Desk;
-use dreamos::names::{AgentId, Explain as _, Kind};
+use dreamos::desk::{self, Desk};
+use dreamos::names::{AgentId, Caller, Explain as _, Kind};
+use dreamos::root::Home;
 
 pub(crate) fn open(context: &Context) -> Result<Desk, Failure> {
+    opened(context, |home, caller| {
+        Desk::open(home, caller, context.warner())
+    })
+}
+
+pub(crate) fn opened(
+    context: &Context,
+    how: impl FnOnce(Home, Caller) -> Result<Desk, desk::Error>,
+) -> Result<Desk, Failure> {
     let home = context.home()?;
     context.trace(|| format!("home {}", home.dir().display()));
     let speaker = context.speaker();
     let parsed = AgentId::parse(&speaker);
     let first = parsed.clone().unwrap_or_else(|_| AgentId::user());
-    let desk = Desk::open(home, context.caller(first), context.warner())?;
+    let desk = how(home, context.caller(first))?;
     if let Ok(agent) = &parsed
         && (agent.is_reserved() || desk.roster().entry(agent).is_some())
     {

@@ -81,10 +81,7 @@ pub enum Error {
     #[error("{id} is not registered")]
     NotRegistered { id: AgentId },
     #[error("{key:?} is no key of an agent")]
-    UnknownKey {
-        key: String,
-        meant: Option<&'static str>,
-    },
+    UnknownKey { key: String, meant: Option<String> },
     #[error("`id` is no key that can be changed")]
     IdIsNoKey,
     #[error("the value of {key} is no YAML: {why}")]

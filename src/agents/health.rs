@@ -68,7 +68,7 @@ pub struct Health {
     pub activity: Activity,
     /// Since when it does that; unknown where the activity is.
     pub activity_since: Option<Timestamp>,
-    /// Of its activity, or of its last sign of life.
+    /// Of its state, or of its last sign of life.
     pub since: Option<Timestamp>,
     /// By what this is seen.
     pub evidence: String,

@@ -306,6 +306,23 @@ pub(crate) fn is_over(home: &Home, agent: &AgentId, life: &str) -> Result<bool, 
     }))
 }
 
+/// All whom anybody ever supervised.
+pub(crate) fn started(home: &Home) -> Result<Vec<AgentId>, Error> {
+    let dir = match Dir::open(&home.agents()) {
+        Err(error) if error.is_absent() => return Ok(Vec::new()),
+        other => other?,
+    };
+    let names = dir.dir_names()?.into_iter();
+    let ids = names.filter_map(|name| AgentId::parse(&name).ok());
+    Ok(ids.filter(|id| was_started(home, id)).collect())
+}
+
+/// Whether anybody ever supervised it.
+pub(crate) fn was_started(home: &Home, agent: &AgentId) -> bool {
+    let state = open(home, agent).map(|dir| dir.map(|dir| dir.exists(standing::STATE)));
+    matches!(state, Ok(Some(Ok(true))))
+}
+
 /// How an agent stands. What a killed supervisor left is ended first.
 pub fn tend(home: &Home, agent: &AgentId) -> Result<(Tended, Vec<Effect>), Error> {
     let Some(dir) = open(home, agent)? else {

@@ -218,7 +218,8 @@ fn known(key: &[&str]) -> Result<(), Error> {
     refuse_id(key)?;
     known_key(key).map_err(|meant| Error::UnknownKey {
         key: key.join("."),
-        meant,
+        // With the group that it was looked for in.
+        meant: meant.map(|meant| [&key[..key.len() - 1], &[meant]].concat().join(".")),
     })
 }
 

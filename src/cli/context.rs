@@ -180,6 +180,13 @@ impl Context {
         }
     }
 
+    /// What went wrong and stands in the document already: for people, also under `-q`.
+    pub fn complain(&self, text: &str) {
+        if !self.format().is_json() {
+            tell(&visible(text));
+        }
+    }
+
     /// Under `-v`: a file that is read or written.
     pub fn trace(&self, what: impl FnOnce() -> String) {
         if self.options.verbose > 0 {

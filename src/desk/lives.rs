@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::{Breaker, Desk, Done, Error, Unknown};
-use crate::agents::control::Answer;
+use crate::agents::control::{Answer, Request};
 use crate::agents::health::{self, Activity, Health, Signals};
 use crate::agents::launch::{self, Agent};
 use crate::agents::onboarding;
@@ -115,7 +115,17 @@ impl Desk {
         with: &Launching,
     ) -> Done<(Begun, Duration)> {
         let permit = self.permit(Verb::AgentStart, id)?;
-        let settings = self.settings(id, configured, with)?;
+        let settings = match self.settings(id, configured, with) {
+            Ok(settings) => settings,
+            // It may run by a command that is not configured.
+            Err(error) => {
+                let running = agents::ask(self.home(), id, &Request::State, PATIENCE)?;
+                let Some(Answer::State(state)) = running else {
+                    return Err(error);
+                };
+                return Ok((Begun::Already(state), PATIENCE));
+            }
+        };
         let patience = patience_of(&settings);
         let (begun, effects) = agents::start(self.home(), &permit, &settings)?;
         self.follow_up(effects);
@@ -336,11 +346,14 @@ impl Desk {
         Ok(started)
     }
 
-    /// Ends all that run, those first that come after others.
+    /// Ends all that run, those first that come after others, and before all those of whom nothing is configured.
     pub fn down(&self, grace: Option<Duration>) -> Done<Vec<(AgentId, Done<Stopped>)>> {
-        let configured = self.configured()?;
+        let mut levels = levels(&self.configured().unwrap_or_default());
+        let mut others = agents::started(self.home())?;
+        others.retain(|id| !levels.iter().flatten().any(|it| it == id));
+        levels.push(others);
         let mut stopped = Vec::new();
-        for level in levels(&configured).into_iter().rev() {
+        for level in levels.into_iter().rev() {
             stopped.extend(self.stop(&level, grace));
         }
         Ok(stopped)
@@ -371,7 +384,7 @@ impl Desk {
         since: Option<Timestamp>,
         follow: agents::Follow,
     ) -> Done<(agents::Tail, Vec<agents::Printed>)> {
-        self.permit(Verb::MailRead, id)?;
+        self.permit(Verb::AgentLook, id)?;
         Ok(agents::Tail::open(self.home(), id, most, since, follow)?)
     }
 

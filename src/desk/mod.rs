@@ -73,6 +73,27 @@ impl Desk {
         })
     }
 
+    /// As `open`, also where the configuration cannot be read: what runs can be looked at and stopped all the same.
+    pub fn open_anyway(
+        home: Home,
+        caller: Caller,
+        warn: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Done<Self> {
+        let roster = match agents::read(&home) {
+            Err(error) if error.kind() == Kind::Config => {
+                warn(&error.to_string());
+                Roster::default()
+            }
+            other => other?,
+        };
+        Ok(Self {
+            home,
+            caller,
+            roster,
+            warn: Arc::new(warn),
+        })
+    }
+
     /// As `open`, for another who speaks.
     #[must_use]
     pub fn speaking_as(self, caller: Caller) -> Self {

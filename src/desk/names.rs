@@ -26,6 +26,14 @@ impl Desk {
             .map_err(|what| self.unknown(what))
     }
 
+    /// As `resolve`, also of who was never registered, or is not any more, and was started.
+    pub fn resolve_started(&self, name: &str) -> Done<AgentId> {
+        match AgentId::parse(name) {
+            Ok(id) if agents::was_started(self.home(), &id) => Ok(id),
+            _ => self.resolve(name),
+        }
+    }
+
     pub(super) fn unknown(&self, what: UnknownName) -> Error {
         Error::Name {
             what,

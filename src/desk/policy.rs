@@ -34,7 +34,7 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => !is_system,
         Verb::MailCreate | Verb::AgentConfigure => is_user || is_captain,
-        Verb::MailRead | Verb::AgentStart | Verb::AgentStop | Verb::AgentType => {
+        Verb::MailRead | Verb::AgentStart | Verb::AgentStop | Verb::AgentLook | Verb::AgentType => {
             is_user || is_captain || is_own
         }
         Verb::AgentBeat
@@ -67,6 +67,7 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::MailCreate => "make a mailbox for",
         Verb::AgentStart => "start",
         Verb::AgentStop => "stop",
+        Verb::AgentLook => "see what is printed by",
         Verb::AgentBeat => "speak for",
         Verb::AgentType => "type on the terminal of",
         Verb::AgentConfigure => "change the settings of",

@@ -1,4 +1,4 @@
-//! The terminals of agents. Looking asks for no permit, as reading their logs does not; being at a keyboard does.
+//! The terminals of agents: to look at one is one thing, to be at its keyboard another.
 
 use super::{Desk, Done};
 use crate::agents::control::{Screen, Size};
@@ -15,6 +15,7 @@ pub enum Hands {
 impl Desk {
     /// What the agent's terminal shows: so many lines of it, the last.
     pub fn peek(&self, id: &AgentId, lines: usize) -> Done<Screen> {
+        self.permit(Verb::AgentLook, id)?;
         Ok(agents::peek(self.home(), id, lines)?)
     }
 
@@ -28,7 +29,10 @@ impl Desk {
 
     pub fn join_terminal(&self, id: &AgentId, size: Size, hands: Hands) -> Done<Attached> {
         let (attached, effects) = match hands {
-            Hands::Off => agents::attach(self.home(), id, size, &Joins::Looking)?,
+            Hands::Off => {
+                self.permit(Verb::AgentLook, id)?;
+                agents::attach(self.home(), id, size, &Joins::Looking)?
+            }
             Hands::AtTheKeyboard => {
                 let permit = self.permit(Verb::AgentType, id)?;
                 agents::attach(self.home(), id, size, &Joins::Typing(&permit))?

@@ -22,6 +22,8 @@ pub enum Verb {
     MailCreate,
     AgentStart,
     AgentStop,
+    /// To see what it prints and what its terminal shows.
+    AgentLook,
     /// To say that one lives, and what one does.
     AgentBeat,
     /// To be at the keyboard of its terminal.
@@ -49,6 +51,7 @@ impl Verb {
             Self::MailCreate => "mail.create",
             Self::AgentStart => "agent.start",
             Self::AgentStop => "agent.stop",
+            Self::AgentLook => "agent.look",
             Self::AgentBeat => "agent.beat",
             Self::AgentType => "agent.type",
             Self::AgentConfigure => "agent.configure",

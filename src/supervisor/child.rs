@@ -188,16 +188,15 @@ pub(super) fn start_ticks(pid: i32) -> u64 {
     proc::stat(pid).map_or(0, |stat| stat.start_ticks)
 }
 
-/// The signal to every process below us. How many there were.
-pub(super) fn signal_all(signal: Signal) -> u32 {
+/// The signal to every process below us. Which they were: number and beginning.
+pub(super) fn signal_all(signal: Signal) -> Vec<(i32, u64)> {
     // To look through all processes takes milliseconds.
     if !has_children() {
-        return 0;
+        return Vec::new();
     }
-    let sent = descendants()
-        .into_iter()
-        .filter(|(pid, start_ticks)| proc::signal(*pid, *start_ticks, signal));
-    u32::try_from(sent.count()).unwrap_or(u32::MAX)
+    let mut sent = descendants();
+    sent.retain(|(pid, start_ticks)| proc::signal(*pid, *start_ticks, signal));
+    sent
 }
 
 /// Every living process below us, and when it began.

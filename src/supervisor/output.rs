@@ -24,6 +24,7 @@ impl Log {
     pub(super) fn open(dir: &Dir, limits: Output) -> Result<Self, Error> {
         let file = dir.file(LOG, Open::AppendCreate)?;
         let size = file.size()?;
+        remove_beyond(dir, limits.older)?;
         Ok(Self {
             file,
             size,
@@ -85,10 +86,6 @@ impl Log {
     }
 
     fn rotate(&mut self, dir: &Dir) -> Result<(), Error> {
-        let name = |n: u32| match n {
-            0 => LOG.to_owned(),
-            n => format!("{LOG}.{n}"),
-        };
         for n in (0..self.limits.older).rev() {
             match dir.rename(&name(n), &name(n + 1), Target::Replaced) {
                 Err(error) if error.is_absent() => {}
@@ -109,6 +106,23 @@ impl Log {
     pub(super) fn tail(&self) -> String {
         String::from_utf8_lossy(&self.tail).into_owned()
     }
+}
+
+fn name(n: u32) -> String {
+    match n {
+        0 => LOG.to_owned(),
+        n => format!("{LOG}.{n}"),
+    }
+}
+
+/// Those that are more than are kept now.
+fn remove_beyond(dir: &Dir, older: u32) -> Result<(), Error> {
+    let mut n = older + 1;
+    while dir.exists(&name(n))? {
+        dir.remove(&name(n))?;
+        n += 1;
+    }
+    Ok(())
 }
 
 /// Lines with their times, without what only a terminal understands.
@@ -138,7 +152,7 @@ impl Text {
         while !bytes.is_empty() {
             if self.after_return {
                 self.after_return = false;
-                if bytes[0] != b'\n' {
+                if bytes[0] != b'\n' && self.is_amid_line {
                     self.end_line();
                 }
             }
@@ -159,17 +173,23 @@ impl Text {
         if text.is_empty() {
             return;
         }
+        self.begin_line();
+        self.lines.extend_from_slice(text);
+        self.printed.extend_from_slice(text);
+    }
+
+    fn begin_line(&mut self) {
         if !self.is_amid_line {
             let time = self.now.to_string();
             self.lines.extend_from_slice(time.as_bytes());
             self.lines.push(b' ');
             self.is_amid_line = true;
         }
-        self.lines.extend_from_slice(text);
-        self.printed.extend_from_slice(text);
     }
 
+    /// An empty one has its time too.
     fn end_line(&mut self) {
+        self.begin_line();
         self.lines.push(b'\n');
         self.printed.push(b'\n');
         self.is_amid_line = false;
@@ -215,13 +235,13 @@ mod tests {
             "o\r\n\x1b[3",
             "1mred\x1b[0m\n",
             "\x1b]0;title\x07",
-            "10%\r20%\n",
+            "\r10%\r\r20%\n\n",
             "ä",
         ];
         let (files, tail) = logged(Output::default(), &pieces);
-        assert_eq!(tail, "one\ntwo\nred\n10%\n20%\nä");
+        assert_eq!(tail, "one\ntwo\nred\n10%\n20%\n\nä");
         let lines: Vec<&str> = files[0].lines().collect();
-        assert_eq!(lines.len(), 6);
+        assert_eq!(lines.len(), 7);
         for (line, text) in lines.iter().zip(tail.lines()) {
             assert_eq!(*line, format!("{NOW} {text}"));
         }
@@ -235,6 +255,23 @@ mod tests {
         };
         let (files, _) = logged(raw, &["\x1b[31mred\x1b[0m\r\n"]);
         assert_eq!(files[0], format!("{NOW} \x1b[31mred\x1b[0m\r\n"));
+    }
+
+    #[test]
+    fn older_ones_that_are_not_kept_any_more_go() {
+        let place = tempfile::tempdir().unwrap();
+        for n in 0..6 {
+            std::fs::write(place.path().join(name(n)), "line\n").unwrap();
+        }
+        let dir = Dir::open(place.path()).unwrap();
+        let limits = Output {
+            older: 2,
+            ..Output::default()
+        };
+        Log::open(&dir, limits).unwrap();
+        let mut files = dir.names().unwrap();
+        files.sort();
+        assert_eq!(files, ["output.log", "output.log.1", "output.log.2"]);
     }
 
     #[test]

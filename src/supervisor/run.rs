@@ -1,5 +1,6 @@
 //! The supervisor's one loop: waits for its child, its clients and the clock, asks the machine, does what it says.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -91,7 +92,8 @@ struct Superd {
     /// Of the last life, if it had one: `out` is our end of it as long as it lives.
     terminal: Option<Box<Terminal>>,
     ready: Option<OwnedFd>,
-    killed: u32,
+    /// Those that did not end when they were asked to.
+    killed: HashSet<(i32, u64)>,
     since: Now,
     /// What `state.json` says.
     saved: Option<state::State>,
@@ -156,7 +158,7 @@ impl Superd {
             out: None,
             terminal: None,
             ready: None,
-            killed: 0,
+            killed: HashSet::new(),
             since: Now::read(),
             saved: None,
             _lock: handed.lock,
@@ -443,7 +445,7 @@ impl Superd {
                     }
                 }
                 Action::AskRest => drop(child::signal_all(Signal::TERM)),
-                Action::KillAll => self.killed += child::signal_all(Signal::KILL),
+                Action::KillAll => self.killed.extend(child::signal_all(Signal::KILL)),
                 Action::Tell => {
                     self.save(self.flush());
                     self.tell();
@@ -596,7 +598,7 @@ impl Superd {
             say(starter, &started);
         }
         if state.state.is_over() {
-            let killed = self.killed;
+            let killed = u32::try_from(self.killed.len()).unwrap_or(u32::MAX);
             self.control
                 .tell(Waits::End, &Answer::Stopped { state, killed });
         }

@@ -182,6 +182,34 @@ fn without_times(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_runs_is_stopped_though_nobody_can_read_the_configuration() {
+    let swarm = Swarm::new("agent-1: {command: 'echo up; exec sleep 1000'}\nagent-2: {}");
+    swarm.ok(&["start", "agent-1"]);
+    swarm.ok(&["start", "agent-2", "--", "sleep", "1000"]);
+    let again = swarm.ok(&["start", "agent-2"]);
+    assert!(
+        again.out.starts_with("already running agent-2"),
+        "{again:?}"
+    );
+    let yaml = swarm.home.dir.join("config/agents.yaml");
+    std::fs::write(&yaml, "agents: {agent-1: {\n").unwrap();
+    let status = swarm.ok(&["status", "agent-1"]);
+    let warned = format!("warning: {}:", yaml.display());
+    assert!(status.err.starts_with(&warned), "{status:?}");
+    assert!(swarm.ok(&["logs", "agent-1"]).out.ends_with(" up\n"));
+    assert_eq!(swarm.ok(&["stop", "agent-1"]).out, "stopped agent-1\n");
+    assert_eq!(swarm.run(&["stop", "agnet-1"]).code, 66);
+    let down = swarm.ok(&["down"]);
+    assert_eq!(down.out, "stopped agent-2\n");
+    assert_eq!(swarm.run(&["start", "agent-1"]).code, 78);
+    // Who is not there any more can be stopped too.
+    swarm.configure("agent-1: {}");
+    swarm.ok(&["start", "agent-1", "--", "sleep", "1000"]);
+    swarm.configure("agent-2: {}");
+    assert_eq!(swarm.ok(&["stop", "agent-1"]).out, "stopped agent-1\n");
+}
+
+#[test]
 fn logs_show_the_last_lines_and_follow_through_a_rotation() {
     let swarm = Swarm::new(
         "agent-1:\n  command: 'seq 5; while ! test -e go; do sleep 0.02; done; seq 6 400; sleep 1000'\n  \
