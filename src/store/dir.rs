@@ -1,5 +1,6 @@
 //! A directory by descriptor, and plain files below it.
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,10 @@ use super::Error;
 const ROOM: usize = 1 << 10;
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
+/// Deeper trees are a mistake or a trap.
+const MOST_LEVELS: usize = 32;
+/// So often a directory is emptied that does not stay empty.
+const MOST_SWEEPS: usize = 64;
 
 /// An open directory. Every name below it is one path component.
 #[derive(Debug)]
@@ -362,6 +367,54 @@ impl Dir {
         }
     }
 
+    /// Removes a directory with all that is in it; of its files `last` goes at the end. Links are removed, never
+    /// followed. Whoever has it open may make something in it until it is gone: that goes too.
+    pub(crate) fn remove_tree(&self, name: &str, last: &str) -> Result<(), Error> {
+        for _ in 0..MOST_SWEEPS {
+            match self.sub(name) {
+                Err(error) if error.is_absent() => return Ok(()),
+                dir => dir?.empty(last, 0)?,
+            }
+            match self.remove_dir(name) {
+                Err(error) if error.is_taken() => {}
+                done => return done,
+            }
+        }
+        Err(self.fail("remove", name)(Errno::NOTEMPTY))
+    }
+
+    fn empty(&self, last: &str, level: usize) -> Result<(), Error> {
+        if level > MOST_LEVELS {
+            return Err(self.fail("go into", ".")(Errno::LOOP));
+        }
+        // Those too that are no UTF-8.
+        let listing = rustix::fs::Dir::read_from(&self.fd).map_err(self.fail("list", "."))?;
+        let mut names: Vec<CString> = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(self.fail("list", "."))?;
+            if ![c".", c".."].contains(&entry.file_name()) {
+                names.push(entry.file_name().to_owned());
+            }
+        }
+        names.sort_unstable_by_key(|name| name.as_bytes() == last.as_bytes());
+        for name in names {
+            let shown = name.to_string_lossy();
+            match rustix::fs::unlinkat(&self.fd, &*name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(Errno::ISDIR) => {
+                    self.sub(&shown)?.empty("", level + 1)?;
+                    match self.remove_dir(&shown) {
+                        // Looked at again by whoever finds this one not empty.
+                        Err(error) if error.is_taken() => {}
+                        done => done?,
+                    }
+                }
+                Err(errno) => return Err(self.fail("remove", &shown)(errno)),
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a directory; `false` where it existed.
     pub(crate) fn make_dir(&self, name: &str) -> Result<bool, Error> {
         match rustix::fs::mkdirat(&self.fd, name, DIR_MODE) {
@@ -404,6 +457,15 @@ impl Dir {
 
     /// The names of the directories below, sorted; links to directories are none.
     pub(crate) fn dir_names(&self) -> Result<Vec<String>, Error> {
+        self.names_of(What::Directory)
+    }
+
+    /// The names of the plain files below, sorted.
+    pub(crate) fn file_names(&self) -> Result<Vec<String>, Error> {
+        self.names_of(What::File)
+    }
+
+    fn names_of(&self, wanted: What) -> Result<Vec<String>, Error> {
         let listing = rustix::fs::Dir::read_from(&self.fd).map_err(self.fail("list", "."))?;
         let mut names = Vec::new();
         for entry in listing {
@@ -411,13 +473,14 @@ impl Dir {
             let Ok(name) = entry.file_name().to_str() else {
                 continue;
             };
-            let is_dir = match entry.file_type() {
-                FileType::Directory => true,
+            let what = match entry.file_type() {
+                FileType::RegularFile => Some(What::File),
+                FileType::Directory => Some(What::Directory),
                 // Some file systems do not tell in the listing.
-                FileType::Unknown => Self::is_dir(&self.path.join(name)),
-                _ => false,
+                FileType::Unknown => self.look(name)?.map(|look| look.what),
+                _ => None,
             };
-            if is_dir && name != "." && name != ".." {
+            if what == Some(wanted) && name != "." && name != ".." {
                 names.push(name.to_owned());
             }
         }
@@ -733,6 +796,23 @@ mod tests {
         assert_eq!((seen("aim").mode, seen("first").mode), before);
         assert_eq!((seen("link").what, seen("first").links), (What::Link, 2));
         assert_eq!(dir.look("absent").unwrap(), None);
+    }
+
+    #[test]
+    fn a_tree_is_removed_whole_and_what_its_links_lead_to_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let tree = home.path().join("tree");
+        std::fs::create_dir_all(tree.join("a/b")).unwrap();
+        for file in ["tree/lock", "tree/a/file", "tree/a/b/file", "stays"] {
+            std::fs::write(home.path().join(file), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(home.path(), tree.join("a/link")).unwrap();
+        let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff");
+        std::fs::write(tree.join(odd), "x").unwrap();
+        let dir = Dir::open(home.path()).unwrap();
+        dir.remove_tree("tree", "lock").unwrap();
+        dir.remove_tree("tree", "lock").unwrap();
+        assert_eq!(dir.names().unwrap(), ["stays"]);
     }
 
     #[test]
