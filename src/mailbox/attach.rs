@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
 use super::journal::{JOURNAL, Journal};
+use super::json::Fields;
 use super::open::Mailbox;
 use crate::store::{Dir, File, Open, Target, random_u64};
 use crate::time::Timestamp;
@@ -85,6 +87,36 @@ impl Mailbox {
     }
 }
 
+/// The notes of a message, with the paths that its attachments have in this mailbox: it may have had another name when
+/// they came. `None` where there is nothing to change.
+pub(super) fn relocated(metadata: &str, mailbox: &Path) -> Option<Box<RawValue>> {
+    let mut notes = Fields::parse(metadata).ok()?;
+    let files = notes.get("attachments")?;
+    let mut files: Vec<Fields<'_>> = serde_json::from_str(files.get()).ok()?;
+    let paths: Vec<_> = files.iter().map(|file| its_path(file, mailbox)).collect();
+    if paths.iter().all(Option::is_none) {
+        return None;
+    }
+    for (file, path) in files.iter_mut().zip(&paths) {
+        if let Some(path) = path {
+            file.replace("path", path);
+        }
+    }
+    let files = to_raw_value(&files).ok()?;
+    notes.replace("attachments", &files);
+    to_raw_value(&notes).ok()
+}
+
+/// Of an attachment that lay in a mailbox of another name beside this one.
+fn its_path(file: &Fields<'_>, mailbox: &Path) -> Option<Box<RawValue>> {
+    let (sha256, path) = (file.str("sha256")?, file.str("path")?);
+    let below = self::path(&sha256);
+    let its = Path::new(&*path).strip_prefix(mailbox.parent()?).ok()?;
+    let is_beside = its.components().count() == 3 && its.ends_with(&below);
+    (is_beside && !its.starts_with(mailbox.file_name()?))
+        .then(|| to_raw_value(&mailbox.join(below).to_string_lossy()).ok())?
+}
+
 pub(super) fn hash(content: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut hex = String::with_capacity(64);
@@ -120,4 +152,34 @@ pub(super) fn sweep(
         }
     }
     Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_is_where_its_mailbox_is_and_all_else_stays_as_it_was_written() {
+        let note = |place: &str| {
+            format!(
+                r#"{{"n":1e400,"attachments":[{{"sha256":"ab","path":"{place}/files/ab","x":1}},{{"path":7}}],"z":""}}"#
+            )
+        };
+        let now = |text: &str| {
+            let moved = relocated(text, Path::new("/h/mailbox/b"));
+            moved.map(|moved| moved.get().to_owned())
+        };
+        assert_eq!(now(&note("/h/mailbox/a")), Some(note("/h/mailbox/b")));
+        for other in [
+            "/h/mailbox/b",
+            "/elsewhere/a",
+            "/h/mailbox",
+            "/h/mailbox/a/c",
+        ] {
+            assert_eq!(now(&note(other)), None, "{other}");
+        }
+        for none in ["{}", r#"{"attachments":7}"#, r#"{"attachments":[7]}"#, "7"] {
+            assert_eq!(now(none), None, "{none}");
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! One generation of `journal.jsonl`, open; and `.durable`, how far it is known to be flushed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::error::Error;
 use super::json;
 use super::record::{Opening, Record, VERSION};
 use super::slot::Span;
+use super::view::Place;
 use crate::store::{self, Dir, File, Line, Lines, Open};
 
 pub(super) const JOURNAL: &str = "journal.jsonl";
@@ -19,6 +21,8 @@ const NEAR: usize = 256 << 10;
 pub(super) struct Journal {
     pub(super) file: File,
     pub(super) opening: Opening,
+    /// Of the mailbox that it lies in.
+    pub(super) place: Option<Arc<Place>>,
 }
 
 impl Journal {
@@ -36,7 +40,11 @@ impl Journal {
             column: 1,
             why: "no opening record of a journal".into(),
         })?;
-        Ok(Some(Self { file, opening }))
+        Ok(Some(Self {
+            file,
+            opening,
+            place: Place::of(dir),
+        }))
     }
 
     pub(super) fn must_know_format(&self) -> Result<(), Error> {

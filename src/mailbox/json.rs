@@ -180,6 +180,13 @@ impl<'a> Fields<'a> {
         string(self.get(name)?.get())
     }
 
+    /// Gives a field another value; one that is not there is not added.
+    pub(super) fn replace(&mut self, name: &str, value: &'a RawValue) {
+        if let Some((_, raw)) = self.0.iter_mut().find(|(key, _)| key == name) {
+            *raw = value;
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -17,6 +17,11 @@ impl Metadata {
         Self(to_raw_value(map).expect("every key of a map is text"))
     }
 
+    /// As it was written.
+    pub(super) fn raw(&self) -> &str {
+        self.0.get()
+    }
+
     pub fn get(&self, name: &str) -> Option<Value> {
         self.fields().get(name).map(value)
     }
@@ -32,6 +37,13 @@ impl Metadata {
 
     fn fields(&self) -> Fields<'_> {
         Fields::parse(self.0.get()).unwrap_or_default()
+    }
+}
+
+/// Of text that is an object.
+impl From<Box<RawValue>> for Metadata {
+    fn from(object: Box<RawValue>) -> Self {
+        Self(object)
     }
 }
 

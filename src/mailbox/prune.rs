@@ -506,7 +506,7 @@ fn fill(
                 return Ok(());
             };
             if fates.keeps(head.seq, now) {
-                let view = view::View::new(fates.by_seq[&head.seq].slot, line.to_vec(), None);
+                let view = view::View::new(fates.by_seq[&head.seq].slot, line.to_vec(), None, None);
                 named.extend(files_of(&view));
                 return next.copy(line);
             }

@@ -2,6 +2,7 @@
 //! beyond it is flushed first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::archive;
 use super::error::Error;
@@ -12,7 +13,7 @@ use super::open::Mailbox;
 use super::record::{Record, Tag};
 use super::slot::{Slot, Span};
 use super::take::{Outcome, token};
-use super::view::{self, View};
+use super::view::{self, Place, View};
 use super::visit::Visit;
 use crate::names::{AgentId, Class, MessageId, Permit};
 use crate::store::{self, Open};
@@ -31,13 +32,15 @@ pub(super) struct Past {
     line: Vec<u8>,
     edit: Option<Vec<u8>>,
     pub(super) steps: Vec<Step>,
+    place: Option<Arc<Place>>,
     /// Checksums of the records that were seen of it.
     seen: Vec<u64>,
 }
 
 impl Past {
     pub(super) fn message(&self) -> Message {
-        View::new(self.slot, self.line.clone(), self.edit.clone()).message()
+        let (line, edit) = (self.line.clone(), self.edit.clone());
+        View::new(self.slot, line, edit, self.place.clone()).message()
     }
 
     /// It waits for its time.
@@ -50,14 +53,16 @@ impl Past {
 pub(super) struct Gather<'w> {
     wanted: &'w dyn Fn(&Head) -> bool,
     boot: &'w str,
+    place: Option<Arc<Place>>,
     pub(super) past: BTreeMap<u64, Past>,
 }
 
 impl<'w> Gather<'w> {
-    pub(super) const fn new(boot: &'w str, wanted: &'w dyn Fn(&Head) -> bool) -> Self {
+    pub(super) fn new(mailbox: &'w Mailbox, wanted: &'w dyn Fn(&Head) -> bool) -> Self {
         Self {
             wanted,
-            boot,
+            boot: &mailbox.boot_text,
+            place: Place::of(&mailbox.dir),
             past: BTreeMap::new(),
         }
     }
@@ -76,6 +81,7 @@ impl<'w> Gather<'w> {
                     line: line.to_vec(),
                     edit: None,
                     steps: vec![sent_step(record, &head)],
+                    place: self.place.clone(),
                     seen: Vec::new(),
                 });
             }
@@ -187,7 +193,8 @@ impl Mailbox {
         let mut nearby = journal.nearby();
         for slot in &slots {
             let line = nearby.line(slot.send)?;
-            if let Some(message) = line.and_then(|line| view::plain(line, slot)) {
+            let place = journal.place.as_deref();
+            if let Some(message) = line.and_then(|line| view::plain(line, slot, place)) {
                 messages.push(message);
                 continue;
             }
@@ -208,7 +215,7 @@ impl Mailbox {
         let held = visit.hold()?;
         let written = visit.finish(held).map_err(Error::not_begun)?;
         let end = visit.make_durable(&written.journal)?.min(written.end);
-        let mut gather = Gather::new(&self.boot_text, wanted);
+        let mut gather = Gather::new(self, wanted);
         for sealed in archive::readable(&self.dir)? {
             if sealed.generation < written.journal.opening.generation {
                 archive::scan(&self.dir, &sealed, |record, line| {
@@ -285,7 +292,7 @@ impl Mailbox {
         };
         let end = visit.make_durable(&written.journal)?;
         let wanted = |head: &Head| head.seq == seq;
-        let mut gather = Gather::new(&self.boot_text, &wanted);
+        let mut gather = Gather::new(self, &wanted);
         written
             .journal
             .scan(slot.send.offset, end, |record, line, _| {
@@ -297,7 +304,7 @@ impl Mailbox {
             .remove(&seq)
             .ok_or_else(|| self.no_message(seq))?;
         // The state is the index's: that a lease lapsed is in no record.
-        let message = View::new(slot, past.line, past.edit).message();
+        let message = View::new(slot, past.line, past.edit, past.place).message();
         let history = History {
             message,
             lease,

@@ -2,12 +2,16 @@
 //! JSON stays raw, so that unknown fields and big numbers survive as they were written.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
+use super::attach;
 use super::error::Error;
 use super::fold::Head;
 use super::journal::Journal;
@@ -17,7 +21,7 @@ use super::metadata::Metadata;
 use super::record::{self, Record};
 use super::slot::{Slot, State};
 use crate::names::{AgentId, MessageId, Mode};
-use crate::store;
+use crate::store::{self, Dir};
 use crate::time::Timestamp;
 
 /// What nobody can change by editing: who, when, which, and what follows from the journal.
@@ -64,12 +68,42 @@ pub(super) fn version(editable: &str) -> Version {
     store::sum(&json::canonical(editable), 0)
 }
 
+/// Where a mailbox lies and whose it is. A letter names what was so when it came; the mailbox may have got another
+/// name since.
+#[derive(Debug)]
+pub(super) struct Place {
+    agent: AgentId,
+    /// The same as JSON.
+    to: Box<RawValue>,
+    dir: PathBuf,
+}
+
+impl Place {
+    /// `None` where the directory is not called as an agent is.
+    pub(super) fn of(dir: &Dir) -> Option<Arc<Self>> {
+        let dir = dir.path();
+        let agent = AgentId::parse(dir.file_name()?.to_str()?).ok()?;
+        Some(Arc::new(Self {
+            to: to_raw_value(&agent).ok()?,
+            agent,
+            dir: dir.into(),
+        }))
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
 pub(super) struct View {
     pub(super) slot: Slot,
     line: Vec<u8>,
     /// Where in `line` the letter stands.
     letter: Range<usize>,
     edit: Option<Vec<u8>>,
+    place: Option<Arc<Place>>,
+    /// The metadata, where they name what lay elsewhere when they were written.
+    metadata: OnceCell<Option<Box<RawValue>>>,
 }
 
 /// A letter that holds nothing unknown, as nearly all do: read in half the time.
@@ -91,12 +125,13 @@ struct Plain {
 }
 
 impl Plain {
-    fn message(self, slot: &Slot) -> Message {
+    fn message(self, slot: &Slot, place: Option<&Place>) -> Message {
+        let moved = place.and_then(|place| relocated(self.metadata.raw(), place));
         Message {
             seq: self.seq,
             id: self.id,
             from: self.from,
-            to: self.to,
+            to: place.map_or(self.to, |place| place.agent.clone()),
             mode: self.mode,
             content: self.content,
             timestamp: self.timestamp,
@@ -106,20 +141,27 @@ impl Plain {
             not_before: self.not_before,
             expires_at: self.expires_at,
             attempts: slot.attempts,
-            metadata: self.metadata,
+            metadata: moved.map_or(self.metadata, Metadata::from),
             extra: serde_json::Map::new(),
         }
     }
 }
 
+/// Metadata with the paths that attachments have here; `None` where they stand in it already.
+fn relocated(metadata: &str, place: &Place) -> Option<Box<RawValue>> {
+    // Most have none, and are not read for it.
+    let has_files = metadata.contains("\"attachments\"");
+    has_files.then(|| attach::relocated(metadata, place.dir()))?
+}
+
 /// A message from the line of its `send`, in one go: if that was never edited and holds nothing unknown.
-pub(super) fn plain(line: &[u8], slot: &Slot) -> Option<Message> {
+pub(super) fn plain(line: &[u8], slot: &Slot, place: Option<&Place>) -> Option<Message> {
     #[derive(Deserialize)]
     struct Send {
         msg: Plain,
     }
     let letter = serde_json::from_slice::<Send>(line).ok()?.msg;
-    (slot.edit.len == 0 && letter.seq == slot.seq).then(|| letter.message(slot))
+    (slot.edit.len == 0 && letter.seq == slot.seq).then(|| letter.message(slot, place))
 }
 
 /// `None` where the journal does not hold what the slot says.
@@ -134,7 +176,7 @@ pub(super) fn read(journal: &Journal, slot: &Slot) -> Result<Option<View>, Error
             edit => edit,
         },
     };
-    let view = View::new(*slot, line, edit);
+    let view = View::new(*slot, line, edit, journal.place.clone());
     Ok(view.is_of(slot.seq).then_some(view))
 }
 
@@ -148,12 +190,19 @@ fn letter_in(line: &[u8]) -> Range<usize> {
 }
 
 impl View {
-    pub(super) fn new(slot: Slot, line: Vec<u8>, edit: Option<Vec<u8>>) -> Self {
+    pub(super) fn new(
+        slot: Slot,
+        line: Vec<u8>,
+        edit: Option<Vec<u8>>,
+        place: Option<Arc<Place>>,
+    ) -> Self {
         Self {
             slot,
             letter: letter_in(&line),
             line,
             edit,
+            place,
+            metadata: OnceCell::new(),
         }
     }
 
@@ -192,6 +241,24 @@ impl View {
 
     /// All fields as they stand now, in the order of a message; without status, attempts and rev.
     pub(super) fn fields(&self) -> Fields<'_> {
+        let mut fields = self.written();
+        if let Some(place) = &self.place {
+            for (name, raw) in &mut fields.0 {
+                match &**name {
+                    "to" => *raw = &place.to,
+                    "metadata" => {
+                        let moved = || relocated(raw.get(), place);
+                        *raw = self.metadata.get_or_init(moved).as_deref().unwrap_or(raw);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        fields
+    }
+
+    /// The same as it was written.
+    fn written(&self) -> Fields<'_> {
         let sent = Fields::parse(self.raw()).unwrap_or_default();
         let edit = self.edit_record().and_then(|record| record.fields);
         // The fold passes over an edit that is none, and so does this.
@@ -222,6 +289,10 @@ impl View {
             versions.extend(record.was.iter().filter_map(|v| record::parse_hex(v)));
             versions.extend(record.fields.map(|fields| version(fields.get())));
         }
+        let now = self.fields();
+        if self.metadata.get().is_some_and(Option::is_some) {
+            versions.push(version(&editable(&now)));
+        }
         versions
     }
 
@@ -229,7 +300,7 @@ impl View {
         if self.edit.is_none()
             && let Ok(letter) = serde_json::from_str::<Plain>(self.raw())
         {
-            return letter.message(&self.slot);
+            return letter.message(&self.slot, self.place.as_deref());
         }
         self.message_of_fields()
     }

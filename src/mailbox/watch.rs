@@ -176,7 +176,7 @@ impl Watch {
         self.follow.offset = start;
         let (last, sought) = (self.last, &self.sought);
         let wanted = |head: &Head| head.id.bits() > last || sought.contains(&head.id.bits());
-        let mut gather = Gather::new(&self.mailbox.boot_text, &wanted);
+        let mut gather = Gather::new(&self.mailbox, &wanted);
         read_archives(&self.mailbox.dir, cursor.generation, end, &mut gather)?;
         self.later = gather.past;
         let oldest = super::archive::list(&self.mailbox.dir)?
@@ -222,7 +222,7 @@ impl Watch {
         visit.look_or_warn()?;
         let (last, sought) = (self.last, &self.sought);
         let wanted = |head: &Head| head.id.bits() > last || sought.contains(&head.id.bits());
-        let mut gather = Gather::new(&self.mailbox.boot_text, &wanted);
+        let mut gather = Gather::new(&self.mailbox, &wanted);
         gather.past = std::mem::take(&mut self.later);
         self.follow.advance(&self.mailbox.dir, &mut gather, now)?;
         let mut news = Vec::new();
@@ -396,7 +396,7 @@ fn advance(
     now: Now,
 ) -> Result<(), Error> {
     let wanted = |head: &Head| head.seq == seq;
-    let mut gather = Gather::new(&mailbox.boot_text, &wanted);
+    let mut gather = Gather::new(mailbox, &wanted);
     gather.past = std::mem::take(past);
     let outcome = follow.advance(&mailbox.dir, &mut gather, now);
     *past = gather.past;
