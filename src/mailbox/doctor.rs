@@ -34,8 +34,8 @@ use super::render::{self, FACE};
 use super::send;
 use super::stamp::{self, Face, Stamp, Stamps};
 use super::take::Outcome;
-use super::view;
 use super::visit::{PATIENCE, Visit};
+use super::{moves, tombstone, view};
 use crate::names::{AgentId, Explain as _, Finding, Kind, Level, Permit};
 use crate::store::{Deadline, Dir, Lock, Open, Target, What, random_u64};
 use crate::time::{Now, Timestamp};
@@ -225,7 +225,7 @@ fn examine(visit: &Visit<'_>) -> Result<Exam, Error> {
     }))
 }
 
-fn wait() -> Deadline {
+pub(super) fn wait() -> Deadline {
     Deadline::after(PATIENCE)
 }
 
@@ -270,7 +270,7 @@ fn examine_once(visit: &Visit<'_>) -> Result<Option<Exam>, Error> {
         }));
     };
     let opening = &journal.opening;
-    let is_ours = opening.mailbox == *visit.agent();
+    let is_ours = visit.mailbox.answers_to(&opening.mailbox)?;
     if !is_ours {
         let detail = format!("line 1: it is the journal of {}", opening.mailbox);
         found.by_hand(word::JOURNAL_OF_ANOTHER, JOURNAL, detail);
@@ -315,7 +315,7 @@ fn examine_once(visit: &Visit<'_>) -> Result<Option<Exam>, Error> {
         missing_attachments(&mut found, fresh, &audit)?;
     }
     place::attachments(&mut found, dir)?;
-    place::archives(&mut found, dir, opening)?;
+    place::archives(&mut found, visit.mailbox, opening)?;
     // Locked for the first time while we looked: somebody has been at work beside us.
     for name in absent {
         if dir.exists(name)? {
@@ -630,7 +630,7 @@ fn set_faces_aside(visit: &Visit<'_>, exam: &Exam, end: u64) -> Result<(), Error
 }
 
 /// The stamp says that its swap is not over, so that the next render does not take the face for right.
-fn forget_rendering(dir: &Dir, is_dead_wrong: bool) -> Result<(), Error> {
+pub(super) fn forget_rendering(dir: &Dir, is_dead_wrong: bool) -> Result<(), Error> {
     let mut stamps = Stamps::read(dir)?;
     let Some(old) = stamps.stamp.clone() else {
         return Ok(());
@@ -656,9 +656,12 @@ pub fn strays(mailboxes: &Path, fix: bool) -> Result<Vec<Finding>, Error> {
             continue;
         };
         let is_new = name.starts_with(create::NEW);
-        let is_agent = AgentId::parse(&name).is_ok();
+        let is_gone = name.starts_with(moves::GONE);
+        let agent = AgentId::parse(&name).ok();
+        let is_agent = agent.is_some();
         match look.what {
             What::Directory if is_new => half_made(&mut found, &dir, &name)?,
+            What::Directory if is_gone => half_removed(&mut found, &dir, &name)?,
             What::Directory if is_agent => {}
             What::Directory => {
                 let below = dir.sub(&name)?;
@@ -666,6 +669,12 @@ pub fn strays(mailboxes: &Path, fix: bool) -> Result<Vec<Finding>, Error> {
                     found.by_hand(word::NO_AGENT, &name, "a mailbox, but no name of an agent");
                 }
             }
+            What::File if name.starts_with(tombstone::ASIDE) => {
+                if tombstone::is_left(&dir, &name)? {
+                    found.fixable(word::LEFT_OVER, &name, "of a rename that was killed");
+                }
+            }
+            What::File if tombstone_at(&mut found, &dir, agent.as_ref())? => {}
             What::File | What::Link | What::Other if is_new || is_agent => {
                 let what = match look.what {
                     What::Link => "a link where a mailbox belongs",
@@ -682,11 +691,56 @@ pub fn strays(mailboxes: &Path, fix: bool) -> Result<Vec<Finding>, Error> {
         for finding in findings.iter_mut().filter(|it| it.fixable) {
             let name = finding.path.file_name().unwrap_or_default();
             let name = name.to_string_lossy();
-            create::remove(&dir, &name)?;
+            match dir.look(&name)?.map(|look| look.what) {
+                Some(What::Directory) if name.starts_with(moves::GONE) => {
+                    moves::remove_left_over(&dir, &name)?;
+                }
+                Some(What::Directory) => create::remove(&dir, &name)?,
+                _ => dir.remove(&name)?,
+            }
             finding.fixed = !dir.exists(&name)?;
         }
     }
     Ok(findings)
+}
+
+/// Taken out of its place to be removed: nobody reads it any more, and nothing is accepted into it.
+fn half_removed(found: &mut Findings<'_>, parent: &Dir, name: &str) -> Result<(), Error> {
+    if !moves::is_being_removed(parent, name)? {
+        let detail = "a mailbox that was being removed when that was killed";
+        found.fixable(word::LEFT_OVER, name, detail);
+    }
+    Ok(())
+}
+
+/// What is wrong with the tombstone in the place of a mailbox; `false` where there is none.
+fn tombstone_at(
+    found: &mut Findings<'_>,
+    parent: &Dir,
+    agent: Option<&AgentId>,
+) -> Result<bool, Error> {
+    let Some(agent) = agent else {
+        return Ok(false);
+    };
+    let stone = match tombstone::read(parent, agent) {
+        Ok(Some(stone)) => stone,
+        Ok(None) => return Ok(false),
+        Err(error @ Error::Newer { .. }) => {
+            found.by_hand(word::JOURNAL_NEWER, agent.as_str(), error.to_string());
+            return Ok(true);
+        }
+        Err(error) => return Err(error),
+    };
+    let detail = match tombstone::follow(parent, agent)? {
+        Some(now) if parent.exists(now.as_str())? => return Ok(true),
+        Some(now) => format!("mail for it goes to {now}, which has no mailbox any more"),
+        None if stone.moved_to != *agent => "it leads in a circle".into(),
+        // Whoever prepared it may be about to exchange it.
+        None if !tombstone::is_left(parent, agent.as_str())? => return Ok(true),
+        None => "of a rename that was killed".into(),
+    };
+    found.fixable(word::LEFT_OVER, agent.as_str(), detail);
+    Ok(true)
 }
 
 /// A mailbox that was never finished has never had mail; one that holds anything else is left to a person.

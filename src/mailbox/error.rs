@@ -11,6 +11,17 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("{agent} has no mailbox yet")]
     NoMailbox { agent: AgentId },
+    /// Whoever asks had opened it before.
+    #[error("the mailbox of {agent} has been removed")]
+    Gone { agent: AgentId },
+    #[error("{} for {agent}, and nobody has acknowledged {}", messages(*waiting), them(*waiting))]
+    Waiting { agent: AgentId, waiting: u64 },
+    /// Somebody else has the name that a mailbox was to get.
+    #[error("{path} is there already", path = path.display())]
+    NameTaken { path: PathBuf },
+    /// And to be renamed otherwise.
+    #[error("the mailbox of {agent} is that of {now} already")]
+    HalfRenamed { agent: AgentId, now: AgentId },
     #[error("no message {at}")]
     NoMessage { at: Address },
     #[error("{path}, line {line}, column {column}: {why}", path = path.display())]
@@ -93,6 +104,17 @@ impl Error {
     }
 }
 
+fn messages(waiting: u64) -> String {
+    match waiting {
+        1 => "1 message waits".into(),
+        n => format!("{n} messages wait"),
+    }
+}
+
+const fn them(waiting: u64) -> &'static str {
+    if waiting == 1 { "it" } else { "them" }
+}
+
 fn by_whom(by: Option<&str>, when: Option<Timestamp>) -> String {
     let by = by.map(|by| format!(" by {by}"));
     let when = when.map(|when| format!(" at {when}"));
@@ -109,11 +131,12 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Store(e) => e.kind(),
-            Self::NoMailbox { .. } | Self::NoMessage { .. } => Kind::Unknown,
+            Self::NoMailbox { .. } | Self::Gone { .. } | Self::NoMessage { .. } => Kind::Unknown,
             Self::Corrupt { .. } | Self::JournalGone { .. } | Self::BadEdit(_) => Kind::Corrupt,
             Self::Newer { .. } => Kind::Config,
             Self::Closed { .. } | Self::Leased { .. } | Self::NotYours { .. } => Kind::No,
-            Self::NotTheSender { .. } => Kind::Refused,
+            Self::NotTheSender { .. } | Self::Waiting { .. } => Kind::Refused,
+            Self::NameTaken { .. } | Self::HalfRenamed { .. } => Kind::CannotCreate,
             Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
             Self::TooLong { .. }
             | Self::NotesTooLong { .. }
@@ -130,6 +153,12 @@ impl Explain for Error {
             }
             Self::Store(e) => e.hint(),
             Self::NoMailbox { .. } => Some("send with --create to make one".into()),
+            Self::Gone { .. } => Some("nothing was accepted or changed".into()),
+            Self::Waiting { .. } => Some("to remove what waits as well, add --yes".into()),
+            Self::NameTaken { .. } => Some("choose another name".into()),
+            Self::HalfRenamed { agent, now } => {
+                Some(format!("finish that first: agentctl rename {agent} {now}"))
+            }
             Self::NoMessage { .. } => Some("see: cellphone search, cellphone inbox --all".into()),
             Self::Corrupt { .. } => Some(
                 "nothing was changed; `cellphone doctor --fix` copies the bad lines aside".into(),
@@ -178,7 +207,7 @@ impl Explain for Error {
                 Some(path)
             }
             Self::OutcomeUnknown { at, .. } | Self::NotBegun { at } => Some(at),
-            Self::NoRoom { path, .. } => Some(path),
+            Self::NoRoom { path, .. } | Self::NameTaken { path } => Some(path),
             _ => None,
         }
     }

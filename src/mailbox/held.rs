@@ -142,7 +142,8 @@ impl<'m> Held<'m> {
     pub(super) fn take(visit: &Visit<'m>, bad: HashSet<u64>) -> Result<Self, Error> {
         let (mailbox, now) = (visit.mailbox, visit.now);
         let dir = &mailbox.dir;
-        let lock = Lock::acquire(dir, LOCK, visit.deadline)?;
+        let lock = mailbox.lock(LOCK, visit.deadline)?;
+        mailbox.must_be_in_place()?;
         let journal = match visit.journal()? {
             Some(journal) => journal,
             None => Arc::new(super::create::begin(dir, &mailbox.agent, now)?),

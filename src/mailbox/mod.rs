@@ -3,8 +3,9 @@
 //! What was accepted is durable before anybody is told; what is reported follows from what is durable; what a
 //! person or a foreign script writes into the face is merged back. The steps of every verb, and what a crash
 //! between two of them leaves, are in `held.rs` (under the journal lock), `render.rs` (under the render lock) and
-//! `prune.rs` (under the prune lock); rules without a world around them in `fold.rs`, `merge.rs`, `face.rs`,
-//! `record.rs`, `stamp.rs` and `view.rs`. Files on disk: `runtime/README.md`.
+//! `prune.rs` (under the prune lock); how a mailbox gets another name, or goes, in `moves.rs` (under all three); rules
+//! without a world around them in `fold.rs`, `merge.rs`, `face.rs`, `record.rs`, `stamp.rs` and `view.rs`. Files on
+//! disk: `runtime/README.md`.
 //!
 //! Lock order: prune, render, journal; never two mailboxes at once.
 //!
@@ -29,6 +30,7 @@ mod keys;
 mod merge;
 mod message;
 mod metadata;
+mod moves;
 mod open;
 mod prune;
 mod read;
@@ -40,6 +42,7 @@ mod stamp;
 mod take;
 #[cfg(test)]
 mod tests;
+mod tombstone;
 mod view;
 mod visit;
 mod watch;
@@ -51,9 +54,11 @@ pub use edit::Edited;
 pub use error::Error;
 pub use message::{Address, Counts, History, Lease, Message, Sent, Status, Step, Taken};
 pub use metadata::Metadata;
+pub use moves::{Waiting, is_left, may_rename, remove_rest};
 pub use open::Mailbox;
 pub use prune::Pruned;
 pub use read::Which;
 pub use send::{MOST_CONTENT, Said};
 pub use take::{Claim, Done, Outcome};
+pub use tombstone::{former_names, moved};
 pub use watch::{Trace, Waker, Watch};

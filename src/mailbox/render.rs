@@ -15,7 +15,7 @@ use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
 use super::view;
 use super::visit::Visit;
 use crate::names::{Class, Level, MessageId};
-use crate::store::{self, Dir, File, Ident, Lock, Open, Target, random_u64};
+use crate::store::{self, Dir, File, Ident, Open, Target, random_u64};
 
 pub(super) const FACE: &str = "inbox.json";
 pub(super) const DEAD: &str = "dead.json";
@@ -59,7 +59,7 @@ impl Visit<'_> {
 
     /// Brings the face up to date with the journal as far as it is durable.
     pub(super) fn render(&mut self) -> Result<(), Error> {
-        let _lock = Lock::acquire(self.dir(), LOCK, self.deadline)?;
+        let _lock = self.mailbox.lock(LOCK, self.deadline)?;
         for _ in 0..MOST_ROUNDS {
             if self.render_once()? {
                 return Ok(());

@@ -92,7 +92,7 @@ pub(super) fn token(id: u128, n: u32) -> String {
 /// Whether a caller may close what `holder` holds.
 fn is_his(holder: &Holder, visit: &Visit<'_>) -> bool {
     // By hand, in the agent's name, is as good as by the agent.
-    holder.owner == visit.who.agent.as_str()
+    visit.is_his(&holder.owner)
         && (visit.who.incarnation.is_none() || visit.who.incarnation == holder.incarnation)
 }
 
@@ -165,7 +165,7 @@ impl Mailbox {
             let Some(its) = holder.incarnation.filter(|its| *its != living) else {
                 continue;
             };
-            if holder.owner != self.agent.as_str() {
+            if !visit.is_his(&holder.owner) {
                 continue;
             }
             held.push(&Record {
@@ -315,7 +315,7 @@ impl Mailbox {
             }),
             (Close::Recall, None) => {
                 let from = held.view(slot)?.message().from;
-                let his = from == visit.who.agent || visit.who.agent == AgentId::user();
+                let his = visit.is_his(from.as_str()) || visit.who.agent == AgentId::user();
                 his.then_some(false).ok_or(Error::NotTheSender { at, from })
             }
             _ if claim.force => Ok(false),
@@ -344,7 +344,7 @@ impl Mailbox {
             let state = view::status(&past.slot).as_str();
             let closing = past.steps.iter().find(|step| step.what == state);
             let by = closing.and_then(|step| step.by.as_deref());
-            if by != Some(visit.who.agent.as_str()) || !how.is_what_happened(&past.slot) {
+            if !by.is_some_and(|by| visit.is_his(by)) || !how.is_what_happened(&past.slot) {
                 return Err(Error::Closed {
                     at: self.address(seq),
                     state,
@@ -372,7 +372,7 @@ impl Mailbox {
         let record = line.as_deref().and_then(|line| Record::parse(line).ok());
         let by = record.as_ref().and_then(|r| r.by.as_deref());
         let inc = record.as_ref().and_then(|r| r.inc.as_deref());
-        let the_same = by == Some(visit.who.agent.as_str())
+        let the_same = by.is_some_and(|by| visit.is_his(by))
             && (visit.who.incarnation.is_none()
                 || inc.is_none()
                 || visit.who.incarnation.as_deref() == inc);

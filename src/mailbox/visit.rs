@@ -11,6 +11,7 @@ use super::open::Mailbox;
 use super::prune;
 use super::record::{Record, Tag, Who};
 use super::slot::State;
+use super::tombstone;
 use super::view::{self, View};
 use crate::names::{
     AgentId, Channel, Draft, Effect, Event, Explain, Kind, Level, MessageId, Mode, Permit,
@@ -64,6 +65,16 @@ impl<'m> Visit<'m> {
 
     pub(super) fn agent(&self) -> &'m AgentId {
         &self.mailbox.agent
+    }
+
+    /// Whether `name` is one of whoever speaks: his own, or one that he had. A name that cannot be looked up is not.
+    pub(super) fn is_his(&self, name: &str) -> bool {
+        let his = &self.who.agent;
+        name == his.as_str()
+            || AgentId::parse(name).is_ok_and(|name| {
+                let now = tombstone::follow(&self.mailbox.parent, &name);
+                now.is_ok_and(|now| now.as_ref() == Some(his))
+            })
     }
 
     /// The journal as it stands there, opened once as long as no other takes its place; `None` where there is none.
@@ -198,7 +209,7 @@ impl<'m> Visit<'m> {
             let Some(view) = view::read(&written.journal, slot)? else {
                 continue;
             };
-            match notice(self.agent(), &view) {
+            match notice(self.agent(), &written.journal.opening.mailbox, &view) {
                 Some(draft) => self.effects.push(Effect::Mail(Box::new(draft))),
                 None => nobody.push(slot.seq),
             }
@@ -246,8 +257,9 @@ impl<'m> Visit<'m> {
     }
 }
 
-/// What the sender of a dead letter is told; `system` is never told anything.
-fn notice(mailbox: &AgentId, view: &View) -> Option<Draft> {
+/// What the sender of a dead letter is told; `system` is never told anything. Told again after the mailbox got another
+/// name, it is the same: the key has the first one.
+fn notice(mailbox: &AgentId, first: &AgentId, view: &View) -> Option<Draft> {
     let message = view.message();
     if message.from == AgentId::system() || message.from == *mailbox {
         return None;
@@ -260,7 +272,7 @@ fn notice(mailbox: &AgentId, view: &View) -> Option<Draft> {
     let text = format!("{mailbox}/{} {why}: {beginning}", message.seq);
     let mut draft = Draft::new(AgentId::system(), message.from, text);
     draft.mode = Mode::System;
-    draft.key = Some(format!("notice:{mailbox}:{}", message.id));
+    draft.key = Some(format!("notice:{first}:{}", message.id));
     draft.reply_to = Some(message.id);
     draft.thread = message.thread;
     draft

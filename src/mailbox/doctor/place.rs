@@ -11,10 +11,12 @@ use crate::mailbox::create::BALLAST_SIZE;
 use crate::mailbox::error::Error;
 use crate::mailbox::held::{BALLAST, INDEX, KEYS, LOCK};
 use crate::mailbox::journal::{DURABLE, JOURNAL, Journal};
+use crate::mailbox::open::Mailbox;
 use crate::mailbox::record::Opening;
 use crate::mailbox::render::{self, DEAD, DISPLACED, FACE};
 use crate::mailbox::stamp::STAMP;
 use crate::mailbox::{prune, stamp};
+use crate::names::AgentId;
 use crate::store::{self, Dir, Look, Open, What};
 
 /// Broken lines that were copied aside.
@@ -201,9 +203,10 @@ pub(super) fn left_overs(found: &mut Findings<'_>, dir: &Dir) -> Result<(), Erro
 /// The sealed generations: each is whole, and older than the current one.
 pub(super) fn archives(
     found: &mut Findings<'_>,
-    dir: &Dir,
+    mailbox: &Mailbox,
     current: &Opening,
 ) -> Result<(), Error> {
+    let dir = &mailbox.dir;
     if dir
         .look(ARCHIVE)?
         .is_none_or(|look| look.what != What::Directory)
@@ -228,7 +231,8 @@ pub(super) fn archives(
             found.add(word::ARCHIVE_GENERATION, path, detail, false);
             continue;
         }
-        let told = read_sealed(&sub, &sealed, current, &known)?;
+        let is_ours = |name: &AgentId| Ok(*name == current.mailbox || mailbox.answers_to(name)?);
+        let told = read_sealed(&sub, &sealed, is_ours, &known)?;
         if let Err(why) = told {
             found.add(word::ARCHIVE_BROKEN, path, why, false);
         }
@@ -240,7 +244,7 @@ pub(super) fn archives(
 fn read_sealed(
     archive: &Dir,
     sealed: &archive::Sealed,
-    current: &Opening,
+    is_ours: impl Fn(&AgentId) -> Result<bool, Error>,
     known: &HashSet<Vec<u8>>,
 ) -> Result<Result<(), String>, Error> {
     let file = archive.file(&sealed.name, Open::Read)?;
@@ -272,7 +276,7 @@ fn read_sealed(
         };
         let Some(salt) = salt else {
             match Opening::parse(line) {
-                Some(it) if it.mailbox != current.mailbox => {
+                Some(it) if !is_ours(&it.mailbox)? => {
                     return Ok(Err(format!("line 1: it is of the mailbox {}", it.mailbox)));
                 }
                 Some(it) if it.generation != sealed.generation => {

@@ -1,6 +1,7 @@
 //! The mailbox end to end, on real directories and a clock that the tests turn.
 
 mod edits;
+mod moves;
 mod oracle;
 mod verbs;
 
