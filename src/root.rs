@@ -106,6 +106,16 @@ impl Home {
         self.config().join("agents.json")
     }
 
+    /// What people write down of the work of each agent.
+    pub fn comms(&self) -> PathBuf {
+        self.dir.join(COMMS)
+    }
+
+    /// The tasks of an agent.
+    pub fn tasks(&self, agent: &AgentId) -> PathBuf {
+        self.comms().join(format!("{agent}.json"))
+    }
+
     pub fn mailboxes(&self) -> PathBuf {
         self.dir.join(MAILBOXES)
     }
@@ -124,9 +134,13 @@ impl Home {
         self.mailbox(agent).join("inbox.json")
     }
 
+    pub fn devlogs(&self) -> PathBuf {
+        self.dir.join("runtime/devlog/agents")
+    }
+
     /// What an agent tells in prose.
     pub fn devlog(&self, agent: &AgentId) -> PathBuf {
-        self.dir.join("runtime/devlog/agents").join(agent.as_str())
+        self.devlogs().join(agent.as_str())
     }
 
     pub fn logs(&self) -> PathBuf {

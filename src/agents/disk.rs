@@ -181,10 +181,7 @@ pub fn edit(home: &Home, change: impl Fn(&mut Registry) -> Result<(), Error>) ->
         std::thread::sleep(Duration::from_millis(5 * attempt));
         let _lock = Lock::acquire(&agents, ".edit.lock", Deadline::after(PATIENCE))?;
         let before = there(&config, home)?;
-        let mut registry = match &before {
-            Some(bytes) => Registry::read(parse::text(bytes, &path)?.to_owned(), &path)?,
-            None => converted(home)?,
-        };
+        let mut registry = registry(home, before.as_deref())?;
         change(&mut registry)?;
         let is_same = before.as_deref() == Some(registry.text().as_bytes());
         if is_same || replace(&config, home, before.as_deref(), registry.text())? {
@@ -192,6 +189,25 @@ pub fn edit(home: &Home, change: impl Fn(&mut Registry) -> Result<(), Error>) ->
         }
     }
     Err(Error::KeepsChanging { path })
+}
+
+/// Whether a change would be refused as things stand. Nothing is written.
+pub(crate) fn may_edit(
+    home: &Home,
+    change: impl Fn(&mut Registry) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let config = Dir::open(home.dir())?.sub(home.inside(&home.config()))?;
+    let before = there(&config, home)?;
+    change(&mut registry(home, before.as_deref())?)
+}
+
+/// What stands in `agents.yaml`, or would after the first edit.
+fn registry(home: &Home, before: Option<&[u8]>) -> Result<Registry, Error> {
+    let path = home.agents_yaml();
+    match before {
+        Some(bytes) => Registry::read(parse::text(bytes, &path)?.to_owned(), &path),
+        None => converted(home),
+    }
 }
 
 fn there(config: &Dir, home: &Home) -> Result<Option<Vec<u8>>, Error> {

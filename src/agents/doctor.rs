@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::error::Error;
 use super::process::LOCK;
-use super::{disk, process, standing};
+use super::{disk, moves, process, standing};
 use crate::names::{AgentId, Finding};
 use crate::root::Home;
 use crate::store::{Dir, Lock};
 
 /// Looks at the settings and at each of the agents; `fix` takes away what killed programs left. Found is
-/// `settings-unreadable`, `unknown-key`, `no-supervisor`, `state-unreadable` or `left-over`.
+/// `settings-unreadable`, `unknown-key`, `no-supervisor`, `state-unreadable`, `left-over` or `half-renamed`.
 pub(crate) fn examine(home: &Home, who: &[AgentId], fix: bool) -> Result<Vec<Finding>, Error> {
     let mut found = settings(home);
     let by_hand = |what, path: PathBuf, detail: String| Finding {
@@ -75,14 +75,24 @@ fn left_overs(dir: &Dir, fix: bool) -> Result<Vec<Finding>, Error> {
             if fix {
                 dir.remove(&name)?;
             }
-            found.push(Finding {
-                what: "left-over",
-                path: dir.path().join(&name),
-                detail: "a program was killed while it wrote this".into(),
-                fixable: true,
-                fixed: fix,
-            });
+            let detail = "a program was killed while it wrote this";
+            found.push(left_over(dir.path().join(&name), detail, fix));
         }
     }
     Ok(found)
+}
+
+pub(super) fn left_over(path: PathBuf, detail: &str, fixed: bool) -> Finding {
+    Finding {
+        what: "left-over",
+        path,
+        detail: detail.into(),
+        fixable: true,
+        fixed,
+    }
+}
+
+/// What lies between the directories of agents and has no business there.
+pub(crate) fn strays(home: &Home, fix: bool) -> Result<Vec<Finding>, Error> {
+    moves::left_overs(home, fix)
 }

@@ -80,6 +80,9 @@ pub enum Error {
     CannotRegister(NotFree),
     #[error("{id} is not registered")]
     NotRegistered { id: AgentId },
+    /// Of an earlier agent of the name that another was to get.
+    #[error("{path} is there already", path = path.display())]
+    InTheWay { path: PathBuf, id: AgentId },
     #[error("{key:?} is no key of an agent")]
     UnknownKey { key: String, meant: Option<String> },
     #[error("`id` is no key that can be changed")]
@@ -136,6 +139,7 @@ impl Explain for Error {
             Self::State { .. } => Kind::Corrupt,
             Self::CannotRegister(source) => source.kind(),
             Self::NotRegistered { .. } => Kind::Unknown,
+            Self::InTheWay { .. } => Kind::CannotCreate,
             Self::UnknownKey { .. }
             | Self::IdIsNoKey
             | Self::BadValue { .. }
@@ -180,12 +184,15 @@ impl Explain for Error {
                     .into(),
             ),
             Self::NotRegistered { id } => Some(format!("register it: agentctl register {id}")),
+            Self::InTheWay { id, .. } => Some(format!(
+                "it is of an earlier agent: choose another name, or agentctl unregister {id} --purge"
+            )),
             Self::UnknownKey { meant, .. } => Some(match meant {
                 Some(meant) => format!("did you mean {meant}?"),
                 None => "config/README.md lists the keys".into(),
             }),
             Self::IdIsNoKey => {
-                Some("an agent is renamed as a whole, and keeps its old name".into())
+                Some("an agent is renamed as a whole: agentctl rename OLD NEW".into())
             }
             Self::BadValue { .. } => Some("quote it: '\"…\"'".into()),
             Self::BadEdit { source } => source.hint(),
@@ -226,6 +233,7 @@ impl Explain for Error {
             | Self::NotEdited { path, .. }
             | Self::KeepsChanging { path }
             | Self::State { path, .. }
+            | Self::InTheWay { path, .. }
             | Self::Unreadable { path, .. } => Some(path),
             Self::NoCommand { .. }
             | Self::CannotResume { .. }

@@ -19,10 +19,10 @@ use rustix::process::Signal;
 
 use super::control::{Answer, Request};
 use super::error::Error;
-use super::proc;
 use super::settings::Settings;
 use super::standing::{self, Flush};
 use super::state::{Pid, Process, State, Wanted};
+use super::{disk, proc};
 use crate::names::{AgentId, Channel, Effect, Event, Level, Permit};
 use crate::root::Home;
 use crate::store::{Deadline, Dir, Lock};
@@ -73,11 +73,11 @@ pub enum Tended {
 /// Hands the agent to a supervisor of its own, and returns at once.
 pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec<Effect>), Error> {
     let agent = &settings.agent;
-    let dir = Dir::make_path(home.dir(), home.inside(&home.agent(agent)))?;
     let deadline = Deadline::after(PASSING);
-    let lock = loop {
-        if let Some(lock) = Lock::try_acquire(&dir, LOCK)? {
-            break lock;
+    let (dir, lock) = loop {
+        let dir = Dir::make_path(home.dir(), home.inside(&home.agent(agent)))?;
+        if let Some(lock) = lock(home, agent, &dir)? {
+            break (dir, lock);
         }
         if let Some(Answer::State(state)) = ask_in(&dir, agent, &Request::State, PASSING)? {
             return Ok((Begun::Already(state), Vec::new()));
@@ -87,6 +87,10 @@ pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec
         }
         sleep(LOOK_AGAIN);
     };
+    // It may have got another name, or gone, since whoever starts it looked.
+    if disk::read(home)?.entry(agent).is_none() {
+        return Err(Error::NotRegistered { id: agent.clone() });
+    }
     let lost = bury(&dir, agent)?.and_then(|(_, lost)| lost);
     let (answers, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|error| system("make a pipe")(error.into()))?;
@@ -106,6 +110,24 @@ pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec
         answers: answers.into(),
     };
     Ok((Begun::Starting(starting), lost.iter().map(event).collect()))
+}
+
+/// The lock of an agent, `None` where somebody else holds it: or where this is its directory no more.
+fn lock(home: &Home, agent: &AgentId, dir: &Dir) -> Result<Option<Lock>, Error> {
+    let lock = match Lock::try_acquire(dir, LOCK) {
+        // In a directory that was removed nothing can be made.
+        Err(error) if error.is_absent() => return Ok(None),
+        lock => lock?,
+    };
+    let is_in_place = is_in_place(home, agent, dir)?;
+    Ok(lock.filter(|_| is_in_place))
+}
+
+/// Whether that is still the directory of an agent: it may have been renamed or removed since it was opened. Asked under
+/// its lock, which whoever does that holds.
+pub(super) fn is_in_place(home: &Home, agent: &AgentId, dir: &Dir) -> Result<bool, Error> {
+    let there = Dir::open(&home.agents())?.ident(agent.as_str())?;
+    Ok(there.map(|it| it.ino) == dir.ident(".")?.map(|it| it.ino))
 }
 
 impl Starting {

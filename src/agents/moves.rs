@@ -1,0 +1,229 @@
+//! What an agent has on disk beside its mailbox and its place in the configuration: what its supervisor keeps, its
+//! devlog, its tasks. Given to another name or removed, while nobody supervises it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::doctor::{Finding, left_over};
+use super::error::Error;
+use super::process::{self, LOCK};
+use super::standing::{self, Flush};
+use crate::names::AgentId;
+use crate::root::Home;
+use crate::store::{Deadline, Dir, Lock, Target, random_u64};
+
+/// What is being removed bears this, the name of the agent, a point and something random.
+const GONE: &str = ".gone-";
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// As long as this lives nobody supervises the agent, and nobody begins to.
+pub(crate) struct Still {
+    dir: Dir,
+    _lock: Lock,
+}
+
+/// Waits for a moment: somebody else may just do the same. Whoever supervises it holds the lock for longer.
+pub(crate) fn hold_still(home: &Home, agent: &AgentId) -> Result<Still, Error> {
+    let deadline = Deadline::after(PATIENCE);
+    loop {
+        let dir = Dir::make_path(home.dir(), home.inside(&home.agent(agent)))?;
+        let lock = match Lock::acquire(&dir, LOCK, deadline) {
+            // It was removed while we waited.
+            Err(error) if error.is_absent() && !deadline.is_over() => continue,
+            lock => lock?,
+        };
+        if process::is_in_place(home, agent, &dir)? {
+            return Ok(Still { dir, _lock: lock });
+        }
+    }
+}
+
+/// Whether nothing lies there but the lock, which every look at the agent may make.
+fn is_bare(dir: &Dir) -> Result<bool, Error> {
+    Ok(dir.names()?.iter().all(|name| name == LOCK))
+}
+
+/// A directory, where there is one.
+fn open(path: &Path) -> Result<Option<Dir>, Error> {
+    match Dir::open(path) {
+        Err(error) if error.is_absent() => Ok(None),
+        dir => Ok(Some(dir?)),
+    }
+}
+
+/// What an agent has.
+pub(crate) fn belongings(home: &Home, agent: &AgentId) -> Result<Vec<PathBuf>, Error> {
+    let mut all = Vec::new();
+    for path in [home.agent(agent), home.devlog(agent)] {
+        if let Some(dir) = open(&path)?
+            && !is_bare(&dir)?
+        {
+            all.push(dir.path().into());
+        }
+    }
+    if let Some(comms) = open(&home.comms())?
+        && comms.exists(&tasks(agent))?
+    {
+        all.push(home.tasks(agent));
+    }
+    Ok(all)
+}
+
+fn tasks(agent: &AgentId) -> String {
+    format!("{agent}.json")
+}
+
+/// Whether nobody of that name has left anything.
+pub(crate) fn must_have_nothing(home: &Home, agent: &AgentId) -> Result<(), Error> {
+    match belongings(home, agent)?.into_iter().next() {
+        None => Ok(()),
+        Some(path) => Err(Error::InTheWay {
+            path,
+            id: agent.clone(),
+        }),
+    }
+}
+
+/// Gives all that an agent has to the name `new`. Said again after a kill it goes on; what cannot be given, because
+/// something bears that name by now, is told and stays. Until the returned is dropped nobody starts either.
+pub(crate) fn rename(
+    home: &Home,
+    old: &AgentId,
+    new: &AgentId,
+    still: Still,
+) -> Result<([Still; 2], Vec<String>), Error> {
+    let theirs = hold_still(home, new)?;
+    let mut left = Vec::new();
+    let (has, has_new) = (!is_bare(&still.dir)?, !is_bare(&theirs.dir)?);
+    if has && has_new {
+        left.push(home.agent(old));
+    } else if has {
+        // Exchanged, not moved: under the old name too there is a lock that we hold.
+        let agents = Dir::open(&home.agents())?;
+        agents.rename(old.as_str(), new.as_str(), Target::Exchanged)?;
+        agents.sync()?;
+    }
+    // The exchange may have been that of an earlier call.
+    for dir in [&still.dir, &theirs.dir] {
+        name_in_state(dir, new)?;
+    }
+    if let Some(devlogs) = open(&home.devlogs())? {
+        // An empty one is replaced.
+        match devlogs.rename(old.as_str(), new.as_str(), Target::Replaced) {
+            Err(error) if error.is_absent() => {}
+            Err(error) if error.is_taken() => left.push(home.devlog(old)),
+            done => done.and_then(|()| devlogs.sync())?,
+        }
+    }
+    if let Some(comms) = open(&home.comms())? {
+        match comms.rename(&tasks(old), &tasks(new), Target::Kept) {
+            Err(error) if error.is_absent() => {}
+            Err(error) if error.is_taken() => left.push(home.tasks(old)),
+            done => done.and_then(|()| comms.sync())?,
+        }
+    }
+    let left = left
+        .into_iter()
+        .map(|path| format!("{} stays: {new} has such a thing already", path.display()));
+    Ok(([still, theirs], left.collect()))
+}
+
+/// The state names the agent.
+fn name_in_state(dir: &Dir, agent: &AgentId) -> Result<(), Error> {
+    if let Some(mut state) = standing::read(dir)?
+        && state.agent != *agent
+    {
+        state.agent = agent.clone();
+        standing::write(dir, &state, Flush::Yes)?;
+    }
+    Ok(())
+}
+
+/// Nobody has this name any more: the directory that only kept others from starting it goes.
+pub(crate) fn leave_no_trace(home: &Home, agent: &AgentId) -> Result<(), Error> {
+    let Some(agents) = open(&home.agents())? else {
+        return Ok(());
+    };
+    if let Some(dir) = open(&home.agent(agent))?
+        && is_bare(&dir)?
+    {
+        agents.remove_tree(agent.as_str(), LOCK)?;
+        agents.sync()?;
+    }
+    Ok(())
+}
+
+/// Removes all that an agent has, and what killed removals of it left.
+pub(crate) fn remove(home: &Home, agent: &AgentId, still: Still) -> Result<(), Error> {
+    let agents = Dir::open(&home.agents())?;
+    let aside = format!("{GONE}{agent}.{:016x}", random_u64());
+    // Out of its place first: whoever waits for its lock sees that.
+    agents.rename(agent.as_str(), &aside, Target::Kept)?;
+    agents.sync()?;
+    agents.remove_tree(&aside, LOCK)?;
+    drop(still);
+    for name in removed(&agents)? {
+        if of(&name) == Some(agent.as_str()) && is_left(&agents, &name)? {
+            agents.remove_tree(&name, LOCK)?;
+        }
+    }
+    agents.sync()?;
+    if let Some(devlogs) = open(&home.devlogs())? {
+        devlogs.remove_tree(agent.as_str(), "")?;
+        devlogs.sync()?;
+    }
+    if let Some(comms) = open(&home.comms())? {
+        comms.remove(&tasks(agent))?;
+        comms.sync()?;
+    }
+    Ok(())
+}
+
+/// Whether anything is left that `remove` removes.
+pub(crate) fn has_left(home: &Home, agent: &AgentId) -> Result<bool, Error> {
+    if !belongings(home, agent)?.is_empty() {
+        return Ok(true);
+    }
+    let Some(agents) = open(&home.agents())? else {
+        return Ok(false);
+    };
+    let names = removed(&agents)?;
+    Ok(agents.exists(agent.as_str())? || names.iter().any(|name| of(name) == Some(agent.as_str())))
+}
+
+fn removed(agents: &Dir) -> Result<Vec<String>, Error> {
+    let mut names = agents.dir_names()?;
+    names.retain(|name| name.starts_with(GONE));
+    Ok(names)
+}
+
+/// Whose it was.
+fn of(name: &str) -> Option<&str> {
+    Some(name.strip_prefix(GONE)?.rsplit_once('.')?.0)
+}
+
+/// Whether whoever was removing it has died.
+fn is_left(agents: &Dir, name: &str) -> Result<bool, Error> {
+    let dir = agents.sub(name)?;
+    Ok(!dir.exists(LOCK)? || Lock::try_acquire(&dir, LOCK)?.is_some())
+}
+
+/// What killed removals left; `fix` finishes them.
+pub(super) fn left_overs(home: &Home, fix: bool) -> Result<Vec<Finding>, Error> {
+    let Some(agents) = open(&home.agents())? else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for name in removed(&agents)? {
+        if !is_left(&agents, &name)? {
+            continue;
+        }
+        if fix {
+            agents.remove_tree(&name, LOCK)?;
+            agents.sync()?;
+        }
+        let detail = "it was being removed when that was killed";
+        found.push(left_over(agents.path().join(&name), detail, fix));
+    }
+    Ok(found)
+}
