@@ -24,6 +24,7 @@ mod logs;
 mod paths;
 mod peek;
 mod register;
+mod rename;
 mod report;
 mod restart;
 mod root;
@@ -59,6 +60,7 @@ static VERBS: &[Verb] = &[
     Verb::of::<heartbeat::Activities>("activity"),
     Verb::of::<register::Register>("register"),
     Verb::of::<set::Set>("set"),
+    Verb::of::<rename::Rename>("rename"),
     Verb::of::<unregister::Unregister>("unregister"),
     Verb::of::<doctor::Doctor>("doctor"),
     Verb::of::<unit::Unit>("unit"),

@@ -40,7 +40,7 @@ impl Run for Register {
             let setting = setting.split_once('=');
             fields.push(setting.ok_or_else(|| Error::usage("write --set KEY=VALUE"))?);
         }
-        desk.configure(&id, |registry| registry.register(&id, &fields))?;
+        desk.register(&id, &fields)?;
         context.report(
             &format!("registered {id}"),
             &serde_json::json!({"schema": "dreamos.registered/1", "agent": id}),

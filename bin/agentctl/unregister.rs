@@ -1,33 +1,112 @@
-use dreamos::cli::{Context, Error, Exit, Failure, Run};
+use std::fmt::Write as _;
+
+use dreamos::cli::{Context, Exit, Failure, Run, confirm};
+use dreamos::desk::{Desk, Waiting};
+use dreamos::names::AgentId;
+use dreamos::time::Now;
+use serde::Serialize;
 
 use super::desk::open;
 
-/// Take a stopped agent out of config/agents.yaml; its mailbox stays
+/// Take a stopped agent out of config/agents.yaml; what it has stays, unless it is purged
 #[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  agentctl unregister agent-3
+  agentctl unregister agent-3 --purge            # its mailbox, state, devlog and tasks too
+  agentctl unregister agent-3 --purge --yes      # also if mail waits for it")]
 pub(crate) struct Unregister {
     /// Who
     #[arg(value_name = "AGENT")]
     agent: String,
+    /// Remove all that it has: mailbox, archive and attachments, state and output, devlog, tasks
+    #[arg(long)]
+    purge: bool,
+    /// Say what would be removed, and remove nothing
+    #[arg(long, requires = "purge")]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    agent: &'a AgentId,
+    purged: bool,
+    /// How many messages waited in what was purged; `null`: they could not be read.
+    waited: Option<u64>,
 }
 
 impl Run for Unregister {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
-        let id = desk.resolve(&self.agent)?;
-        let standing = desk.standing(std::slice::from_ref(&id)).pop();
-        let state = standing.expect("one for each")?.state;
-        if state.is_some_and(|state| !state.state.is_over()) {
-            let hint = format!("agentctl stop {id}");
-            return Err(Error::advice(format!("{id} runs"), hint).into());
+        if self.purge {
+            return self.purge(context, &desk);
         }
-        desk.configure(&id, |registry| registry.unregister(&id))?;
+        let id = desk.resolve(&self.agent)?;
+        desk.unregister(&id)?;
+        let mail = desk.home().mailbox(&id);
         context.report(
-            &format!(
-                "unregistered {id}; its mail stays in {}",
-                desk.home().mailbox(&id).display()
-            ),
-            &serde_json::json!({"schema": "dreamos.unregistered/1", "agent": id}),
+            &format!("unregistered {id}; its mail stays in {}", mail.display()),
+            &Document {
+                schema: "dreamos.unregistered/1",
+                agent: &id,
+                purged: false,
+                waited: None,
+            },
         );
         Ok(Exit::DONE)
     }
+}
+
+impl Unregister {
+    fn purge(&self, context: &Context, desk: &Desk) -> Result<Exit, Failure> {
+        let now = Now::read();
+        let id = desk.whom_to_purge(&self.agent)?;
+        let waits = desk.may_purge(&id, now)?;
+        if self.dry_run {
+            return would_remove(context, desk, &id);
+        }
+        let waiting = match question(&id, waits) {
+            None => Waiting::Kept,
+            Some(question) if confirm(context, &question)? => Waiting::Removed,
+            Some(_) => return Ok(Exit::NO),
+        };
+        let purged = desk.purge(&id, waiting, now)?;
+        let waited = match purged.waited {
+            Some(1..) | None => "; what waited for it is gone",
+            Some(0) => "",
+        };
+        context.report(
+            &format!("unregistered {id} and removed all that it had{waited}"),
+            &Document {
+                schema: "dreamos.unregistered/1",
+                agent: &id,
+                purged: true,
+                waited: purged.waited,
+            },
+        );
+        Ok(Exit::DONE)
+    }
+}
+
+/// What a person must say yes to.
+fn question(id: &AgentId, waits: Option<u64>) -> Option<String> {
+    match waits {
+        Some(0) => None,
+        Some(1) => Some(format!("1 message waits for {id}: remove it too?")),
+        Some(n) => Some(format!("{n} messages wait for {id}: remove them too?")),
+        None => Some(format!("The mail of {id} can't be read: remove it too?")),
+    }
+}
+
+fn would_remove(context: &Context, desk: &Desk, id: &AgentId) -> Result<Exit, Failure> {
+    let mut text = String::new();
+    if desk.roster().entry(id).is_some() {
+        let yaml = desk.home().agents_yaml();
+        writeln!(text, "would write {}", yaml.display()).expect("a string grows");
+    }
+    for path in desk.belongings(id)? {
+        writeln!(text, "would remove {}", path.display()).expect("a string grows");
+    }
+    context.print(&text)?;
+    Ok(Exit::DONE)
 }

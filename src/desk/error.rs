@@ -35,6 +35,14 @@ pub enum Error {
     /// Its caller is a process that outlived its agent.
     #[error("this life of {agent} is over: {incarnation}")]
     DeadLife { agent: AgentId, incarnation: String },
+    #[error("{agent} runs")]
+    Runs { agent: AgentId },
+    #[error("{agent} keeps its name and its mailbox")]
+    Reserved { agent: AgentId },
+    #[error("{id} was a name of {now}, and mail for it goes there")]
+    Former { id: AgentId, now: AgentId },
+    #[error("that is the name of {agent} already")]
+    SameName { agent: AgentId },
     #[error("{agent} has a mailbox, but is not registered")]
     NotConfigured { agent: AgentId },
     #[error("{at} is {status}: only what is dead, expired or discarded is restored")]
@@ -54,7 +62,9 @@ impl Explain for Error {
             Self::Refused(e) => e.kind(),
             Self::Loop(e) => e.kind(),
             Self::NotFree(e) => e.kind(),
-            Self::BadMessageId(_) => Kind::Usage,
+            Self::BadMessageId(_) | Self::Runs { .. } | Self::SameName { .. } => Kind::Usage,
+            Self::Reserved { .. } => Kind::Refused,
+            Self::Former { .. } => Kind::CannotCreate,
             Self::NoSuchRole { .. }
             | Self::NoSuchMessage(_)
             | Self::NotConfigured { .. }
@@ -86,7 +96,12 @@ impl Explain for Error {
             Self::DeadLife { agent, .. } => Some(format!(
                 "what it held is delivered again; see: agentctl status {agent}"
             )),
-            Self::StillAlive { .. } => None,
+            Self::Runs { agent } => Some(format!("agentctl stop {agent}")),
+            Self::Former { .. } => Some(
+                "choose another name; `cellphone doctor --fix` removes one that leads nowhere"
+                    .into(),
+            ),
+            Self::Reserved { .. } | Self::SameName { .. } | Self::StillAlive { .. } => None,
         }
     }
 

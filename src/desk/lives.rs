@@ -474,7 +474,12 @@ impl Desk {
         }
         // What cannot be tended is found below.
         let _ = self.standing(&who);
-        Ok(agents::examine(self.home(), &who, fix)?)
+        let mut found = agents::examine(self.home(), &who, fix)?;
+        if id.is_none() {
+            found.extend(agents::strays(self.home(), fix)?);
+            found.extend(self.half_renamed()?);
+        }
+        Ok(found)
     }
 
     /// Whoever is idle, by its own word or by its screen, and got nothing to do for as long as its settings allow, is told to go on. Once for

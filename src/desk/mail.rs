@@ -400,10 +400,18 @@ impl Desk {
         };
         let permit = self.permit(Verb::MailFollow, agent)?;
         let message = self.settle(mailbox.message(&permit, seq, now)?, now);
-        if message.from == self.caller.agent {
+        if message.from == self.caller.agent || self.former_names()?.contains(&message.from) {
             return Ok(permit);
         }
         Err(self.refused(agent, refusal.into()))
+    }
+
+    /// Under these the caller spoke before he was renamed.
+    fn former_names(&self) -> Done<Vec<AgentId>> {
+        Ok(mailbox::former_names(
+            &self.home.mailboxes(),
+            &self.caller.agent,
+        )?)
     }
 
     fn look<T>(
@@ -477,6 +485,7 @@ impl Desk {
             Some(agent) => vec![agent.clone()],
             None => self.everybody()?,
         };
+        let former = self.former_names()?;
         let mut all = Vec::new();
         for agent in &agents {
             let Some(mailbox) = self.mailbox(agent)? else {
@@ -491,8 +500,8 @@ impl Desk {
                 mailbox.select(&permit, is_wanted, now)?
             } else {
                 let permit = self.permit(Verb::MailFollow, agent)?;
-                let own =
-                    |message: &Message| message.from == self.caller.agent && is_wanted(message);
+                let is_own = |from: &AgentId| *from == self.caller.agent || former.contains(from);
+                let own = |message: &Message| is_own(&message.from) && is_wanted(message);
                 mailbox.select(&permit, &own, now)?
             };
             all.extend(self.settle(found, now));

@@ -1,8 +1,8 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
 //! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
-//! the rooms below stands in `mail.rs`, `lives.rs` and `terminal.rs`, what waits in `watch.rs`, what takes foreign files in `import.rs`,
-//! what JSON lines say in `batch.rs`.
+//! the rooms below stands in `mail.rs`, `lives.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, what takes
+//! foreign files in `import.rs`, what JSON lines say in `batch.rs`.
 
 mod batch;
 mod breaker;
@@ -12,6 +12,7 @@ mod lives;
 mod mail;
 mod names;
 mod policy;
+mod register;
 mod terminal;
 mod watch;
 
@@ -22,10 +23,11 @@ pub use import::{Imported, Unread};
 pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
+pub use register::{Purged, Renamed};
 pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 
-pub use crate::mailbox::{Attachment, Claim, Pruned, Which};
+pub use crate::mailbox::{Attachment, Claim, Pruned, Waiting, Which};
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -2,14 +2,21 @@
 
 use super::{Desk, Done, Error};
 use crate::agents;
-use crate::mailbox::{Address, Mailbox};
+use crate::mailbox::{self, Address, Mailbox};
 use crate::names::{AgentId, MessageId, MessageRef, UnknownName, Verb};
 use crate::time::Now;
 
 impl Desk {
     /// Everybody who has a mailbox or is registered, sorted.
     pub fn everybody(&self) -> Done<Vec<AgentId>> {
-        Ok(agents::everybody(&self.home, &self.roster)?)
+        let mut all = agents::everybody(&self.home, &self.roster)?;
+        // Whose rename has not come to the configuration yet, or not to our roster, is there once.
+        for (name, now) in mailbox::moved(&self.home.mailboxes())? {
+            if self.roster.entry(&name).is_some() && self.roster.entry(&now).is_none() {
+                all.retain(|id| *id != now);
+            }
+        }
+        Ok(all)
     }
 
     /// The canonical id of a name: 66 with the nearest names where there is none.

@@ -38,6 +38,7 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
             is_user || is_captain || is_own
         }
         Verb::AgentBeat
+        | Verb::AgentPurge
         | Verb::MailTake
         | Verb::MailAck
         | Verb::MailNack
@@ -71,6 +72,7 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::AgentBeat => "speak for",
         Verb::AgentType => "type on the terminal of",
         Verb::AgentConfigure => "change the settings of",
+        Verb::AgentPurge => "remove the mailbox of",
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 18] = [
+    const VERBS: [Verb; 19] = [
         Verb::MailSend,
         Verb::MailRead,
         Verb::MailFollow,
@@ -124,6 +126,7 @@ mod tests {
         Verb::AgentBeat,
         Verb::AgentType,
         Verb::AgentConfigure,
+        Verb::AgentPurge,
     ];
 
     fn ask(caller: &str, verb: Verb, target: &str) -> Result<Permit, Refusal> {
@@ -155,7 +158,13 @@ mod tests {
         assert_eq!(allowed("user", "system"), all);
         let own = [
             &all[..12],
-            &["agent.start", "agent.stop", "agent.beat", "agent.type"],
+            &[
+                "agent.start",
+                "agent.stop",
+                "agent.beat",
+                "agent.type",
+                "agent.purge",
+            ],
         ]
         .concat();
         assert_eq!(allowed("agent-1", "agent-1"), own);

@@ -203,7 +203,14 @@ pub fn remove_rest(mailboxes: &Path, agent: &AgentId) -> Result<(), Error> {
     for name in removed(&parent, agent)? {
         remove_left_over(&parent, &name)?;
     }
-    tombstone::remove(&parent, &tombstone::former_names(mailboxes, agent)?)
+    let mut names = tombstone::former_names(mailboxes, agent)?;
+    // It was a name itself, of one that went before.
+    if let Some(now) = tombstone::follow(&parent, agent)?
+        && !parent.exists(now.as_str())?
+    {
+        names.push(agent.clone());
+    }
+    tombstone::remove(&parent, &names)
 }
 
 /// What removals of this mailbox have taken out of its place.

@@ -30,6 +30,8 @@ pub enum Verb {
     AgentType,
     /// To write down who exists and how he is run.
     AgentConfigure,
+    /// To remove all that he has, his mail too.
+    AgentPurge,
 }
 
 impl Verb {
@@ -55,6 +57,7 @@ impl Verb {
             Self::AgentBeat => "agent.beat",
             Self::AgentType => "agent.type",
             Self::AgentConfigure => "agent.configure",
+            Self::AgentPurge => "agent.purge",
         }
     }
 }

@@ -79,6 +79,7 @@ fn used_home(home: &Path) {
     damaged_and_mended(home);
     far_away(home);
     watched(home);
+    renamed_and_gone(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
 
@@ -95,6 +96,16 @@ fn damaged_and_mended(home: &Path) {
     std::fs::create_dir(&index).unwrap();
     std::fs::set_permissions(&index, std::fs::Permissions::from_mode(0o700)).unwrap();
     cellphone(home, "doctor agent-4 --fix", "");
+}
+
+/// An agent that has another name by now, and one that has none any more.
+fn renamed_and_gone(home: &Path) {
+    agentctl(home, "register agent-5");
+    cellphone(home, "send agent-5 hello", "");
+    agentctl(home, "rename agent-5 agent-6");
+    agentctl(home, "register agent-7");
+    cellphone(home, "send agent-7 hello", "");
+    agentctl(home, "unregister agent-7 --purge --yes");
 }
 
 /// A verb that takes the disk for a network file system.
@@ -135,29 +146,29 @@ impl<'h> Running<'h> {
                       output: {bytes: 1000, older: 1}\n";
         std::fs::write(home.join("config/agents.yaml"), agents).unwrap();
         let running = Self(home);
-        running.agentctl("start agent-1");
-        running.agentctl("heartbeat --as agent-1");
-        running.agentctl("set agent-1 output.older 2");
-        running.agentctl("devlog agent-1 add begun");
-        running.agentctl("devlog agent-1 clear");
+        agentctl(home, "start agent-1");
+        agentctl(home, "heartbeat --as agent-1");
+        agentctl(home, "set agent-1 output.older 2");
+        agentctl(home, "devlog agent-1 add begun");
+        agentctl(home, "devlog agent-1 clear");
         running
     }
+}
 
-    fn agentctl(&self, line: &str) {
-        let done = Command::new(env!("CARGO_BIN_EXE_agentctl"))
-            .args(line.split_whitespace())
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("DREAMOS_HOME", self.0)
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "agentctl {line}: {done:?}");
-    }
+fn agentctl(home: &Path, line: &str) {
+    let done = Command::new(env!("CARGO_BIN_EXE_agentctl"))
+        .args(line.split_whitespace())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DREAMOS_HOME", home)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "agentctl {line}: {done:?}");
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.agentctl("down --grace 0s");
+        agentctl(self.0, "down --grace 0s");
     }
 }
 

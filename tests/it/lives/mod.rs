@@ -1,6 +1,7 @@
 //! Agents as real processes under real supervisors: started, ended, killed at random, raced for.
 
 mod loops;
+mod names;
 mod races;
 mod terminal;
 mod traces;

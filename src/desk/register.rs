@@ -1,0 +1,269 @@
+//! Who exists: registered, given another name, taken out. What an agent has on disk goes with its name, or stays.
+//!
+//! The steps of a rename, of which each can be said again: the mailbox, from then on found under both names; what else
+//! lies under the old name; the configuration, which makes the old name an alias. Of a purge: the configuration, so
+//! that nobody starts it or makes it a mailbox any more; the mailbox; its former names; what else it has.
+
+use std::path::PathBuf;
+
+use super::{Desk, Done, Error};
+use crate::agents::moves::{self, Still};
+use crate::agents::{self, registry::Registry};
+use crate::mailbox::{self, Mailbox, Waiting};
+use crate::names::{AgentId, CAPTAIN, Channel, Event, Explain as _, Kind, Level, Verb};
+use crate::time::Now;
+
+/// What a rename came to.
+#[derive(Clone, Debug)]
+pub struct Renamed {
+    pub from: AgentId,
+    pub agent: AgentId,
+    /// It had been done before.
+    pub repeated: bool,
+}
+
+/// What a purge came to.
+#[derive(Clone, Debug)]
+pub struct Purged {
+    pub agent: AgentId,
+    /// So much of its mail nobody had acknowledged; `None` where that could not be read any more.
+    pub waited: Option<u64>,
+}
+
+impl Desk {
+    /// A new agent with these keys and their values.
+    pub fn register(&self, id: &AgentId, fields: &[(&str, &str)]) -> Done<()> {
+        let mut former = mailbox::moved(&self.home().mailboxes())?.into_iter();
+        if let Some((id, now)) = former.find(|(name, _)| name == id) {
+            return Err(Error::Former { id, now });
+        }
+        self.configure(id, |registry| registry.register(id, fields))
+    }
+
+    /// Takes an agent out of the configuration; what it has stays.
+    pub fn unregister(&self, id: &AgentId) -> Done<()> {
+        self.must_not_run(id)?;
+        self.configure(id, |registry| registry.unregister(id))
+    }
+
+    /// Whoever is to be purged: an agent, or one of whom only something on disk is left.
+    pub fn whom_to_purge(&self, name: &str) -> Done<AgentId> {
+        let found = self.resolve(name);
+        match (&found, AgentId::parse(name)) {
+            (Err(error), Ok(id)) if error.kind() == Kind::Unknown && self.has_left(&id)? => Ok(id),
+            _ => found,
+        }
+    }
+
+    fn has_left(&self, id: &AgentId) -> Done<bool> {
+        Ok(mailbox::is_left(&self.home().mailboxes(), id)? || moves::has_left(self.home(), id)?)
+    }
+
+    /// Whether an agent may be purged, and how much of its mail nobody has acknowledged; `None` where that cannot be
+    /// read.
+    pub fn may_purge(&self, id: &AgentId, now: Now) -> Done<Option<u64>> {
+        let permit = self.permit(Verb::AgentPurge, id)?;
+        must_be_its_own(id)?;
+        self.must_not_run(id)?;
+        let Some(mailbox) = self.mailbox_to_purge(id)? else {
+            return Ok(Some(0));
+        };
+        match mailbox.counts(&permit, now) {
+            Ok(counts) => Ok(Some(self.settle(counts, now).pending)),
+            Err(error) if matches!(error.kind(), Kind::Corrupt | Kind::Config) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Its own: what lies under a former name is that of somebody who is there.
+    fn mailbox_to_purge(&self, id: &AgentId) -> Done<Option<Mailbox>> {
+        let Some(mailbox) = self.mailbox(id)? else {
+            return Ok(None);
+        };
+        let now = mailbox.agent().clone();
+        let id = id.clone();
+        if now == id {
+            Ok(Some(mailbox))
+        } else if self.roster().entry(&id).is_some() {
+            Err(mailbox::Error::HalfRenamed { agent: id, now }.into())
+        } else {
+            Err(Error::Former { id, now })
+        }
+    }
+
+    /// What a purge removes.
+    pub fn belongings(&self, id: &AgentId) -> Done<Vec<PathBuf>> {
+        let mailboxes = self.home().mailboxes();
+        let names = mailbox::former_names(&mailboxes, id)?;
+        let own = Mailbox::open(&mailboxes, id).is_ok().then(|| id.clone());
+        let mut all: Vec<PathBuf> = own
+            .iter()
+            .chain(&names)
+            .map(|name| self.home().mailbox(name))
+            .collect();
+        all.extend(moves::belongings(self.home(), id)?);
+        Ok(all)
+    }
+
+    /// Takes an agent out of the configuration, and removes all that it has on disk. Said again after a kill it goes on.
+    pub fn purge(&self, id: &AgentId, waiting: Waiting, now: Now) -> Done<Purged> {
+        let waits = self.may_purge(id, now)?;
+        if let (Some(waiting @ 1..), Waiting::Kept) = (waits, waiting) {
+            let agent = id.clone();
+            return Err(mailbox::Error::Waiting { agent, waiting }.into());
+        }
+        let permit = self.permit(Verb::AgentPurge, id)?;
+        let still = self.hold_still(id)?;
+        if self.roster().entry(id).is_some() {
+            self.configure(id, |registry| match registry.roster().entry(id) {
+                Some(_) => registry.unregister(id),
+                None => Ok(()),
+            })?;
+        }
+        let waited = match self.mailbox_to_purge(id)? {
+            Some(mailbox) => self.settle(mailbox.remove(&permit, waiting, now)?, now),
+            None => Some(0),
+        };
+        mailbox::remove_rest(&self.home().mailboxes(), id)?;
+        moves::remove(self.home(), id, still)?;
+        let fields = vec![("waited", waited.into())];
+        let msg = format!("all that {id} had was removed");
+        self.tell_of("agent.purged", id, msg, fields, now);
+        Ok(Purged {
+            agent: id.clone(),
+            waited,
+        })
+    }
+
+    /// Gives an agent another name, with all that it has; under the old one it is still found. Said again after a kill
+    /// it goes on.
+    pub fn rename(&self, old: &str, new: &AgentId, now: Now) -> Done<Renamed> {
+        let id = self.resolve(old)?;
+        if id == *new {
+            return self.renamed_before(old, new);
+        }
+        self.permit(Verb::AgentConfigure, &id)?;
+        let permit = self.permit(Verb::AgentConfigure, new)?;
+        must_be_its_own(&id)?;
+        let change = |registry: &mut Registry| registry.rename(&id, new);
+        agents::may_edit(self.home(), change)?;
+        let mailboxes = self.home().mailboxes();
+        mailbox::may_rename(&mailboxes, &id, new)?;
+        if !mailbox::former_names(&mailboxes, new)?.contains(&id) {
+            // Nothing has moved yet.
+            self.must_be_free(new, &id)?;
+            moves::must_have_nothing(self.home(), new)?;
+        }
+        let still = self.hold_still(&id)?;
+        // Who never got mail has none: then both names lead to an empty one.
+        let mailbox = self.own_mailbox(&id, now)?;
+        let moved = mailbox.rename(&permit, new, now)?;
+        self.settle(moved, now);
+        let (stills, left) = moves::rename(self.home(), &id, new, still)?;
+        for path in left {
+            (self.warn)(&path);
+        }
+        agents::edit(self.home(), change)?;
+        moves::leave_no_trace(self.home(), &id)?;
+        drop(stills);
+        let fields = vec![("from", id.as_str().into())];
+        self.tell_of(
+            "agent.renamed",
+            new,
+            format!("{id} is {new} now"),
+            fields,
+            now,
+        );
+        Ok(Renamed {
+            from: id,
+            agent: new.clone(),
+            repeated: false,
+        })
+    }
+
+    /// `old` is a name of `new` already: one that it had, or an alias.
+    fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
+        let former = mailbox::former_names(&self.home().mailboxes(), new)?;
+        let from = former.into_iter().find(|name| name.as_str() == old);
+        let from = from.ok_or_else(|| Error::SameName { agent: new.clone() })?;
+        self.permit(Verb::AgentConfigure, new)?;
+        let _still = moves::hold_still(self.home(), &from)?;
+        moves::leave_no_trace(self.home(), &from)?;
+        Ok(Renamed {
+            from,
+            agent: new.clone(),
+            repeated: true,
+        })
+    }
+
+    /// Renames that were killed: the mailbox has its new name, the configuration has the old one.
+    pub(super) fn half_renamed(&self) -> Done<Vec<agents::Finding>> {
+        let home = self.home();
+        let half = mailbox::moved(&home.mailboxes())?.into_iter();
+        let half = half.filter(|(name, _)| self.roster().entry(name).is_some());
+        Ok(half
+            .map(|(name, now)| agents::Finding {
+                what: "half-renamed",
+                path: home.mailbox(&name),
+                detail: match self.roster().entry(&now) {
+                    None => format!("finish it: agentctl rename {name} {now}"),
+                    Some(_) => format!("mail for {name} goes to {now}, though both are registered"),
+                },
+                fixable: false,
+                fixed: false,
+            })
+            .collect())
+    }
+
+    /// Whether nobody but `id` answers to that name, registered or not.
+    fn must_be_free(&self, name: &AgentId, id: &AgentId) -> Done<()> {
+        let mut others = self.everybody()?;
+        others.retain(|other| other != id);
+        let mut roster = self.roster().clone();
+        roster.agents.retain(|agent| agent.id != *id);
+        Ok(roster.may_register(name, &others)?)
+    }
+
+    fn must_not_run(&self, id: &AgentId) -> Done<()> {
+        let standing = self.standing(std::slice::from_ref(id)).pop();
+        let state = standing.expect("one for each")?.state;
+        if state.is_some_and(|state| !state.state.is_over()) {
+            return Err(Error::Runs { agent: id.clone() });
+        }
+        Ok(())
+    }
+
+    fn hold_still(&self, id: &AgentId) -> Done<Still> {
+        // What a killed supervisor left is ended here.
+        self.must_not_run(id)?;
+        Ok(moves::hold_still(self.home(), id)?)
+    }
+
+    fn tell_of(
+        &self,
+        event: &'static str,
+        id: &AgentId,
+        msg: String,
+        fields: Vec<(&'static str, serde_json::Value)>,
+        now: Now,
+    ) {
+        let event = Event {
+            channel: Channel::Agents,
+            level: Level::Info,
+            event,
+            msg,
+            agent: Some(id.clone()),
+            id: None,
+            fields,
+        };
+        self.log(&[event], now);
+    }
+}
+
+/// The names of the toolkit itself stay, and what they have.
+fn must_be_its_own(id: &AgentId) -> Done<()> {
+    if id.is_reserved() || id.as_str() == CAPTAIN {
+        return Err(Error::Reserved { agent: id.clone() });
+    }
+    Ok(())
+}
