@@ -25,17 +25,22 @@ pub(crate) struct Still {
 /// Waits for a moment: somebody else may just do the same. Whoever supervises it holds the lock for longer.
 pub(crate) fn hold_still(home: &Home, agent: &AgentId) -> Result<Still, Error> {
     let deadline = Deadline::after(PATIENCE);
-    loop {
-        let dir = Dir::make_path(home.dir(), home.inside(&home.agent(agent)))?;
+    while !deadline.is_over() {
+        let Some(dir) = process::directory(home, agent)? else {
+            continue;
+        };
         let lock = match Lock::acquire(&dir, LOCK, deadline) {
             // It was removed while we waited.
-            Err(error) if error.is_absent() && !deadline.is_over() => continue,
+            Err(error) if error.is_absent() => continue,
             lock => lock?,
         };
         if process::is_in_place(home, agent, &dir)? {
             return Ok(Still { dir, _lock: lock });
         }
     }
+    Err(Error::KeepsChanging {
+        path: home.agent(agent),
+    })
 }
 
 /// Whether nothing lies there but the lock, which every look at the agent may make.
@@ -139,7 +144,7 @@ fn name_in_state(dir: &Dir, agent: &AgentId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Nobody has this name any more: the directory that only kept others from starting it goes.
+/// The directory of an agent goes if it holds nothing but the lock, which whoever calls this holds.
 pub(crate) fn leave_no_trace(home: &Home, agent: &AgentId) -> Result<(), Error> {
     let Some(agents) = open(&home.agents())? else {
         return Ok(());

@@ -22,7 +22,7 @@ use super::error::Error;
 use super::settings::Settings;
 use super::standing::{self, Flush};
 use super::state::{Pid, Process, State, Wanted};
-use super::{disk, proc};
+use super::{disk, moves, proc};
 use crate::names::{AgentId, Channel, Effect, Event, Level, Permit};
 use crate::root::Home;
 use crate::store::{Deadline, Dir, Lock};
@@ -75,12 +75,13 @@ pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec
     let agent = &settings.agent;
     let deadline = Deadline::after(PASSING);
     let (dir, lock) = loop {
-        let dir = Dir::make_path(home.dir(), home.inside(&home.agent(agent)))?;
-        if let Some(lock) = lock(home, agent, &dir)? {
-            break (dir, lock);
-        }
-        if let Some(Answer::State(state)) = ask_in(&dir, agent, &Request::State, PASSING)? {
-            return Ok((Begun::Already(state), Vec::new()));
+        if let Some(dir) = directory(home, agent)? {
+            if let Some(lock) = lock(home, agent, &dir)? {
+                break (dir, lock);
+            }
+            if let Some(Answer::State(state)) = ask_in(&dir, agent, &Request::State, PASSING)? {
+                return Ok((Begun::Already(state), Vec::new()));
+            }
         }
         if deadline.is_over() {
             return Err(no_answer(agent, PASSING));
@@ -89,6 +90,7 @@ pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec
     };
     // It may have got another name, or gone, since whoever starts it looked.
     if disk::read(home)?.entry(agent).is_none() {
+        moves::leave_no_trace(home, agent)?;
         return Err(Error::NotRegistered { id: agent.clone() });
     }
     let lost = bury(&dir, agent)?.and_then(|(_, lost)| lost);
@@ -110,6 +112,14 @@ pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec
         answers: answers.into(),
     };
     Ok((Begun::Starting(starting), lost.iter().map(event).collect()))
+}
+
+/// The directory of an agent, made where there is none; `None` where it was removed before it could be opened.
+pub(super) fn directory(home: &Home, agent: &AgentId) -> Result<Option<Dir>, Error> {
+    match Dir::make_path(home.dir(), home.inside(&home.agent(agent))) {
+        Err(error) if error.is_absent() => Ok(None),
+        dir => Ok(Some(dir?)),
+    }
 }
 
 /// The lock of an agent, `None` where somebody else holds it: or where this is its directory no more.

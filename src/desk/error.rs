@@ -97,10 +97,9 @@ impl Explain for Error {
                 "what it held is delivered again; see: agentctl status {agent}"
             )),
             Self::Runs { agent } => Some(format!("agentctl stop {agent}")),
-            Self::Former { .. } => Some(
-                "choose another name; `cellphone doctor --fix` removes one that leads nowhere"
-                    .into(),
-            ),
+            Self::Former { now, .. } => Some(format!(
+                "it is free once that is gone: agentctl unregister {now} --purge"
+            )),
             Self::Reserved { .. } | Self::SameName { .. } | Self::StillAlive { .. } => None,
         }
     }

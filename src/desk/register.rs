@@ -7,10 +7,10 @@
 use std::path::PathBuf;
 
 use super::{Desk, Done, Error};
+use crate::agents;
 use crate::agents::moves::{self, Still};
-use crate::agents::{self, registry::Registry};
 use crate::mailbox::{self, Mailbox, Waiting};
-use crate::names::{AgentId, CAPTAIN, Channel, Event, Explain as _, Kind, Level, Verb};
+use crate::names::{AgentId, CAPTAIN, Channel, Event, Explain as _, Kind, Level, Roster, Verb};
 use crate::time::Now;
 
 /// What a rename came to.
@@ -114,6 +114,11 @@ impl Desk {
         }
         let permit = self.permit(Verb::AgentPurge, id)?;
         let still = self.hold_still(id)?;
+        // Somebody may have renamed it meanwhile.
+        if let Err(error) = self.mailbox_to_purge(id) {
+            moves::leave_no_trace(self.home(), id)?;
+            return Err(error);
+        }
         if self.roster().entry(id).is_some() {
             self.configure(id, |registry| match registry.roster().entry(id) {
                 Some(_) => registry.unregister(id),
@@ -145,17 +150,14 @@ impl Desk {
         self.permit(Verb::AgentConfigure, &id)?;
         let permit = self.permit(Verb::AgentConfigure, new)?;
         must_be_its_own(&id)?;
-        let change = |registry: &mut Registry| registry.rename(&id, new);
-        agents::may_edit(self.home(), change)?;
-        let mailboxes = self.home().mailboxes();
-        mailbox::may_rename(&mailboxes, &id, new)?;
-        if !mailbox::former_names(&mailboxes, new)?.contains(&id) {
-            // Nothing has moved yet.
-            self.must_be_free(new, &id)?;
-            moves::must_have_nothing(self.home(), new)?;
-        }
+        self.may_rename(&id, new)?;
         let still = self.hold_still(&id)?;
-        // Who never got mail has none: then both names lead to an empty one.
+        // Somebody else may have been faster.
+        if let Err(error) = self.may_rename(&id, new) {
+            moves::leave_no_trace(self.home(), &id)?;
+            return Err(error);
+        }
+        // Who never got mail has no mailbox: then both names lead to an empty one.
         let mailbox = self.own_mailbox(&id, now)?;
         let moved = mailbox.rename(&permit, new, now)?;
         self.settle(moved, now);
@@ -163,7 +165,7 @@ impl Desk {
         for path in left {
             (self.warn)(&path);
         }
-        agents::edit(self.home(), change)?;
+        agents::edit(self.home(), |registry| registry.rename(&id, new))?;
         moves::leave_no_trace(self.home(), &id)?;
         drop(stills);
         let fields = vec![("from", id.as_str().into())];
@@ -181,10 +183,24 @@ impl Desk {
         })
     }
 
+    /// All that could refuse a rename, asked before anything has moved.
+    fn may_rename(&self, id: &AgentId, new: &AgentId) -> Done<()> {
+        agents::may_edit(self.home(), |registry| registry.rename(id, new))?;
+        let mailboxes = self.home().mailboxes();
+        mailbox::may_rename(&mailboxes, id, new)?;
+        if mailbox::former_names(&mailboxes, new)?.contains(id) {
+            // It was killed half-way: what bears the name is its own.
+            return Ok(());
+        }
+        self.must_be_free(new, id)?;
+        Ok(moves::must_have_nothing(self.home(), new)?)
+    }
+
     /// `old` is a name of `new` already: one that it had, or an alias.
     fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
         let former = mailbox::former_names(&self.home().mailboxes(), new)?;
-        let from = former.into_iter().find(|name| name.as_str() == old);
+        let from = Roster::default().resolve(old, &former).ok();
+        let from = from.filter(|name| former.contains(name));
         let from = from.ok_or_else(|| Error::SameName { agent: new.clone() })?;
         self.permit(Verb::AgentConfigure, new)?;
         let _still = moves::hold_still(self.home(), &from)?;

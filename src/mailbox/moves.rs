@@ -32,36 +32,27 @@ pub enum Waiting {
 impl Mailbox {
     /// Gives it another name, with all that is in it. Under the one that it had it is still found.
     pub fn rename(self, permit: &Permit, new: &AgentId, now: Now) -> Result<Outcome<Self>, Error> {
-        if self.agent == *new {
-            return Ok(Outcome {
-                value: self,
-                effects: Vec::new(),
-                warnings: Vec::new(),
-            });
-        }
         let mut visit = Visit::new(&self, permit, now);
         visit.look_or_warn()?;
         let held = visit.hold()?;
         visit.finish(held)?;
-        visit.deadline = doctor::wait();
-        self.exchange(&visit, new)?;
-        let Outcome {
-            effects, warnings, ..
-        } = Outcome::of((), visit);
+        // Otherwise it has moved already, and that was killed.
+        if self.agent != *new {
+            visit.deadline = doctor::wait();
+            self.exchange(&visit, new)?;
+        }
+        let before = Outcome::of((), visit);
 
         let moved = Self::open(self.parent.path(), new)?;
         let mut visit = Visit::new(&moved, permit, now);
-        visit.effects = effects;
-        visit.warnings = warnings;
+        (visit.effects, visit.warnings) = (before.effects, before.warnings);
         // What it shows names the mailbox.
         visit.show();
-        let Outcome {
-            effects, warnings, ..
-        } = Outcome::of((), visit);
+        let after = Outcome::of((), visit);
         Ok(Outcome {
             value: moved,
-            effects,
-            warnings,
+            effects: after.effects,
+            warnings: after.warnings,
         })
     }
 

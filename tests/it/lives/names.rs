@@ -323,6 +323,72 @@ fn senders_lose_nothing_while_the_agent_is_renamed_under_their_hands() {
     assert_well(&swarm, "renames among senders");
 }
 
+#[test]
+fn renames_starts_and_purges_at_once_leave_one_agent_whole() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000']}");
+    let home = &swarm.home;
+    home.ok(&["send", "agent-1", "hello"]);
+    for round in 0..12 {
+        let [a, b] = [format!("a{round}"), format!("b{round}")];
+        let purge = ["unregister", "agent-1", "--purge"];
+        let lines: [&[&str]; 6] = [
+            &["rename", "agent-1", &a],
+            &["start", "agent-1"],
+            &["rename", "agent-1", &b],
+            &["rename", "agent-1", &a],
+            &purge,
+            &["start", "agent-1"],
+        ];
+        let running = lines.map(|args| {
+            let mut command = swarm.command();
+            command.args(args).stdin(Stdio::null());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        });
+        for one in running {
+            let ended = one.wait_with_output().unwrap();
+            let code = ended.status.code().unwrap();
+            assert!(matches!(code, 0 | 2 | 66 | 73 | 75 | 77), "{ended:?}");
+        }
+        swarm.ok(&["down", "--grace", "0s"]);
+        assert_eq!(home.all("agent-1"), ["hello"], "round {round}");
+        let listed = swarm.ok(&["list", "--json"]).json();
+        let agents = listed["agents"].as_array().unwrap();
+        assert_eq!(agents.len(), 1, "{listed}");
+        let name = agents[0]["agent"].as_str().unwrap();
+        if let Some(its) = agents[0]["state"]["agent"].as_str() {
+            assert_eq!(its, name, "{listed}");
+        }
+        let mut states = states_of(&swarm);
+        states.retain(|state| state != name);
+        assert_eq!(states, [""; 0], "round {round}");
+        assert!(home.mailbox(name).is_dir(), "round {round}");
+        assert_well(&swarm, "all at once");
+        if name != "agent-1" {
+            swarm.ok(&["rename", name, "agent-1"]);
+        }
+    }
+}
+
+#[test]
+fn the_original_s_agents_are_renamed_in_ours() {
+    let swarm = Swarm::new("");
+    let config = swarm.home.dir.join("config");
+    std::fs::remove_file(config.join("agents.yaml")).unwrap();
+    let list = r#"[{"id": "Agent-1", "role": "x"}]"#;
+    std::fs::write(config.join("agents.json"), list).unwrap();
+    swarm.home.ok(&["send", "agent-1", "hello"]);
+    swarm.ok(&["rename", "Agent-1", "cook"]);
+    let again = swarm.ok(&["rename", "AGENT_1", "cook"]);
+    assert!(again.out.starts_with("already"), "{again:?}");
+    assert_eq!(swarm.home.all("Agent-1"), ["hello"]);
+    assert_eq!(
+        std::fs::read_to_string(config.join("agents.json")).unwrap(),
+        list
+    );
+    assert_well(&swarm, "an edit of the original's list");
+}
+
 // Killed at any call that changes something.
 
 const CHANGES: &[&str] = &[
@@ -746,9 +812,10 @@ fn senders_and_a_purge_at_once_lose_nothing_that_was_accepted() {
             assert!(matches!(ran.code, 0 | 2 | 77), "{ran:?}");
         });
         let accepted = accepted.into_inner().unwrap();
-        let there = match home.mailbox("agent-1").is_dir() {
-            true => home.pending("agent-1").into_iter().collect(),
-            false => BTreeSet::new(),
+        let there = if home.mailbox("agent-1").is_dir() {
+            home.pending("agent-1").into_iter().collect()
+        } else {
+            BTreeSet::new()
         };
         assert_eq!(there, accepted, "round {round}");
         home.assert_well("a purge among senders");
