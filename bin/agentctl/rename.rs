@@ -8,8 +8,7 @@ use super::desk::open;
 /// Give a stopped agent another name, with its mail, state, devlog and tasks; the old name stays an alias
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
-  agentctl rename agent-3 reviewer
-  cellphone send agent-3 \"hello\"         # still arrives, as reviewer/42
+  agentctl rename agent-3 reviewer       # mail for agent-3 still arrives, as reviewer/42
   agentctl rename agent-3 reviewer       # said again after a kill it goes on")]
 pub(crate) struct Rename {
     /// Who
