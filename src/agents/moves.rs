@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::doctor::{Finding, left_over};
+use super::doctor::left_over;
 use super::error::Error;
 use super::process::{self, LOCK};
 use super::standing::{self, Flush};
-use crate::names::AgentId;
+use crate::names::{AgentId, Finding};
 use crate::root::Home;
 use crate::store::{Deadline, Dir, Lock, Target, random_u64};
 

@@ -10,7 +10,9 @@ use super::{Desk, Done, Error};
 use crate::agents;
 use crate::agents::moves::{self, Still};
 use crate::mailbox::{self, Mailbox, Waiting};
-use crate::names::{AgentId, CAPTAIN, Channel, Event, Explain as _, Kind, Level, Roster, Verb};
+use crate::names::{
+    AgentId, CAPTAIN, Channel, Event, Explain as _, Finding, Kind, Level, Roster, Verb,
+};
 use crate::time::Now;
 
 /// What a rename came to.
@@ -213,12 +215,12 @@ impl Desk {
     }
 
     /// Renames that were killed: the mailbox has its new name, the configuration has the old one.
-    pub(super) fn half_renamed(&self) -> Done<Vec<agents::Finding>> {
+    pub(super) fn half_renamed(&self) -> Done<Vec<Finding>> {
         let home = self.home();
         let half = mailbox::moved(&home.mailboxes())?.into_iter();
         let half = half.filter(|(name, _)| self.roster().entry(name).is_some());
         Ok(half
-            .map(|(name, now)| agents::Finding {
+            .map(|(name, now)| Finding {
                 what: "half-renamed",
                 path: home.mailbox(&name),
                 detail: match self.roster().entry(&now) {
