@@ -97,8 +97,16 @@ fn list(ids: &[AgentId], between: &str) -> String {
 pub enum NotFree {
     #[error("{0} is a reserved name")]
     Reserved(AgentId),
-    #[error("{id} is too like {by}: they would answer to the same name")]
+    #[error("{}", taken(id, by))]
     Taken { id: AgentId, by: AgentId },
+}
+
+fn taken(id: &AgentId, by: &AgentId) -> String {
+    if id == by {
+        format!("{id} is taken")
+    } else {
+        format!("{id} is too like {by}: they would answer to the same name")
+    }
 }
 
 impl Explain for NotFree {
