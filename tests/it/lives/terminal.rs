@@ -212,8 +212,10 @@ fn two_see_the_same_and_one_who_looks_on_changes_nothing() {
     let swarm = shell();
     let mut typing = swarm.attach(&[], 24, 80);
     typing.until_shows("attached to agent-1; Ctrl-]");
-    let mut looking = swarm.attach(&["--read-only", "--as", "agent-9"], 50, 150);
+    let mut looking = swarm.attach(&["--read-only", "--as", "captain"], 50, 150);
     looking.until_shows("attached to agent-1, read-only; Ctrl-] detaches");
+    let stranger = swarm.run(&["peek", "agent-1", "--as", "agent-9"]);
+    assert_eq!(stranger.code, 77, "{stranger:?}");
     looking.press(b"echo nothing\r");
     typing.press(b"echo yes-$((2+2))\r");
     typing.until_shows("yes-4");
