@@ -1,6 +1,7 @@
 //! What `/proc` tells of processes (`proc(5)`).
 
 use std::fs;
+use std::io::Read as _;
 use std::os::fd::AsFd as _;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -14,9 +15,13 @@ pub(crate) struct Stat {
 }
 
 pub(crate) fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in brackets and may hold anything.
-    let rest = text.rsplit_once(')')?.1;
+    // Some fifty numbers and a short name: it is there with one read.
+    let mut bytes = [0; 2048];
+    let mut file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+    let read = file.read(&mut bytes).ok()?;
+    // The name stands in brackets and may hold anything, also what is no text.
+    let name_ends = bytes[..read].iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(&bytes[name_ends + 1..read]).ok()?;
     let mut fields = rest.split_ascii_whitespace();
     let is_zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
@@ -62,11 +67,19 @@ pub(crate) fn has_variable(pid: i32, name: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     #[test]
     fn a_process_is_seen_as_it_is() {
-        let mut child = std::process::Command::new("sleep")
+        let place = tempfile::tempdir().unwrap();
+        // No text, and what looks like the end of a name.
+        let name = OsStr::from_bytes(b"\xff) S 1 (");
+        let program = place.path().join(name);
+        std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+        let mut child = std::process::Command::new(program)
             .arg("60")
             .env("DREAMOS_TEST", "a=b")
             .spawn()
