@@ -386,15 +386,13 @@ pub fn tend(home: &Home, agent: &AgentId) -> Result<(Tended, Vec<Effect>), Error
     }
 }
 
-/// What passes at once, a child that is gone, a wait that is over: it may be as it is told, or may have been.
+/// What passes at once, or a wait that is over: it may be as it is told, or may have been. Whether a child is gone is
+/// looked at elsewhere.
 fn is_doubtful(state: &State) -> bool {
     match state.state {
-        Process::Running => state.child.is_none_or(|child| {
-            proc::stat(child.pid).is_none_or(|it| it.start_ticks != child.start_ticks)
-        }),
         Process::Backoff => state.next_start.is_none_or(|at| at <= Now::read().wall),
         Process::Starting | Process::Stopping => true,
-        Process::Stopped | Process::Exited | Process::Fatal => false,
+        Process::Running | Process::Stopped | Process::Exited | Process::Fatal => false,
     }
 }
 

@@ -20,6 +20,8 @@ use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Somebody who is only looked at may take so long to answer.
+const A_LOOK: Duration = Duration::from_secs(1);
 /// A child that says when it is ready may take so long.
 const READY: Duration = Duration::from_mins(1);
 
@@ -243,12 +245,16 @@ impl Desk {
         } else {
             Vec::new()
         };
+        let now = Now::read();
         let all = who.iter().map(|id| {
             let agent = configured.iter().find(|agent| agent.id == *id);
             let standing = self
                 .standing_of(id)
                 .map(|standing| self.revived(standing, with));
-            (id.clone(), standing.and_then(|it| self.doing_of(it, agent)))
+            (
+                id.clone(),
+                standing.and_then(|it| self.doing_of(it, agent, now)),
+            )
         });
         Ok(all.collect())
     }
@@ -285,12 +291,20 @@ impl Desk {
         }
     }
 
-    fn doing_of(&self, mut standing: Standing, agent: Option<&Agent>) -> Done<Standing> {
+    fn doing_of(&self, mut standing: Standing, agent: Option<&Agent>, now: Now) -> Done<Standing> {
         let heartbeat = agent.and_then(|agent| agent.heartbeat);
         let id = &standing.agent;
-        if let Some(state) = &standing.state {
-            let signs = agents::signs(self.home(), id, state)?;
-            let now = Now::read();
+        if let Some(state) = &mut standing.state {
+            let mut signs = agents::signs(self.home(), id, state)?;
+            let is_gone = state.state == Process::Running && !signs.has_process;
+            // Its supervisor may have found no room to say so.
+            if is_gone
+                && let Ok(Some(Answer::State(told))) =
+                    agents::ask(self.home(), id, &Request::State, A_LOOK)
+            {
+                *state = *told;
+                signs = agents::signs(self.home(), id, state)?;
+            }
             let mut seen = Signals {
                 state,
                 has_process: signs.has_process,
@@ -490,7 +504,7 @@ impl Desk {
             let Some(minutes) = agent.fallback_if_idle_minutes else {
                 continue;
             };
-            let Some(since) = self.idle_since(&agent)? else {
+            let Some(since) = self.idle_since(&agent, now)? else {
                 continue;
             };
             if now.wall.since(since) < Duration::from_mins(minutes.into()) {
@@ -508,9 +522,9 @@ impl Desk {
     }
 
     /// Since when a running agent has been idle.
-    fn idle_since(&self, agent: &Agent) -> Done<Option<Timestamp>> {
+    fn idle_since(&self, agent: &Agent, now: Now) -> Done<Option<Timestamp>> {
         let standing = self.standing_of(&agent.id)?;
-        let health = self.doing_of(standing, Some(agent))?.health;
+        let health = self.doing_of(standing, Some(agent), now)?.health;
         let idle = health
             .filter(|it| it.health != health::Condition::Down && it.activity == Activity::Idle);
         Ok(idle.and_then(|it| it.activity_since))
