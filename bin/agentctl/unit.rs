@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use dreamos::cli::{Context, Exit, Failure, Run};
 
 use super::desk::open;
@@ -33,15 +35,14 @@ WantedBy=timers.target
 impl Run for Unit {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
-        let home = desk.home().dir().display().to_string();
-        // systemd takes % for its own.
-        let home = home.replace('%', "%%");
-        let own = std::env::current_exe().unwrap_or_else(|_| "agentctl".into());
+        let home = escaped(desk.home().dir());
+        // In a command a dollar is a variable's.
+        let own = escaped(&std::env::current_exe().unwrap_or_else(|_| "agentctl".into()))
+            .replace('$', "$$");
         // Supervisors outlive the call that starts them.
         let service = format!(
             "[Unit]\nDescription=Start the agents of {home} that ought to run\n\n[Service]\nType=oneshot\n\
-             KillMode=process\nEnvironment=\"DREAMOS_HOME={home}\"\nExecStart={} up -q\n",
-            own.display()
+             KillMode=process\nEnvironment=\"DREAMOS_HOME={home}\"\nExecStart=\"{own}\" up -q\n"
         );
         let text = match (self.service, self.timer) {
             (true, _) => service,
@@ -53,4 +54,11 @@ impl Run for Unit {
         context.print(&text)?;
         Ok(Exit::DONE)
     }
+}
+
+/// Between double quotes, where systemd takes `%` for its own.
+fn escaped(path: &Path) -> String {
+    let path = path.display().to_string();
+    let path = path.replace('\\', "\\\\").replace('"', "\\\"");
+    path.replace('%', "%%")
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{Exit, State};
+use super::state::{Exit, State, Wanted};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
@@ -14,6 +14,9 @@ pub enum Request {
     Stop {
         /// Another grace than the settings say, in milliseconds.
         grace: Option<u64>,
+        /// `up` where it is to be started again: if that does not happen, `agentctl up` does it.
+        #[serde(default = "down")]
+        wanted: Wanted,
     },
     /// Ends the child, then starts a new life. Answered as a start is.
     Restart,
@@ -24,6 +27,10 @@ pub enum Request {
     /// Joins the terminal. After the answer the connection carries bytes as the child prints them, first those that
     /// draw the present screen; what goes the other way are lines of [`Input`].
     Attach { size: Size, read_only: bool },
+}
+
+const fn down() -> Wanted {
+    Wanted::Down
 }
 
 /// More than this is no typing.

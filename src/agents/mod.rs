@@ -43,7 +43,7 @@ pub(crate) use doctor::{examine, strays};
 pub use error::Error;
 pub use keys::Unknown;
 pub use output::{Follow, Printed, Tail};
-pub use process::{Begun, Lost, Starting, Tended, ask, start, stop, tend};
+pub use process::{Begun, Lost, Starting, Tended, Wish, ask, start, stop, tend};
 pub(crate) use process::{LOST, is_over, started, was_started};
 pub(crate) use pulse::{beat, signs};
 pub(crate) use terminal::glance;

@@ -21,7 +21,7 @@ use super::control::{Answer, Request};
 use super::error::Error;
 use super::settings::Settings;
 use super::standing::{self, Flush};
-use super::state::{Pid, Process, State, Wanted};
+use super::state::{LOST_REASON, Pid, Process, State, Wanted};
 use super::{disk, moves, proc};
 use crate::names::{AgentId, Channel, Effect, Event, Level, Permit};
 use crate::root::Home;
@@ -35,9 +35,20 @@ const SOCKET: &str = "control";
 const SUPERVISOR: &str = "dreamos-superd";
 /// Between holding the lock and listening, or between the last word and letting go of the lock.
 const PASSING: Duration = Duration::from_secs(2);
+/// Beside its grace, for what is being stopped to be gone.
+const LEAVING: Duration = Duration::from_secs(10);
 /// How long what a killed supervisor left may take to die of a kill.
 const BURIAL: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// Why somebody starts an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Its owner wants it to run.
+    OfItsOwner,
+    /// It ought to run, unless its owner has stopped it.
+    ToKeepUp,
+}
 
 /// A start that was asked for.
 pub enum Begun {
@@ -70,17 +81,30 @@ pub enum Tended {
     Lost(Box<State>, Lost),
 }
 
-/// Hands the agent to a supervisor of its own, and returns at once.
-pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec<Effect>), Error> {
+/// Hands the agent to a supervisor of its own, and returns at once; of one that is being stopped, when that is done.
+pub fn start(
+    home: &Home,
+    _: &Permit,
+    settings: &Settings,
+    wish: Wish,
+) -> Result<(Begun, Vec<Effect>), Error> {
     let agent = &settings.agent;
-    let deadline = Deadline::after(PASSING);
+    let mut deadline = Deadline::after(PASSING);
+    let mut is_leaving = false;
     let (dir, lock) = loop {
         if let Some(dir) = directory(home, agent)? {
             if let Some(lock) = lock(home, agent, &dir)? {
                 break (dir, lock);
             }
             if let Some(Answer::State(state)) = ask_in(&dir, agent, &Request::State, PASSING)? {
-                return Ok((Begun::Already(state), Vec::new()));
+                if state.state != Process::Stopping && !state.state.is_over() {
+                    return Ok((Begun::Already(state), Vec::new()));
+                }
+                if !is_leaving {
+                    is_leaving = true;
+                    deadline =
+                        Deadline::after(Duration::from_millis(settings.stop.grace) + LEAVING);
+                }
             }
         }
         if deadline.is_over() {
@@ -93,7 +117,14 @@ pub fn start(home: &Home, _: &Permit, settings: &Settings) -> Result<(Begun, Vec
         moves::leave_no_trace(home, agent)?;
         return Err(Error::NotRegistered { id: agent.clone() });
     }
-    let lost = bury(&dir, agent)?.and_then(|(_, lost)| lost);
+    let before = bury(&dir, agent)?;
+    if let (Wish::ToKeepUp, Some((state, _))) = (wish, &before)
+        && state.wanted == Wanted::Down
+    {
+        // Its owner stopped it since whoever keeps it up looked.
+        return Ok((Begun::Already(Box::new(state.clone())), Vec::new()));
+    }
+    let lost = before.and_then(|(_, lost)| lost);
     let (answers, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|error| system("make a pipe")(error.into()))?;
     let child = Command::new(supervisor()?)
@@ -266,12 +297,13 @@ fn parse(agent: &AgentId, line: &str) -> Result<Option<Answer>, Error> {
     Ok(Some(answer))
 }
 
-/// Ends the agent and all that it started. `None` where it was never started.
+/// Ends the agent and all that it started. `None` where it was never started. `wanted`: what its owner wants of it then.
 pub fn stop(
     home: &Home,
     _: &Permit,
     agent: &AgentId,
     grace: Option<u64>,
+    wanted: Wanted,
     patience: Duration,
 ) -> Result<(Option<Answer>, Vec<Effect>), Error> {
     let Some(dir) = open(home, agent)? else {
@@ -279,9 +311,10 @@ pub fn stop(
     };
     let deadline = Deadline::after(patience);
     loop {
-        let answer = ask_in(&dir, agent, &Request::Stop { grace }, deadline.left())?;
+        let request = Request::Stop { grace, wanted };
+        let answer = ask_in(&dir, agent, &request, deadline.left())?;
         if let Some(Answer::Stopped { state, .. }) = &answer {
-            must_be_known(&dir, agent, state, deadline)?;
+            must_be_known(&dir, state, deadline)?;
         }
         if answer.is_some() {
             return Ok((answer, Vec::new()));
@@ -290,8 +323,8 @@ pub fn stop(
             let Some((mut state, lost)) = bury(&dir, agent)? else {
                 return Ok((None, Vec::new()));
             };
-            if state.wanted == Wanted::Up {
-                state.wanted = Wanted::Down;
+            if state.wanted != wanted {
+                state.wanted = wanted;
                 standing::write(&dir, &state, Flush::Yes)?;
             }
             let killed = lost.as_ref().map_or(0, |lost| lost.ended);
@@ -307,23 +340,29 @@ pub fn stop(
 }
 
 /// A stop that its supervisor found no room to write down would be forgotten: it is written here, or said to have failed.
-fn must_be_known(
-    dir: &Dir,
-    agent: &AgentId,
-    state: &State,
-    deadline: Deadline,
-) -> Result<(), Error> {
-    let is_known = |known: &State| known.state.is_over() && known.wanted == Wanted::Down;
-    if standing::read(dir)?.as_ref().is_some_and(is_known) {
-        return Ok(());
+fn must_be_known(dir: &Dir, state: &State, deadline: Deadline) -> Result<(), Error> {
+    loop {
+        // One that nobody can read is known to nobody.
+        let known = match standing::read(dir) {
+            Err(Error::State { .. }) => None,
+            other => other?,
+        };
+        let is_known = known.is_some_and(|known| {
+            let is_said = known.state.is_over() && known.wanted == state.wanted;
+            // Or somebody has started it anew meanwhile.
+            is_said || known.incarnation != state.incarnation
+        });
+        if is_known {
+            return Ok(());
+        }
+        if let Some(_lock) = Lock::try_acquire(dir, LOCK)? {
+            return Ok(standing::write(dir, state, Flush::Yes)?);
+        }
+        if deadline.is_over() {
+            return Err(no_answer(&state.agent, PASSING));
+        }
+        sleep(LOOK_AGAIN);
     }
-    let _lock = Lock::acquire(dir, LOCK, deadline)?;
-    let known = standing::read(dir)?;
-    // Somebody may have started it anew meanwhile, and that one has ended too.
-    if known.is_some_and(|known| known.agent == *agent && known.incarnation == state.incarnation) {
-        standing::write(dir, state, Flush::Yes)?;
-    }
-    Ok(())
 }
 
 /// Whether a life of an agent is over, as its supervisor wrote it down. Of whom nobody ever supervised it is not known,
@@ -408,7 +447,7 @@ fn bury(dir: &Dir, agent: &AgentId) -> Result<Option<(State, Option<Lost>)>, Err
     let boot = boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}"));
     let lost = if state.boot == boot {
         let ended = end_all_of(agent, &state)?;
-        state.reason = format!("its supervisor was lost; processes that were ended: {ended}");
+        state.reason = format!("{LOST_REASON}; processes that were ended: {ended}");
         Some(Lost {
             agent: agent.clone(),
             ended,

@@ -40,13 +40,32 @@ struct Head {
     v: u32,
 }
 
-/// Whole or not at all.
+/// Whole or not at all. On a full disk it is written over the old one, whose room is there.
 pub(crate) fn write(dir: &Dir, state: &State, flush: Flush) -> Result<(), store::Error> {
     let mut text = serde_json::to_vec_pretty(state).expect("every key is text");
     text.push(b'\n');
+    match replace(dir, &text, flush) {
+        Err(error) if error.is_no_space() => overwrite(dir, text, flush).map_err(|_| error),
+        other => other,
+    }
+}
+
+fn overwrite(dir: &Dir, mut text: Vec<u8>, flush: Flush) -> Result<(), store::Error> {
+    let file = dir.file(STATE, Open::Write)?;
+    // Nothing is left of the old one: blanks behind the end are none of the text.
+    let old = usize::try_from(file.size()?).unwrap_or(0);
+    text.resize(text.len().max(old), b' ');
+    file.write_at(0, &text)?;
+    match flush {
+        Flush::Yes => file.sync_data(),
+        Flush::No => Ok(()),
+    }
+}
+
+fn replace(dir: &Dir, text: &[u8], flush: Flush) -> Result<(), store::Error> {
     let aside = format!(".state-{:016x}", random_u64());
     let file = dir.file(&aside, Open::New)?;
-    let written = file.write_at(0, &text).and_then(|()| match flush {
+    let written = file.write_at(0, text).and_then(|()| match flush {
         Flush::Yes => file.sync_data(),
         Flush::No => Ok(()),
     });

@@ -38,6 +38,18 @@ pub struct State {
     pub next_start: Option<Timestamp>,
 }
 
+/// How the reason begins where a killed supervisor left it.
+pub const LOST_REASON: &str = "its supervisor was lost";
+
+impl State {
+    /// Its supervisor was killed while it was wanted, and nobody has started it anew.
+    pub fn is_missing(&self) -> bool {
+        self.state == Process::Stopped
+            && self.wanted == Wanted::Up
+            && self.reason.starts_with(LOST_REASON)
+    }
+}
+
 /// A process that cannot be taken for a later one of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pid {

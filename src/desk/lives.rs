@@ -13,15 +13,18 @@ use crate::agents::presets::LAST_LINES;
 use crate::agents::registry::Registry;
 use crate::agents::settings::{Restart, Settings};
 use crate::agents::state::{Exit, Process, State, Wanted};
-use crate::agents::{self, Begun, Tended};
+use crate::agents::{self, Begun, Tended, Wish};
 use crate::mailbox::Sent;
 use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Mode, Verb};
+use crate::store::Deadline;
 use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Somebody who is only looked at may take so long to answer.
 const A_LOOK: Duration = Duration::from_secs(1);
+/// How often it is asked how somebody else's start goes.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A child that says when it is ready may take so long.
 const READY: Duration = Duration::from_mins(1);
 
@@ -81,13 +84,6 @@ pub struct Standing {
     pub health: Option<Health>,
 }
 
-impl Standing {
-    fn is_wanted(&self) -> bool {
-        let state = self.state.as_ref();
-        state.is_some_and(|state| state.wanted == Wanted::Up)
-    }
-}
-
 impl Desk {
     /// All who are configured, in the order of the file.
     pub fn configured(&self) -> Done<Vec<Agent>> {
@@ -96,15 +92,25 @@ impl Desk {
 
     /// Starts each, and only then waits for each to run.
     pub fn start(&self, who: &[AgentId], with: &Launching) -> Done<Vec<(AgentId, Done<Started>)>> {
+        self.start_by(Wish::OfItsOwner, who, with)
+    }
+
+    fn start_by(
+        &self,
+        why: Wish,
+        who: &[AgentId],
+        with: &Launching,
+    ) -> Done<Vec<(AgentId, Done<Started>)>> {
         let configured = self.configured()?;
         let begun: Vec<_> = who
             .iter()
-            .map(|id| (id.clone(), self.begin(id, &configured, with)))
+            .map(|id| (id.clone(), self.begin(id, &configured, with, why)))
             .collect();
         Ok(begun
             .into_iter()
             .map(|(id, begun)| {
-                let started = begun.and_then(|(begun, patience)| confirmed(begun, patience));
+                let started =
+                    begun.and_then(|(begun, patience)| self.confirmed(&id, begun, patience));
                 (id, started)
             })
             .collect())
@@ -115,6 +121,7 @@ impl Desk {
         id: &AgentId,
         configured: &[Agent],
         with: &Launching,
+        why: Wish,
     ) -> Done<(Begun, Duration)> {
         let permit = self.permit(Verb::AgentStart, id)?;
         let settings = match self.settings(id, configured, with) {
@@ -129,9 +136,34 @@ impl Desk {
             }
         };
         let patience = patience_of(&settings);
-        let (begun, effects) = agents::start(self.home(), &permit, &settings)?;
+        let (begun, effects) = agents::start(self.home(), &permit, &settings, why)?;
         self.follow_up(effects);
         Ok((begun, patience))
+    }
+
+    /// What a start came to. Of one that somebody else has begun, what that came to.
+    fn confirmed(&self, id: &AgentId, begun: Begun, patience: Duration) -> Done<Started> {
+        let mut state = match begun {
+            Begun::Starting(starting) => return started(id, starting.wait(patience)?),
+            Begun::Already(state) => state,
+        };
+        let deadline = Deadline::after(patience);
+        while state.state == Process::Starting && !deadline.is_over() {
+            std::thread::sleep(LOOK_AGAIN);
+            match agents::ask(self.home(), id, &Request::State, A_LOOK)? {
+                Some(Answer::State(now)) => state = now,
+                _ => break,
+            }
+        }
+        Ok(match state.state {
+            Process::Backoff | Process::Starting => Started::Failed {
+                why: state.reason.clone(),
+                exit: state.exit,
+                output: String::new(),
+                state,
+            },
+            _ => Started::Already(state),
+        })
     }
 
     fn settings(&self, id: &AgentId, configured: &[Agent], with: &Launching) -> Done<Settings> {
@@ -156,28 +188,25 @@ impl Desk {
 
     /// Ends each with all that it started, all at once.
     pub fn stop(&self, who: &[AgentId], grace: Option<Duration>) -> Vec<(AgentId, Done<Stopped>)> {
-        at_once(who, |id| self.stop_one(id, grace))
+        at_once(who, |id| self.stop_one(id, grace, Wanted::Down))
     }
 
-    fn stop_one(&self, id: &AgentId, grace: Option<Duration>) -> Done<Stopped> {
+    fn stop_one(&self, id: &AgentId, grace: Option<Duration>, wanted: Wanted) -> Done<Stopped> {
         let permit = self.permit(Verb::AgentStop, id)?;
-        let before = match agents::tend(self.home(), id)? {
-            (Tended::Never, _) => None,
-            (Tended::Known(state), effects) => {
+        let before = match agents::tend(self.home(), id) {
+            // Its supervisor knows better than a file that cannot be read, if there is one.
+            Ok((Tended::Never, _)) | Err(agents::Error::State { .. }) => None,
+            // Nobody starts anew whose supervisor was lost: it is stopped.
+            Ok((Tended::Known(state) | Tended::Lost(state, _), effects)) => {
                 self.follow_up(effects);
                 Some(state)
             }
-            (Tended::Lost(state, lost), effects) => {
-                self.follow_up(effects);
-                // Nobody starts it anew: it is stopped.
-                drop(lost);
-                Some(state)
-            }
+            Err(error) => return Err(error.into()),
         };
-        let was_over = before.as_ref().is_none_or(|state| state.state.is_over());
+        let was_over = before.as_ref().is_some_and(|state| state.state.is_over());
         let asked = grace.map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
         let patience = grace.unwrap_or(self.grace_of(id)) + PATIENCE;
-        let (answer, effects) = agents::stop(self.home(), &permit, id, asked, patience)?;
+        let (answer, effects) = agents::stop(self.home(), &permit, id, asked, wanted, patience)?;
         self.follow_up(effects);
         match answer {
             Some(Answer::Stopped { state, killed }) => Ok(Stopped {
@@ -210,10 +239,30 @@ impl Desk {
         let configured = self.configured()?;
         Ok(at_once(who, |id| {
             self.settings(id, &configured, with)?;
-            self.stop_one(id, None)?;
-            let (begun, patience) = self.begin(id, &configured, with)?;
-            confirmed(begun, patience)
+            if self.is_life_of(id)
+                && let Some(started) = self.restart_itself(id)?
+            {
+                return Ok(started);
+            }
+            // Whoever is killed between the two leaves it wanted: the last net starts it.
+            self.stop_one(id, None, Wanted::Up)?;
+            let (begun, patience) = self.begin(id, &configured, with, Wish::OfItsOwner)?;
+            self.confirmed(id, begun, patience)
         }))
+    }
+
+    /// Whether the caller is of that agent's tree, and ends with it.
+    fn is_life_of(&self, id: &AgentId) -> bool {
+        self.caller().agent == *id && self.caller().incarnation.is_some()
+    }
+
+    /// By its supervisor, which outlives the caller, and with the settings that it has. `None`: nobody supervises it.
+    fn restart_itself(&self, id: &AgentId) -> Done<Option<Started>> {
+        self.permit(Verb::AgentStart, id)?;
+        self.permit(Verb::AgentStop, id)?;
+        let patience = self.grace_of(id) + PATIENCE;
+        let answer = agents::ask(self.home(), id, &Request::Restart, patience)?;
+        answer.map(|answer| started(id, answer)).transpose()
     }
 
     /// How each stands. What a killed supervisor left is ended.
@@ -240,10 +289,10 @@ impl Desk {
     /// As `standing`, with how they do: also what they owe is looked at. Whoever was wanted up when its supervisor was
     /// killed is started anew, where its policy says so.
     pub fn doing(&self, who: &[AgentId], with: &Launching) -> Done<Vec<(AgentId, Done<Standing>)>> {
-        let configured = if agents::may_tell_how_they_do(self.home())? {
-            self.configured()?
-        } else {
-            Vec::new()
+        let configured = match agents::may_tell_how_they_do(self.home()) {
+            // Who cannot be read was warned of, and is looked at all the same.
+            Ok(true) => self.configured().unwrap_or_default(),
+            _ => Vec::new(),
         };
         let now = Now::read();
         let all = who.iter().map(|id| {
@@ -262,7 +311,8 @@ impl Desk {
     /// Starts anew whose supervisor was lost, and says what came of it.
     fn revived(&self, standing: Standing, with: &Launching) -> Standing {
         let id = &standing.agent;
-        if standing.lost.is_none() || !standing.is_wanted() {
+        let state = standing.state.as_ref();
+        if !state.is_some_and(State::is_missing) {
             return standing;
         }
         let started = self.configured().and_then(|configured| {
@@ -270,14 +320,16 @@ impl Desk {
             if found.is_none_or(|agent| agent.restart == Restart::Never) {
                 return Ok(None);
             }
-            let (begun, patience) = self.begin(id, &configured, with)?;
-            confirmed(begun, patience).map(Some)
+            let (begun, patience) = self.begin(id, &configured, with, Wish::ToKeepUp)?;
+            self.confirmed(id, begun, patience).map(Some)
         });
         let (state, told) = match started {
+            Ok(None) if standing.lost.is_none() => return standing,
             Ok(None) => (None, format!("{id} is not started anew")),
-            Ok(Some(Started::Running(state) | Started::Already(state))) => {
-                (Some(state), format!("{id} was started anew"))
+            Ok(Some(Started::Already(state))) => {
+                (Some(state), format!("{id} was started anew by another"))
             }
+            Ok(Some(Started::Running(state))) => (Some(state), format!("{id} was started anew")),
             Ok(Some(Started::Failed { state, why, .. })) => (
                 Some(state),
                 format!("{id} was started anew, and failed: {why}"),
@@ -355,7 +407,11 @@ impl Desk {
                 .into_iter()
                 .filter(|id| missing.contains(id))
                 .collect();
-            started.extend(self.start(&level, with)?);
+            let why = match stops {
+                Stops::Kept => Wish::ToKeepUp,
+                Stops::Forgiven => Wish::OfItsOwner,
+            };
+            started.extend(self.start_by(why, &level, with)?);
         }
         Ok(started)
     }
@@ -588,13 +644,8 @@ fn patience_of(settings: &Settings) -> Duration {
     }
 }
 
-fn confirmed(begun: Begun, patience: Duration) -> Done<Started> {
-    let starting = match begun {
-        Begun::Already(state) => return Ok(Started::Already(state)),
-        Begun::Starting(starting) => starting,
-    };
-    let id = starting.agent.clone();
-    match starting.wait(patience)? {
+fn started(id: &AgentId, answer: Answer) -> Done<Started> {
+    match answer {
         Answer::Started(state) => Ok(Started::Running(state)),
         Answer::NotStarted {
             state,
@@ -607,7 +658,7 @@ fn confirmed(begun: Begun, patience: Duration) -> Done<Started> {
             exit,
             output,
         }),
-        other => Err(misunderstood(&id, &other)),
+        other => Err(misunderstood(id, &other)),
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
@@ -199,7 +200,33 @@ pub(super) fn signal_all(signal: Signal) -> Vec<(i32, u64)> {
     sent
 }
 
-/// Every living process below us, and when it began.
+/// Whether whatever is left below us is other agents' supervisors, which our child started and which are ours to wait
+/// for only because nobody else is: they and what is below them are their own.
+pub(super) fn only_supervisors_are_left() -> bool {
+    let own = getpid().as_raw_nonzero().get();
+    let is_our_child = |pid: &i32| {
+        let stat = proc::stat(*pid);
+        stat.is_some_and(|stat| stat.parent == own && !stat.is_zombie)
+    };
+    has_children()
+        && proc::pids()
+            .into_iter()
+            .filter(is_our_child)
+            .all(is_supervisor)
+}
+
+/// By the program that it runs. One that was replaced since by a newer one is known by its name.
+fn is_supervisor(pid: i32) -> bool {
+    let program = |pid: &str| std::fs::metadata(format!("/proc/{pid}/exe"));
+    let is_ours = match (program(&pid.to_string()), program("self")) {
+        (Ok(its), Ok(own)) => (its.dev(), its.ino()) == (own.dev(), own.ino()),
+        _ => false,
+    };
+    let path = || std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    is_ours || path().ends_with("dreamos-superd (deleted)")
+}
+
+/// Every living process below us that is ours, and when it began.
 fn descendants() -> Vec<(i32, u64)> {
     let mut children: HashMap<i32, Vec<(i32, u64)>> = HashMap::new();
     for pid in proc::pids() {
@@ -213,7 +240,7 @@ fn descendants() -> Vec<(i32, u64)> {
     let mut parents = vec![getpid().as_raw_nonzero().get()];
     while let Some(parent) = parents.pop() {
         for &(pid, start_ticks) in children.get(&parent).into_iter().flatten() {
-            if seen.insert(pid) {
+            if seen.insert(pid) && !is_supervisor(pid) {
                 found.push((pid, start_ticks));
                 parents.push(pid);
             }

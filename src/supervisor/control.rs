@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Error;
 use super::terminal::Keyboard;
@@ -27,6 +27,15 @@ pub(super) struct Control {
     clients: Vec<Client>,
     /// Nobody who has joined the terminal is listened to.
     holds_keys: bool,
+}
+
+fn has_hung_up(stream: &UnixStream) -> bool {
+    let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    matches!(poll(&mut fds, Some(&now)), Ok(1..))
 }
 
 struct Client {
@@ -93,6 +102,8 @@ impl Control {
         let clients = self.clients.iter().filter_map(|client| {
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, !self.is_held(client));
+            // Of one who must wait with his keys it is still seen that he went away.
+            flags.set(PollFlags::RDHUP, self.is_held(client) && !client.is_gone);
             flags.set(PollFlags::OUT, !client.unsent.is_empty());
             // One that hung up would wake us all the time, were it asked for nothing.
             (!flags.is_empty()).then(|| PollFd::new(&client.stream, flags))
@@ -123,6 +134,7 @@ impl Control {
         for (at, client) in self.clients.iter_mut().enumerate() {
             client.flush(now);
             if holds_keys && client.view.is_some() {
+                client.is_gone |= has_hung_up(&client.stream);
                 continue;
             }
             let lines = client.read();

@@ -121,6 +121,19 @@ struct Policy {
     says_when_ready: bool,
 }
 
+impl Machine {
+    /// Nothing comes after the end.
+    pub(super) const fn is_stopping(&self) -> bool {
+        matches!(
+            self.state,
+            State::Ending {
+                then: Then::Stop,
+                ..
+            } | State::Over(_)
+        )
+    }
+}
+
 impl State {
     /// How the log calls its beginning; nothing is told of what passes at once.
     pub(super) fn told(&self) -> Option<(Level, &'static str)> {

@@ -38,6 +38,9 @@ impl Log {
     /// Another life begins, on a line of its own.
     pub(super) fn begin(&mut self) {
         self.tail.clear();
+        // Whatever the last one was amid of, an escape sequence or a line, ended with it.
+        self.escapes = StripBytes::new();
+        self.text.after_return = false;
         self.text.is_amid_line = false;
         if self.size > 0 && !self.ends_with_line_break() {
             self.append(b"\n");
@@ -67,8 +70,11 @@ impl Log {
         let lines = std::mem::take(&mut self.text.lines);
         self.append(&lines);
         if self.size >= self.limits.bytes {
-            // Tried again after the next output.
-            let _ = self.rotate(dir);
+            // Tried again after the next output; what cannot be put aside at all is given up.
+            let is_stuck = self.rotate(dir).is_err() && self.size >= 2 * self.limits.bytes;
+            if is_stuck && self.file.truncate(0).is_ok() {
+                self.size = 0;
+            }
         }
         self.text.reuse(printed, lines);
     }
@@ -272,6 +278,35 @@ mod tests {
         let mut files = dir.names().unwrap();
         files.sort();
         assert_eq!(files, ["output.log", "output.log.1", "output.log.2"]);
+    }
+
+    #[test]
+    fn another_life_is_not_amid_what_the_last_one_was_amid_of() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = Dir::open(place.path()).unwrap();
+        let mut log = Log::open(&dir, Output::default()).unwrap();
+        log.take(&dir, b"\x1b]0;a title that has no end", NOW);
+        log.begin();
+        log.take(&dir, b"hello\n", NOW);
+        let text = std::fs::read_to_string(place.path().join(LOG)).unwrap();
+        assert_eq!(text, format!("{NOW} hello\n"));
+    }
+
+    #[test]
+    fn what_cannot_be_put_aside_grows_for_a_while_only() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join(name(1))).unwrap();
+        let dir = Dir::open(place.path()).unwrap();
+        let limits = Output {
+            bytes: 1_000,
+            ..Output::default()
+        };
+        let mut log = Log::open(&dir, limits).unwrap();
+        for _ in 0..500 {
+            log.take(&dir, b"a line of some length\n", NOW);
+            let size = std::fs::metadata(place.path().join(LOG)).unwrap().len();
+            assert!(size < 2_100, "{size}");
+        }
     }
 
     #[test]

@@ -225,6 +225,7 @@ impl Superd {
             // The machine goes down, or somebody tidies up: it is still wanted.
             self.happen(Event::Stop { grace: None });
             self.machine.reason = "its supervisor was told to end".into();
+            self.save(self.flush());
         }
     }
 
@@ -282,17 +283,21 @@ impl Superd {
                 let state = Answer::State(Box::new(self.state()));
                 self.control.answer(at, &state);
             }
-            Request::Stop { grace } => {
+            Request::Stop { grace, wanted } => {
                 self.control.wait_for(at, Waits::End);
                 // Before anything is done: a stop outlives whatever happens to us.
-                self.wanted = Wanted::Down;
+                self.wanted = wanted;
+                self.killed.clear();
                 self.save(Flush::Yes);
                 self.happen(Event::Stop { grace });
             }
             Request::Restart => {
                 self.control.wait_for(at, Waits::Start);
-                self.wanted = Wanted::Up;
                 self.happen(Event::Restart);
+                if !self.machine.is_stopping() {
+                    self.wanted = Wanted::Up;
+                    self.save(Flush::No);
+                }
             }
             Request::Peek { lines } => {
                 let answer = match &self.terminal {
@@ -387,13 +392,19 @@ impl Superd {
         loop {
             match child::reap() {
                 Reaped::Child(pid, exit) => self.ended(pid, exit),
-                Reaped::None => return,
-                Reaped::Childless => {
+                Reaped::None if self.waits_for_more() => return,
+                Reaped::None | Reaped::Childless => {
                     self.happen(Event::Empty);
                     return;
                 }
             }
         }
+    }
+
+    /// Unless a life ends, and nothing is left of it but what is not ours to end.
+    fn waits_for_more(&self) -> bool {
+        let is_ending = matches!(self.machine.state, State::Ending { .. });
+        !(is_ending && self.child.is_none() && child::only_supervisors_are_left())
     }
 
     fn ended(&mut self, pid: i32, exit: Exit) {

@@ -368,3 +368,25 @@ fn how_an_agent_stands_is_told_right_while_there_is_no_room_to_write_it_down() {
     assert_eq!(agentctl(&["stop", "agent-1"]).code, 0);
     assert_eq!(state()["state"], "stopped");
 }
+
+#[test]
+fn what_ended_on_a_full_disk_is_not_started_anew() {
+    if !has_privilege() {
+        return;
+    }
+    let disk = Disk::tmpfs("size=4m");
+    let home = Home::at(disk.root().join("home"));
+    let yaml = "version: 1\nagents:\n  agent-1: {command: 'read line < go; exit 0'}\n";
+    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
+    let go = home.dir.join("go");
+    assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
+    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
+    let filler = fill(&disk);
+    std::fs::write(&go, "line\n").unwrap();
+    let state = || agentctl(&["status", "agent-1", "--json"]).json()["state"]["state"].clone();
+    crate::lives::until("over", || state() == "exited");
+    std::fs::remove_file(filler).unwrap();
+    assert_eq!(agentctl(&["list"]).err, "");
+    assert_eq!(state(), "exited");
+}

@@ -209,3 +209,153 @@ fn what_its_starter_ignores_an_agent_does_not() {
         0
     );
 }
+
+/// Its programs on the path, for agents that call them.
+fn path() -> String {
+    let programs = std::path::Path::new(AGENTCTL).parent().unwrap();
+    format!("{}:/usr/bin:/bin", programs.display())
+}
+
+#[test]
+fn an_agent_that_another_one_started_outlives_it() {
+    let swarm = Swarm::new(&format!(
+        "captain:\n  command: 'agentctl start agent-1; setsid sleep 1000 & exec sleep 1000'\n  \
+         env: {{PATH: '{}'}}\nagent-1: {{command: [sleep, '1000']}}",
+        path()
+    ));
+    swarm.ok(&["start", "captain"]);
+    swarm.wait_for("agent-1", "running");
+    let child = swarm.pid("agent-1");
+    swarm.ok(&["stop", "captain"]);
+    assert!(lives(child), "{}", swarm.state("agent-1"));
+    assert_eq!(swarm.pid("agent-1"), child);
+    // Also of one that dies and comes back.
+    swarm.ok(&["start", "captain"]);
+    let first = swarm.pid("captain");
+    signal(first, "KILL");
+    until("in its next life", || {
+        let state = swarm.state("captain");
+        state["state"] == "running" && state["child"]["pid"] != first
+    });
+    assert_eq!(swarm.pid("agent-1"), child);
+}
+
+#[test]
+fn an_agent_can_restart_itself() {
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: '[ -e again ] || {{ touch again; agentctl restart agent-1; }}; exec sleep 1000'\n  \
+         env: {{PATH: '{}'}}",
+        path()
+    ));
+    swarm.run(&["start", "agent-1"]);
+    let starts = || {
+        let events = swarm.events("agent-1");
+        events
+            .iter()
+            .filter(|event| *event == "agent.started")
+            .count()
+    };
+    until("in its second life", || {
+        swarm.word("agent-1") == "running" && swarm.home.dir.join("again").exists() && starts() > 0
+    });
+    until("settled", || swarm.state("agent-1")["wanted"] == "up");
+    assert!(lives(swarm.pid("agent-1")));
+}
+
+#[test]
+fn a_restart_whose_client_was_killed_is_finished_by_up() {
+    let swarm = Swarm::new(
+        "agent-1: {command: [bash, -c, 'trap \"\" TERM; while :; do sleep 0.1; done'], stop: {grace: 1s}}",
+    );
+    swarm.ok(&["start", "agent-1"]);
+    let mut restart = swarm.command();
+    let mut client = restart.args(["restart", "agent-1"]).spawn().unwrap();
+    swarm.wait_for("agent-1", "stopping");
+    client.kill().unwrap();
+    client.wait().unwrap();
+    swarm.wait_for("agent-1", "stopped");
+    assert!(swarm.ok(&["up"]).out.starts_with("running agent-1"));
+}
+
+#[test]
+fn a_stop_while_up_is_at_work_is_kept() {
+    let swarm = Swarm::new(
+        "agent-1: {command: [bash, -c, 'sleep 1; echo >&3; exec sleep 1000'], ready_fd: 3}\n\
+         agent-2: {command: [sleep, '1000'], after: agent-1}",
+    );
+    swarm.ok(&["start", "agent-1", "agent-2"]);
+    for agent in ["agent-1", "agent-2"] {
+        signal(swarm.supervisor(agent), "KILL");
+    }
+    let mut up = swarm.command();
+    let mut up = up
+        .arg("up")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // It has seen that both are missing, and waits for the first.
+    let file = swarm.file("agent-1", "state.json");
+    until("the first is started", || {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.contains("\"starting\""))
+    });
+    swarm.ok(&["stop", "agent-2"]);
+    assert!(up.wait().unwrap().success());
+    assert_eq!(swarm.word("agent-2"), "stopped");
+}
+
+#[test]
+fn one_whose_state_nobody_can_read_is_stopped_all_the_same() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000']}");
+    swarm.ok(&["start", "agent-1"]);
+    let child = swarm.pid("agent-1");
+    std::fs::write(swarm.file("agent-1", "state.json"), "x").unwrap();
+    assert_eq!(swarm.ok(&["stop", "agent-1"]).out, "stopped agent-1\n");
+    assert!(!lives(child));
+    assert_eq!(swarm.word("agent-1"), "stopped");
+}
+
+#[test]
+fn whatever_looked_first_a_lost_one_is_started_anew_by_the_next_list() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000']}");
+    swarm.ok(&["start", "agent-1"]);
+    let child = swarm.pid("agent-1");
+    signal(swarm.supervisor("agent-1"), "KILL");
+    until("its child is gone", || !lives(child));
+    swarm.ok(&["set", "agent-1", "capabilities", "[x]"]);
+    assert!(
+        swarm
+            .ok(&["list"])
+            .err
+            .ends_with("agent-1 was started anew\n")
+    );
+    assert_eq!(swarm.word("agent-1"), "running");
+}
+
+#[test]
+fn a_start_of_one_that_waits_for_its_next_try_is_no_success() {
+    let swarm = Swarm::new(
+        "agent-1: {command: 'exit 3', backoff: {initial: 1h, max: 1h}}\n\
+         agent-2: {command: [bash, -c, 'trap \"sleep 0.5; exit\" TERM; while :; do sleep 0.1; done']}",
+    );
+    swarm.run(&["start", "agent-1"]);
+    let again = swarm.run(&["start", "agent-1"]);
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.err.contains("tried again at"), "{again:?}");
+    // One that is being stopped is started when that is done.
+    swarm.ok(&["start", "agent-2"]);
+    let mut stop = swarm.command();
+    let mut stop = stop
+        .args(["stop", "agent-2"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    swarm.wait_for("agent-2", "stopping");
+    assert!(
+        swarm
+            .ok(&["start", "agent-2"])
+            .out
+            .starts_with("running agent-2")
+    );
+    assert!(stop.wait().unwrap().success());
+    assert_eq!(swarm.word("agent-2"), "running");
+}
