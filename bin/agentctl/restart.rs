@@ -5,7 +5,7 @@ use super::desk::open;
 use super::report::starts;
 use super::who::{Who, launching};
 
-/// Stop agents and start them anew, with the settings as they are now
+/// Stop agents and start them anew, with the settings as they are now; one that restarts itself keeps those it has
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   agentctl restart agent-3
