@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
@@ -21,6 +22,9 @@ use rustix::process::{
 use crate::agents::proc;
 use crate::agents::settings::Settings;
 use crate::agents::state::{self, Exit};
+
+/// The variable with the name of a life.
+pub(super) const INCARNATION: &str = "DREAMOS_INCARNATION";
 
 /// How a child's standard streams are wired.
 pub(super) enum Wires {
@@ -41,12 +45,7 @@ pub(super) fn spawn(
     let Some((program, arguments)) = command.split_first() else {
         return Err("there is no command".into());
     };
-    if !settings.cwd.is_dir() {
-        return Err(format!(
-            "there is no directory {} to run in",
-            settings.cwd.display()
-        ));
-    }
+    can_run_in(&settings.cwd)?;
     let spoilt = |error: io::Error| format!("its streams cannot be made: {error}");
     let (stdin, stdout, stderr, is_terminal) = match wires {
         Wires::Pipe(out) => {
@@ -63,7 +62,6 @@ pub(super) fn spawn(
             )
         }
     };
-    let parent = getpid();
     let ready_at = settings.ready_fd;
     let mut child = Command::new(program);
     child
@@ -71,20 +69,16 @@ pub(super) fn spawn(
         .current_dir(&settings.cwd)
         .env_clear()
         .envs(settings.env.iter().map(|(name, value)| (name, value)))
-        .env("DREAMOS_INCARNATION", incarnation)
+        .env(INCARNATION, incarnation)
         .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr);
     obey_signals(&mut child);
+    die_with_us(&mut child);
     // SAFETY: between fork and exec only system calls are made, no memory is taken.
     unsafe {
         child.pre_exec(move || {
             setsid()?;
-            set_parent_process_death_signal(Some(Signal::KILL))?;
-            // Its supervisor died before the signal was armed.
-            if getppid() != Some(parent) {
-                return Err(Errno::SRCH.into());
-            }
             if is_terminal {
                 rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
             }
@@ -110,6 +104,30 @@ fn words(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "it is not executable".into(),
         _ => error.to_string(),
     }
+}
+
+/// The error says in words that there is no such directory.
+pub(super) fn can_run_in(cwd: &Path) -> Result<(), String> {
+    if cwd.is_dir() {
+        return Ok(());
+    }
+    let cwd = cwd.display();
+    Err(format!("there is no directory {cwd} to run in"))
+}
+
+/// A program of ours is killed when its supervisor is.
+pub(super) fn die_with_us(command: &mut Command) {
+    let parent = getpid();
+    let die = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // Its supervisor died before the signal was armed.
+        if getppid() != Some(parent) {
+            return Err(Errno::SRCH.into());
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only system calls are made, no memory is taken.
+    unsafe { command.pre_exec(die) };
 }
 
 /// What we ignore, or whoever started us (`nohup`, a shell that put us in the background), a program of ours does not:

@@ -14,11 +14,15 @@ pub(super) type Ms = u64;
 const CONFIRM: Ms = 200;
 /// What does not die of a kill is looked for again after so long.
 const AGAIN: Ms = 20;
+/// A precondition that did not end within so long hangs: it is ended, and has failed.
+pub(super) const PATIENCE: Ms = 60_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Its preconditions are looked at.
-    Checking,
+    /// Its preconditions are looked at; each has its time.
+    Checking {
+        until: Ms,
+    },
     Starting {
         since: Ms,
     },
@@ -43,6 +47,10 @@ pub(super) enum Then {
     Restart,
     /// It ended by itself.
     Judge(Life),
+    /// It came to no life this time.
+    Retry,
+    /// It can come to no life.
+    Fatal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +71,8 @@ pub(super) enum End {
 pub(super) enum Event {
     /// What the preconditions said; the reason of the one that failed.
     Checked(Result<(), String>),
+    /// One of the preconditions holds; the next is looked at.
+    Passed,
     /// It could not be started, and would not be the next time either.
     NotSpawned(String),
     /// It said so itself.
@@ -83,6 +93,8 @@ pub(super) enum Event {
 pub(super) enum Action {
     /// Look at the preconditions, then say `Checked`.
     Check,
+    /// End the precondition that hangs, then say `Checked`.
+    GiveUp,
     Spawn,
     /// The signal of the settings to the child's group.
     Ask,
@@ -138,7 +150,12 @@ impl State {
     /// How the log calls its beginning; nothing is told of what passes at once.
     pub(super) fn told(&self) -> Option<(Level, &'static str)> {
         Some(match self {
-            Self::Checking | Self::Starting { .. } => return None,
+            Self::Checking { .. }
+            | Self::Starting { .. }
+            | Self::Ending {
+                then: Then::Retry | Then::Fatal,
+                ..
+            } => return None,
             Self::Running { .. } => (Level::Info, "agent.started"),
             Self::Ending {
                 then: Then::Judge(life),
@@ -159,7 +176,7 @@ impl State {
 
 impl Machine {
     /// It begins with a look at the preconditions.
-    pub(super) fn new(settings: &Settings) -> (Self, Vec<Action>) {
+    pub(super) fn new(settings: &Settings, now: Ms) -> (Self, Vec<Action>) {
         let it = Self {
             settings: Policy {
                 restart: settings.restart,
@@ -169,7 +186,7 @@ impl Machine {
                 grace: settings.stop.grace,
                 says_when_ready: settings.ready_fd.is_some(),
             },
-            state: State::Checking,
+            state: checking(now),
             reason: "started by its owner".into(),
             exit: None,
             restarts: 0,
@@ -185,10 +202,8 @@ impl Machine {
         match self.state {
             State::Starting { since } if !self.settings.says_when_ready => Some(since + CONFIRM),
             State::Ending { kill_at, .. } => Some(kill_at),
-            State::Backoff { until } => Some(until),
-            State::Checking | State::Starting { .. } | State::Running { .. } | State::Over(_) => {
-                None
-            }
+            State::Checking { until } | State::Backoff { until } => Some(until),
+            State::Starting { .. } | State::Running { .. } | State::Over(_) => None,
         }
     }
 
@@ -204,20 +219,28 @@ impl Machine {
         reason = "one table: what happens in which state"
     )]
     fn next(&mut self, event: Event, now: Ms, chance: f64) -> (State, Vec<Action>) {
-        use Action::{Ask, AskRest, Check, KillAll, Spawn, Tell};
+        use Action::{Ask, AskRest, Check, GiveUp, KillAll, Spawn, Tell};
         let state = self.state.clone();
         match (state, event) {
             (State::Over(end), _) => (State::Over(end), vec![]),
 
-            (State::Checking, Event::Checked(Ok(()))) => {
+            (State::Checking { .. }, Event::Checked(Ok(()))) => {
                 (State::Starting { since: now }, vec![Spawn])
             }
-            (State::Checking, Event::Checked(Err(why))) => {
+            // What they left is ended like the rest of a life.
+            (State::Checking { .. }, Event::Checked(Err(why))) => {
                 self.reason = why;
                 self.failures += 1;
-                (self.later(now, chance), vec![Tell])
+                (self.ending(Then::Retry, None, now), vec![AskRest])
             }
-            (State::Starting { .. }, Event::NotSpawned(why)) => self.fatal(why),
+            (State::Checking { .. }, Event::Passed) => (checking(now), vec![]),
+            (State::Checking { .. }, Event::Clock) if self.is_due(now) => {
+                (checking(now), vec![GiveUp])
+            }
+            (State::Checking { .. } | State::Starting { .. }, Event::NotSpawned(why)) => {
+                self.reason = why;
+                (self.ending(Then::Fatal, None, now), vec![AskRest])
+            }
             (State::Starting { since }, Event::Ready) => {
                 self.reason = "it said that it is ready".into();
                 (State::Running { since }, vec![Tell])
@@ -243,7 +266,7 @@ impl Machine {
                 (self.ending(Then::Restart, None, now), vec![Ask])
             }
             // No life is lost: what looks at the preconditions needs no grace.
-            (State::Checking, Event::Stop { .. }) => {
+            (State::Checking { .. }, Event::Stop { .. }) => {
                 self.reason = "stopped by its owner".into();
                 (self.ending(Then::Stop, Some(0), now), vec![KillAll])
             }
@@ -253,10 +276,10 @@ impl Machine {
             }
             (State::Backoff { .. }, Event::Restart) => {
                 self.anew();
-                (State::Checking, vec![Check])
+                (checking(now), vec![Check])
             }
             (State::Backoff { .. }, Event::Clock) if self.is_due(now) => {
-                (State::Checking, vec![Check])
+                (checking(now), vec![Check])
             }
 
             (State::Ending { then, kill_at }, Event::Exited(exit)) => {
@@ -281,7 +304,7 @@ impl Machine {
             }
             (
                 State::Ending {
-                    then: Then::Judge(_),
+                    then: Then::Judge(_) | Then::Retry | Then::Fatal,
                     kill_at,
                 },
                 Event::Restart,
@@ -299,12 +322,13 @@ impl Machine {
 
             // What came too late, or says nothing new.
             (
-                state @ (State::Checking
+                state @ (State::Checking { .. }
                 | State::Starting { .. }
                 | State::Running { .. }
                 | State::Ending { .. }
                 | State::Backoff { .. }),
                 Event::Checked(_)
+                | Event::Passed
                 | Event::NotSpawned(_)
                 | Event::Ready
                 | Event::Exited(_)
@@ -329,9 +353,11 @@ impl Machine {
             Then::Stop => (State::Over(End::Stopped), vec![Action::Tell]),
             Then::Restart => {
                 self.anew();
-                (State::Checking, vec![Action::Check])
+                (checking(now), vec![Action::Check])
             }
             Then::Judge(life) => self.judge(life, now, chance),
+            Then::Retry => (self.later(now, chance), vec![Action::Tell]),
+            Then::Fatal => self.fatal(self.reason.clone()),
         }
     }
 
@@ -380,7 +406,7 @@ impl Machine {
         self.restarts += 1;
         match self.later(now, chance) {
             State::Backoff { until } if until <= now => {
-                (State::Checking, vec![Action::Tell, Action::Check])
+                (checking(now), vec![Action::Tell, Action::Check])
             }
             state => (state, vec![Action::Tell]),
         }
@@ -421,6 +447,13 @@ impl Machine {
         self.unproductive = 0;
         self.failures = 0;
         self.restarts = 0;
+    }
+}
+
+/// The first of the preconditions, or the next.
+const fn checking(now: Ms) -> State {
+    State::Checking {
+        until: now + PATIENCE,
     }
 }
 
@@ -470,12 +503,10 @@ mod tests {
 
     impl Rig {
         fn new(restart: Restart) -> Self {
-            let (machine, actions) = Machine::new(&settings(restart));
+            let now = 1_000;
+            let (machine, actions) = Machine::new(&settings(restart), now);
             assert_eq!(actions, [Action::Check]);
-            Self {
-                machine,
-                now: 1_000,
-            }
+            Self { machine, now }
         }
 
         fn happen(&mut self, event: Event) -> Vec<Action> {
@@ -524,7 +555,7 @@ mod tests {
     fn one_that_says_when_it_is_ready_is_believed_and_nothing_else_is() {
         let mut it = settings(Restart::Never);
         it.ready_fd = Some(3);
-        let (machine, _) = Machine::new(&it);
+        let (machine, _) = Machine::new(&it, 0);
         let mut rig = Rig { machine, now: 0 };
         rig.start();
         rig.now += 60_000;
@@ -605,8 +636,10 @@ mod tests {
         rig.start();
         assert_eq!(
             rig.happen(Event::NotSpawned("no such command".into())),
-            [Action::Tell]
+            [Action::AskRest],
+            "the preconditions may have left something"
         );
+        assert_eq!(rig.happen(Event::Empty), [Action::Tell]);
         assert_eq!(
             rig.machine.state,
             State::Over(End::Fatal("no such command".into()))
@@ -617,12 +650,42 @@ mod tests {
     fn a_failing_precondition_spawns_nothing_and_is_looked_at_again() {
         let mut rig = Rig::new(Restart::OnFailure);
         let no = || Event::Checked(Err("not logged in".into()));
-        assert_eq!(rig.happen(no()), [Action::Tell]);
+        assert_eq!(rig.happen(no()), [Action::AskRest]);
+        assert_eq!(rig.happen(Event::Empty), [Action::Tell]);
         assert_eq!(rig.machine.reason, "not logged in");
         assert_eq!(rig.wait(), 1_000);
         rig.happen(no());
+        rig.happen(Event::Empty);
         assert_eq!(rig.wait(), 2_000);
         rig.start();
+    }
+
+    #[test]
+    fn what_a_failed_precondition_left_is_killed_before_anything_else_happens() {
+        let mut rig = Rig::new(Restart::OnFailure);
+        rig.happen(Event::Checked(Err("no".into())));
+        rig.now += 5_000;
+        assert_eq!(rig.happen(Event::Clock), [Action::KillAll]);
+        assert_eq!(rig.happen(Event::Stop { grace: None }), []);
+        rig.now += AGAIN;
+        assert_eq!(rig.happen(Event::Clock), [Action::KillAll]);
+        assert_eq!(rig.happen(Event::Empty), [Action::Tell]);
+        assert_eq!(rig.machine.state, State::Over(End::Stopped));
+    }
+
+    #[test]
+    fn a_precondition_that_hangs_is_given_up_and_each_has_its_time() {
+        let mut rig = Rig::new(Restart::OnFailure);
+        rig.now += PATIENCE - 1;
+        assert_eq!(rig.happen(Event::Clock), []);
+        assert_eq!(rig.happen(Event::Passed), [], "the next begins");
+        rig.now += PATIENCE - 1;
+        assert_eq!(rig.happen(Event::Clock), []);
+        rig.now += 1;
+        assert_eq!(rig.happen(Event::Clock), [Action::GiveUp]);
+        rig.happen(Event::Checked(Err("it hangs".into())));
+        assert_eq!(rig.happen(Event::Empty), [Action::Tell]);
+        assert!(matches!(rig.machine.state, State::Backoff { .. }));
     }
 
     #[test]
@@ -645,10 +708,11 @@ mod tests {
     }
 
     /// What can happen at all, once each.
-    fn all_events() -> [Event; 11] {
+    fn all_events() -> [Event; 12] {
         [
             Event::Checked(Ok(())),
             Event::Checked(Err("no".into())),
+            Event::Passed,
             Event::NotSpawned("no".into()),
             Event::Ready,
             Event::Exited(Exit::Code(0)),
@@ -662,26 +726,70 @@ mod tests {
     }
 
     /// What is true of the world beside the machine.
-    #[derive(Clone, Copy, Debug, Default)]
+    #[expect(
+        clippy::struct_excessive_bools,
+        reason = "each of them is so or not by itself"
+    )]
+    #[derive(Clone, Copy, Debug)]
     struct World {
+        is_checking: bool,
+        /// Something that a precondition started.
+        has_litter: bool,
         has_child: bool,
         has_rest: bool,
         is_stopped: bool,
     }
 
     impl World {
+        /// The preconditions are looked at.
+        const NEW: Self = Self {
+            is_checking: true,
+            has_litter: true,
+            has_child: false,
+            has_rest: false,
+            is_stopped: false,
+        };
+
         /// `None`: this cannot happen now.
         fn after(mut self, event: &Event) -> Option<Self> {
             match event {
-                Event::Exited(_) | Event::NotSpawned(_) if !self.has_child => return None,
-                Event::Empty if self.has_child => return None,
+                Event::Exited(_) if !self.has_child => return None,
+                Event::NotSpawned(_) if !self.has_child && !self.is_checking => return None,
+                Event::Checked(_) | Event::Passed if !self.is_checking => return None,
+                Event::Empty if self.has_child || self.is_checking => return None,
                 Event::Exited(_) => self.has_child = false,
-                Event::NotSpawned(_) => (self.has_child, self.has_rest) = (false, false),
-                Event::Empty => self.has_rest = false,
+                Event::NotSpawned(_) => {
+                    (self.is_checking, self.has_child, self.has_rest) = (false, false, false);
+                }
+                Event::Checked(_) => self.is_checking = false,
+                Event::Empty => (self.has_litter, self.has_rest) = (false, false),
                 Event::Stop { .. } => self.is_stopped = true,
-                Event::Checked(_) | Event::Ready | Event::Restart | Event::Clock => {}
+                Event::Passed | Event::Ready | Event::Restart | Event::Clock => {}
             }
             Some(self)
+        }
+
+        /// What the machine wants done, done. The error says what must not be.
+        fn doing(mut self, action: Action) -> Result<Self, &'static str> {
+            match action {
+                Action::Check | Action::Spawn if self.has_child || self.has_rest => {
+                    return Err("a second child");
+                }
+                Action::Check | Action::Spawn if self.is_stopped => {
+                    return Err("a stopped one came back");
+                }
+                Action::Check if self.is_checking || self.has_litter => {
+                    return Err("looked at twice");
+                }
+                Action::Check => (self.is_checking, self.has_litter) = (true, true),
+                Action::Spawn => (self.has_child, self.has_rest) = (true, true),
+                _ => {}
+            }
+            Ok(self)
+        }
+
+        const fn is_empty(self) -> bool {
+            !self.is_checking && !self.has_litter && !self.has_child && !self.has_rest
         }
     }
 
@@ -692,7 +800,7 @@ mod tests {
             return;
         }
         for event in all_events() {
-            let Some(mut world) = world.after(&event) else {
+            let Some(world) = world.after(&event) else {
                 continue;
             };
             for later in [1, 60_000] {
@@ -700,26 +808,16 @@ mod tests {
                 let was_over = matches!(machine.state, State::Over(_));
                 let actions = machine.step(event.clone(), now, 0.5);
                 assert!(!was_over || actions.is_empty(), "it is over: {event:?}");
-                if actions.contains(&Action::Spawn) {
-                    assert!(
-                        !world.has_child && !world.has_rest,
-                        "a second child: {event:?}"
-                    );
-                    assert!(!world.is_stopped, "a stopped one came back: {event:?}");
-                    (world.has_child, world.has_rest) = (true, true);
-                }
+                let world = actions.into_iter().try_fold(world, World::doing);
+                let world = world.unwrap_or_else(|why| panic!("{why}: {event:?}"));
                 match &machine.state {
-                    State::Over(_) => assert!(!world.has_child, "left alone: {event:?}"),
-                    State::Ending { .. } | State::Backoff { .. } => {
+                    State::Over(_) => assert!(world.is_empty(), "left alone: {event:?}"),
+                    State::Checking { .. } | State::Ending { .. } | State::Backoff { .. } => {
                         assert!(machine.deadline().is_some(), "it waits for ever: {event:?}");
                     }
-                    State::Checking | State::Starting { .. } | State::Running { .. } => {}
+                    State::Starting { .. } | State::Running { .. } => {}
                 }
                 explore(&machine, world, now, depth - 1, seen);
-                // The other speed begins with the same world.
-                if actions.contains(&Action::Spawn) {
-                    (world.has_child, world.has_rest) = (false, false);
-                }
             }
         }
     }
@@ -727,9 +825,9 @@ mod tests {
     #[test]
     fn in_every_order_of_five_events_there_is_one_child_and_a_stop_is_final() {
         for restart in [Restart::Always, Restart::OnFailure, Restart::Never] {
-            let (machine, _) = Machine::new(&settings(restart));
+            let (machine, _) = Machine::new(&settings(restart), 0);
             let mut seen = 0;
-            explore(&machine, World::default(), 0, 5, &mut seen);
+            explore(&machine, World::NEW, 0, 5, &mut seen);
             assert!(seen > 100_000, "{seen} orders only");
         }
     }
@@ -738,6 +836,7 @@ mod tests {
         prop_oneof![
             Just(Event::Checked(Ok(()))),
             Just(Event::Checked(Err("no".into()))),
+            Just(Event::Passed),
             Just(Event::NotSpawned("no".into())),
             Just(Event::Ready),
             (0..3).prop_map(|code| Event::Exited(Exit::Code(code))),
@@ -756,30 +855,22 @@ mod tests {
             restart in prop_oneof![Just(Restart::Always), Just(Restart::OnFailure), Just(Restart::Never)],
             events in proptest::collection::vec((events(), 0..30_000u64), 1..200),
         ) {
-            let (mut machine, _) = Machine::new(&settings(restart));
-            let (mut now, mut has_child, mut has_rest, mut is_stopped) = (0, false, false, false);
+            let (mut machine, _) = Machine::new(&settings(restart), 0);
+            let (mut now, mut world) = (0, World::NEW);
             for (event, later) in events {
                 now += later;
-                match event {
-                    Event::Exited(_) | Event::NotSpawned(_) if !has_child => continue,
-                    Event::Empty if has_child => continue,
-                    Event::Exited(_) | Event::NotSpawned(_) => has_child = false,
-                    Event::Empty => has_rest = false,
-                    Event::Stop { .. } => is_stopped = true,
-                    _ => {}
-                }
+                let Some(next) = world.after(&event) else {
+                    continue;
+                };
+                world = next;
                 let was_over = matches!(machine.state, State::Over(_));
                 for action in machine.step(event, now, 0.3) {
                     prop_assert!(!was_over, "it is over");
-                    if action == Action::Spawn {
-                        prop_assert!(!has_child && !has_rest, "a second child");
-                        prop_assert!(!is_stopped, "a stopped one came back");
-                        (has_child, has_rest) = (true, true);
-                    }
+                    world = world.doing(action).map_err(TestCaseError::fail)?;
                 }
                 if let State::Over(_) = machine.state {
-                    prop_assert!(!has_child, "its child was left alone");
-                } else if !matches!(machine.state, State::Running { .. } | State::Checking) {
+                    prop_assert!(world.is_empty(), "something of it was left alone");
+                } else if !matches!(machine.state, State::Running { .. }) {
                     let waits = matches!(machine.state, State::Starting { .. });
                     prop_assert!(waits || machine.deadline().is_some(), "it waits for nothing");
                 }

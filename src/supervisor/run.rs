@@ -16,10 +16,10 @@ use signal_hook::consts::{SIGCHLD, SIGTERM};
 use signal_hook::low_level::pipe;
 
 use super::Error;
-use super::child::{self, Reaped, Wires};
+use super::child::{self, INCARNATION, Reaped, Wires};
 use super::control::{Control, Heard, Waits};
 use super::handed::Handed;
-use super::machine::{Action, End, Event, Machine, State};
+use super::machine::{Action, End, Event, Machine, PATIENCE, State};
 use super::output::Log;
 use super::terminal::{self, Terminal};
 use crate::agents::control::{Answer, Input, Request, Unable};
@@ -138,7 +138,7 @@ impl Superd {
         let control = Control::bind()?;
         let log = Log::open(&dir, settings.output)?;
         let pid = rustix::process::getpid().as_raw_nonzero().get();
-        let (machine, actions) = Machine::new(&settings);
+        let (machine, actions) = Machine::new(&settings, Now::read().boot_ms);
         let mut superd = Self {
             boot: boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}")),
             pid: state::Pid {
@@ -190,6 +190,10 @@ impl Superd {
     }
 
     fn sleep(&mut self) {
+        // Nobody is left who could wake us.
+        if matches!(self.machine.state, State::Ending { .. }) && !child::has_children() {
+            return;
+        }
         let terminal = self.terminal.as_deref();
         let holds_keys = terminal.is_some_and(Terminal::takes_no_keys);
         self.control.hold_keys(holds_keys);
@@ -416,7 +420,11 @@ impl Superd {
             // After the state tells it: they look there for the reason.
             self.end_terminal();
         } else if let Some(checks) = self.checks.take_if(|checks| checks.pid == pid) {
+            if !matches!(self.machine.state, State::Checking { .. }) {
+                return;
+            }
             if exit.is_success() {
+                self.happen(Event::Passed);
                 self.check(checks.left[1..].to_vec());
             } else {
                 self.drain();
@@ -448,7 +456,8 @@ impl Superd {
     fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Check => self.check(self.settings.preconditions.clone()),
+                Action::Check => self.begin_checks(),
+                Action::GiveUp => self.give_up(),
                 Action::Spawn => self.spawn(),
                 Action::Ask => {
                     if let Some(child) = self.child {
@@ -474,6 +483,27 @@ impl Superd {
         }
     }
 
+    /// A life has its name before its preconditions are looked at: whoever buries us finds what they started.
+    fn begin_checks(&mut self) {
+        self.incarnation = Some(new_incarnation());
+        if let Err(why) = child::can_run_in(&self.settings.cwd) {
+            self.happen(Event::NotSpawned(why));
+            return;
+        }
+        if !self.settings.preconditions.is_empty() {
+            self.save(Flush::No);
+        }
+        self.check(self.settings.preconditions.clone());
+    }
+
+    fn give_up(&mut self) {
+        if let Some(checks) = self.checks.take() {
+            let (first, seconds) = (quoted(&checks.left[0]), PATIENCE / 1000);
+            let why = format!("precondition {first} did not end within {seconds} s");
+            self.happen(Event::Checked(Err(why)));
+        }
+    }
+
     /// The next of the preconditions; without one a life begins.
     fn check(&mut self, left: Vec<Vec<String>>) {
         let Some(first) = left.first().filter(|command| !command.is_empty()) else {
@@ -486,10 +516,12 @@ impl Superd {
             .current_dir(&self.settings.cwd)
             .env_clear()
             .envs(self.settings.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.incarnation.iter().map(|life| (INCARNATION, life)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         child::obey_signals(&mut command);
+        child::die_with_us(&mut command);
         match command.spawn() {
             Ok(child) => {
                 let pid = i32::try_from(child.id()).expect("a pid fits");
@@ -504,8 +536,7 @@ impl Superd {
 
     fn spawn(&mut self) {
         let spoilt = |error: Errno| format!("its streams cannot be made: {error}");
-        let incarnation = new_incarnation();
-        self.incarnation = Some(incarnation.clone());
+        let incarnation = self.incarnation.clone().unwrap_or_else(new_incarnation);
         self.log.begin();
         let attempt = || -> Result<_, String> {
             let (out, wires) = if self.settings.tty {
@@ -545,7 +576,7 @@ impl Superd {
     fn state(&self) -> state::State {
         let machine = &self.machine;
         let process = match &machine.state {
-            State::Checking | State::Starting { .. } => Process::Starting,
+            State::Checking { .. } | State::Starting { .. } => Process::Starting,
             State::Running { .. } => Process::Running,
             State::Ending { .. } => Process::Stopping,
             State::Backoff { .. } => Process::Backoff,

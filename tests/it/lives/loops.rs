@@ -74,6 +74,15 @@ fn what_can_never_start_is_fatal_at_once_with_the_reason() {
 }
 
 #[test]
+fn a_missing_directory_is_no_fault_of_a_precondition() {
+    let swarm = Swarm::new(
+        "agent-1: {command: [sleep, '9'], cwd: nosuch, restart: always, preconditions: ['true']}",
+    );
+    let ran = swarm.run(&["start", "agent-1"]);
+    assert!(ran.err.contains("to run in; it is fatal"), "{ran:?}");
+}
+
+#[test]
 fn a_restart_without_a_command_leaves_the_life_that_is() {
     let swarm = Swarm::new("agent-1: {}");
     swarm.ok(&["start", "agent-1", "--", "sleep", "1000"]);

@@ -1,5 +1,7 @@
 //! What an agent starts ends with it, and nothing else does.
 
+use std::process::Stdio;
+
 use super::{AGENTCTL, Swarm, lives, signal, until, with_argument};
 use crate::home::run;
 
@@ -243,22 +245,16 @@ fn an_agent_that_another_one_started_outlives_it() {
 #[test]
 fn an_agent_can_restart_itself() {
     let swarm = Swarm::new(&format!(
-        "agent-1:\n  command: '[ -e again ] || {{ touch again; agentctl restart agent-1; }}; exec sleep 1000'\n  \
+        "agent-1:\n  command: 'echo life >> all; [ -e again ] || {{ touch again; agentctl restart agent-1; }}; exec sleep 1000'\n  \
          env: {{PATH: '{}'}}",
         path()
     ));
     swarm.run(&["start", "agent-1"]);
-    let starts = || {
-        let events = swarm.events("agent-1");
-        events
-            .iter()
-            .filter(|event| *event == "agent.started")
-            .count()
-    };
     until("in its second life", || {
-        swarm.word("agent-1") == "running" && swarm.home.dir.join("again").exists() && starts() > 0
+        let all = std::fs::read_to_string(swarm.home.dir.join("all")).unwrap_or_default();
+        all == "life\nlife\n" && swarm.word("agent-1") == "running"
     });
-    until("settled", || swarm.state("agent-1")["wanted"] == "up");
+    assert_eq!(swarm.state("agent-1")["wanted"], "up");
     assert!(lives(swarm.pid("agent-1")));
 }
 
@@ -358,4 +354,42 @@ fn a_start_of_one_that_waits_for_its_next_try_is_no_success() {
     );
     assert!(stop.wait().unwrap().success());
     assert_eq!(swarm.word("agent-2"), "running");
+
+#[test]
+fn what_a_precondition_left_is_ended_whatever_it_said() {
+    let [one, two] = [10, 11].map(seconds);
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: [sleep, '1000']\n  preconditions: ['sleep {one} & false']\n\
+         agent-2:\n  command: [nosuch-program]\n  preconditions: ['sleep {two} & true']"
+    ));
+    let ran = swarm.run(&["start", "agent-1"]);
+    assert!(ran.err.contains("it is backoff"), "{ran:?}");
+    assert_eq!(with_argument(&one), [0; 0], "before it is tried again");
+    assert_eq!(swarm.ok(&["stop", "agent-1"]).out, "stopped agent-1\n");
+    assert_eq!(with_argument(&one), [0; 0]);
+    let ran = swarm.run(&["start", "agent-2"]);
+    assert!(ran.err.contains("it is fatal"), "{ran:?}");
+    assert_eq!(with_argument(&two), [0; 0]);
+    assert_eq!(swarm.events("agent-2"), ["agent.fatal"]);
+}
+
+#[test]
+fn a_precondition_dies_with_its_supervisor_and_what_it_left_is_found() {
+    let [one, two] = [12, 13].map(seconds);
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: [sleep, '1000']\n  preconditions: ['sleep {two} & true', [sleep, '{one}']]"
+    ));
+    let mut start = swarm.command();
+    start.args(["start", "agent-1"]).stderr(Stdio::null());
+    let mut start = start.spawn().unwrap();
+    until("looked at", || !with_argument(&one).is_empty());
+    signal(swarm.supervisor("agent-1"), "KILL");
+    start.wait().unwrap();
+    until("dead with it", || with_argument(&one).is_empty());
+    swarm.ok(&["stop", "agent-1"]);
+    assert_eq!(
+        with_argument(&two),
+        [0; 0],
+        "it carries the name of the life"
+    );
 }
