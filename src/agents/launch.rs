@@ -499,6 +499,8 @@ agents:
                 "stop: {signal: 65}",
                 "\"65\" is no signal: use TERM, INT, HUP, … or 1 to 64",
             ),
+            ("stop: {signal: 32}", "signal 32 is the C library's own"),
+            ("stop: {signal: 33}", "signal 33 is the C library's own"),
             ("stop: {signal: STOPP}", "\"STOPP\" is no signal"),
             ("env: {A=B: 1}", "\"A=B\" can be no variable's name"),
             ("env: {DREAMOS_AGENT: b}", "DREAMOS_AGENT is set by us"),
@@ -512,7 +514,8 @@ agents:
                 "harness: emacs",
                 "unknown variant `emacs`, expected one of `shell`",
             ),
-            ("ready_fd: 2", "2 is not between 3 and 255"),
+            ("ready_fd: 2", "2 is not between 3 and 9"),
+            ("ready_fd: 10", "10 is not between 3 and 9"),
             ("fallback_if_idle_minutes: 0", "0 is not between 1"),
             ("preconditions: [[]]", "an empty list starts nothing"),
         ] {

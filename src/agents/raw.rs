@@ -573,6 +573,10 @@ impl<'de> Deserialize<'de> for Signal {
         let name = name.strip_prefix("SIG").unwrap_or(&name);
         let by_name = SIGNALS.iter().find(|(known, _)| *known == name);
         let number = by_name.map(|(_, number)| *number).or(name.parse().ok());
+        if let Some(number @ (32 | 33)) = number {
+            let why = format!("signal {number} is the C library's own");
+            return Err(D::Error::custom(why));
+        }
         number
             .filter(|number| (1..=64).contains(number))
             .map(Self)
@@ -607,5 +611,6 @@ macro_rules! bounded {
 
 bounded!(Factor, f64, 1.0..=100.0, "between 1 and 100");
 bounded!(Jitter, f64, 0.0..=1.0, "between 0 and 1");
-bounded!(ReadyFd, u32, 3..=255, "between 3 and 255");
+// Those that a supervisor keeps free of what is its own.
+bounded!(ReadyFd, u32, 3..=9, "between 3 and 9");
 bounded!(Minutes, u32, 1..=525_600, "between 1 and 525600");

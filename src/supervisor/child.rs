@@ -13,10 +13,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::io::Errno;
+use rustix::fs::Mode;
+use rustix::io::{Errno, FdFlags};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, getppid, kill_process_group,
-    set_parent_process_death_signal, setsid, wait, waitid,
+    Signal, WaitId, WaitIdOptions, WaitOptions, getpid, getppid, set_parent_process_death_signal,
+    setsid, wait, waitid,
 };
 
 use crate::agents::proc;
@@ -34,19 +35,63 @@ pub(super) enum Wires {
     Terminal(OwnedFd),
 }
 
-/// Starts a life. The error says why it cannot be, in words.
+/// Why a life cannot be started.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unspawned {
+    /// In words.
+    pub(super) why: String,
+    /// It may be another time, though nobody changes anything.
+    pub(super) may_pass: bool,
+}
+
+impl Unspawned {
+    const fn for_good(why: String) -> Self {
+        let may_pass = false;
+        Self { why, may_pass }
+    }
+
+    /// There are too many of something just now.
+    pub(super) fn streams(error: &io::Error) -> Self {
+        let why = format!("its streams cannot be made: {error}");
+        let may_pass = true;
+        Self { why, may_pass }
+    }
+
+    fn program(program: &str, error: &io::Error) -> Self {
+        let why = format!("{program:?} cannot be run: {}", words(error));
+        let number = error.raw_os_error();
+        let may_pass = number.is_some_and(|number| !FOR_GOOD.contains(&number));
+        Self { why, may_pass }
+    }
+}
+
+/// What a program is not run for until somebody changes it. Anything else passes: it is being written just now, there
+/// are too many processes, too little memory.
+const FOR_GOOD: [i32; 8] = [
+    libc::ENOENT,
+    libc::EACCES,
+    libc::EPERM,
+    libc::ENOTDIR,
+    libc::ENOEXEC,
+    libc::ELOOP,
+    libc::E2BIG,
+    libc::ENAMETOOLONG,
+];
+
+/// Starts a life.
 pub(super) fn spawn(
     settings: &Settings,
     command: &[String],
     incarnation: &str,
+    umask: Mode,
     wires: Wires,
     ready: Option<OwnedFd>,
-) -> Result<state::Pid, String> {
+) -> Result<state::Pid, Unspawned> {
     let Some((program, arguments)) = command.split_first() else {
-        return Err("there is no command".into());
+        return Err(Unspawned::for_good("there is no command".into()));
     };
     can_run_in(&settings.cwd)?;
-    let spoilt = |error: io::Error| format!("its streams cannot be made: {error}");
+    let spoilt = |error: io::Error| Unspawned::streams(&error);
     let (stdin, stdout, stderr, is_terminal) = match wires {
         Wires::Pipe(out) => {
             let twin = out.try_clone().map_err(spoilt)?;
@@ -73,8 +118,7 @@ pub(super) fn spawn(
         .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr);
-    obey_signals(&mut child);
-    die_with_us(&mut child);
+    be_its_own(&mut child, umask);
     // SAFETY: between fork and exec only system calls are made, no memory is taken.
     unsafe {
         child.pre_exec(move || {
@@ -90,7 +134,7 @@ pub(super) fn spawn(
     }
     let child = child
         .spawn()
-        .map_err(|error| format!("{program:?} cannot be run: {}", words(&error)))?;
+        .map_err(|error| Unspawned::program(program, &error))?;
     let pid = i32::try_from(child.id()).expect("a pid fits");
     Ok(state::Pid {
         pid,
@@ -107,16 +151,29 @@ fn words(error: &io::Error) -> String {
 }
 
 /// The error says in words that there is no such directory.
-pub(super) fn can_run_in(cwd: &Path) -> Result<(), String> {
+pub(super) fn can_run_in(cwd: &Path) -> Result<(), Unspawned> {
     if cwd.is_dir() {
         return Ok(());
     }
     let cwd = cwd.display();
-    Err(format!("there is no directory {cwd} to run in"))
+    let why = format!("there is no directory {cwd} to run in");
+    Err(Unspawned::for_good(why))
+}
+
+/// Our own ways are not those of a program of ours.
+pub(super) fn be_its_own(command: &mut Command, umask: Mode) {
+    obey_signals(command);
+    die_with_us(command);
+    let make_files = move || {
+        rustix::process::umask(umask);
+        Ok(())
+    };
+    // SAFETY: between fork and exec only system calls are made, no memory is taken.
+    unsafe { command.pre_exec(make_files) };
 }
 
 /// A program of ours is killed when its supervisor is.
-pub(super) fn die_with_us(command: &mut Command) {
+fn die_with_us(command: &mut Command) {
     let parent = getpid();
     let die = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -132,7 +189,7 @@ pub(super) fn die_with_us(command: &mut Command) {
 
 /// What we ignore, or whoever started us (`nohup`, a shell that put us in the background), a program of ours does not:
 /// it would obey neither its stop nor a Ctrl-C on its terminal.
-pub(super) fn obey_signals(command: &mut Command) {
+fn obey_signals(command: &mut Command) {
     let obey = || {
         for signal in 1..=libc::SIGRTMAX() {
             // SAFETY: plain numbers; what cannot be changed stays as it is.
@@ -148,7 +205,11 @@ pub(super) fn obey_signals(command: &mut Command) {
 fn dup_to(from: &OwnedFd, at: u32) -> io::Result<()> {
     use std::os::fd::AsRawFd as _;
     let at = i32::try_from(at).map_err(|_| Errno::BADF)?;
-    // SAFETY: plain numbers. The supervisor keeps those below ten free for this.
+    // Nothing would be done, and it would be closed with the rest.
+    if from.as_raw_fd() == at {
+        return Ok(rustix::io::fcntl_setfd(from, FdFlags::empty())?);
+    }
+    // SAFETY: plain numbers. The supervisor keeps this one free of what is its own.
     match unsafe { libc::dup2(from.as_raw_fd(), at) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
@@ -197,9 +258,10 @@ pub(super) fn has_children() -> bool {
 
 /// The signal to the group of a child that was not reaped yet: its number is nobody else's.
 pub(super) fn signal_group(pid: i32, signal: i32) {
-    if let (Some(pid), Some(signal)) = (Pid::from_raw(pid), Signal::from_named_raw(signal)) {
-        // It may be over by now: then that is what was wanted.
-        let _ = kill_process_group(pid, signal);
+    // A group 0 or 1 would be ours, or everybody.
+    if pid > 1 {
+        // SAFETY: plain numbers. It may be over by now: then that is what was wanted.
+        unsafe { libc::kill(-pid, signal) };
     }
 }
 
@@ -265,4 +327,27 @@ fn descendants() -> Vec<(i32, u64)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_must_change_is_for_good_and_anything_else_passes() {
+        let may_pass =
+            |number| Unspawned::program("it", &io::Error::from_raw_os_error(number)).may_pass;
+        assert!(!FOR_GOOD.into_iter().any(may_pass));
+        let passing = [
+            libc::ETXTBSY,
+            libc::EAGAIN,
+            libc::ENOMEM,
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::EIO,
+        ];
+        assert!(passing.into_iter().all(may_pass));
+        let unclear = io::Error::from(io::ErrorKind::InvalidInput);
+        assert!(!Unspawned::program("it", &unclear).may_pass);
+    }
 }

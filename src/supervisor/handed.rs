@@ -10,7 +10,7 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use super::Error;
 use crate::agents::settings::{self, Settings};
 
-/// Our own descriptors have this number or a higher one.
+/// Our own descriptors have this number or a higher one, so that a child can say on any lower one that it is ready.
 const FREE: i32 = 10;
 
 /// Its settings on standard input, on standard output whoever started it and waits for an answer, on standard error the

@@ -25,6 +25,8 @@ pub(super) enum State {
     },
     Starting {
         since: Ms,
+        /// Alive then, it runs; `None`: it says so itself.
+        confirm_at: Option<Ms>,
     },
     Running {
         since: Ms,
@@ -73,10 +75,15 @@ pub(super) enum Event {
     Checked(Result<(), String>),
     /// One of the preconditions holds; the next is looked at.
     Passed,
-    /// It could not be started, and would not be the next time either.
-    NotSpawned(String),
+    /// It could not be started; with `may_pass` it may be the next time.
+    NotSpawned {
+        why: String,
+        may_pass: bool,
+    },
     /// It said so itself.
     Ready,
+    /// It will not say so: it let go of what it could say it on.
+    Mute,
     /// The child, not what it started.
     Exited(Exit),
     /// No process of it is left.
@@ -200,10 +207,10 @@ impl Machine {
     /// When `Clock` is due, if nothing happens before.
     pub(super) const fn deadline(&self) -> Option<Ms> {
         match self.state {
-            State::Starting { since } if !self.settings.says_when_ready => Some(since + CONFIRM),
+            State::Starting { confirm_at, .. } => confirm_at,
             State::Ending { kill_at, .. } => Some(kill_at),
             State::Checking { until } | State::Backoff { until } => Some(until),
-            State::Starting { .. } | State::Running { .. } | State::Over(_) => None,
+            State::Running { .. } | State::Over(_) => None,
         }
     }
 
@@ -225,7 +232,9 @@ impl Machine {
             (State::Over(end), _) => (State::Over(end), vec![]),
 
             (State::Checking { .. }, Event::Checked(Ok(()))) => {
-                (State::Starting { since: now }, vec![Spawn])
+                let confirm_at = (!self.settings.says_when_ready).then_some(now + CONFIRM);
+                let since = now;
+                (State::Starting { since, confirm_at }, vec![Spawn])
             }
             // What they left is ended like the rest of a life.
             (State::Checking { .. }, Event::Checked(Err(why))) => {
@@ -237,19 +246,39 @@ impl Machine {
             (State::Checking { .. }, Event::Clock) if self.is_due(now) => {
                 (checking(now), vec![GiveUp])
             }
-            (State::Checking { .. } | State::Starting { .. }, Event::NotSpawned(why)) => {
+            (
+                State::Checking { .. } | State::Starting { .. },
+                Event::NotSpawned { why, may_pass },
+            ) => {
                 self.reason = why;
-                (self.ending(Then::Fatal, None, now), vec![AskRest])
+                let then = if may_pass && self.may_fail_once_more(now) {
+                    self.failures += 1;
+                    Then::Retry
+                } else {
+                    Then::Fatal
+                };
+                (self.ending(then, None, now), vec![AskRest])
             }
-            (State::Starting { since }, Event::Ready) => {
+            (State::Starting { since, .. }, Event::Ready) => {
                 self.reason = "it said that it is ready".into();
                 (State::Running { since }, vec![Tell])
             }
-            (State::Starting { since }, Event::Clock) if self.is_due(now) => {
-                self.reason = format!("alive {CONFIRM} ms after its start");
+            // Whoever ends closes it, too: from now on, not from its start.
+            (State::Starting { since, .. }, Event::Mute) => {
+                let confirm_at = Some(now + CONFIRM);
+                (State::Starting { since, confirm_at }, vec![])
+            }
+            (State::Starting { since, .. }, Event::Clock) if self.is_due(now) => {
+                self.reason = if self.settings.says_when_ready {
+                    format!(
+                        "alive {CONFIRM} ms after it closed what it could say that it is ready on"
+                    )
+                } else {
+                    format!("alive {CONFIRM} ms after its start")
+                };
                 (State::Running { since }, vec![Tell])
             }
-            (State::Starting { since } | State::Running { since }, Event::Exited(exit)) => {
+            (State::Starting { since, .. } | State::Running { since }, Event::Exited(exit)) => {
                 self.exit = Some(exit);
                 self.reason = format!("ended with {exit}");
                 let lasted = now.saturating_sub(since);
@@ -329,8 +358,9 @@ impl Machine {
                 | State::Backoff { .. }),
                 Event::Checked(_)
                 | Event::Passed
-                | Event::NotSpawned(_)
+                | Event::NotSpawned { .. }
                 | Event::Ready
+                | Event::Mute
                 | Event::Exited(_)
                 | Event::Empty
                 | Event::Restart
@@ -380,20 +410,13 @@ impl Machine {
             self.failures += 1;
         }
         let budget = self.settings.budget;
-        if !was_productive || !exit.is_success() {
-            while let Some(first) = self.recent.front()
-                && now.saturating_sub(*first) >= budget.within
-            {
-                self.recent.pop_front();
-            }
-            if self.recent.len() >= budget.restarts as usize {
-                let span = std::time::Duration::from_millis(budget.within);
-                return self.fatal(format!(
-                    "crash loop: {} restarts within {span:?}, the last life ended with {exit}",
-                    budget.restarts
-                ));
-            }
-            self.recent.push_back(now);
+        let has_failed = !was_productive || !exit.is_success();
+        if has_failed && !self.may_fail_once_more(now) {
+            let span = std::time::Duration::from_millis(budget.within);
+            return self.fatal(format!(
+                "crash loop: {} restarts within {span:?}, the last life ended with {exit}",
+                budget.restarts
+            ));
         }
         // Slower than the budget counts, and yet nothing comes of it.
         if self.unproductive > budget.restarts.max(1) {
@@ -410,6 +433,21 @@ impl Machine {
             }
             state => (state, vec![Action::Tell]),
         }
+    }
+
+    /// Whether its budget allows for another failure now, which is counted.
+    fn may_fail_once_more(&mut self, now: Ms) -> bool {
+        let budget = self.settings.budget;
+        while let Some(first) = self.recent.front()
+            && now.saturating_sub(*first) >= budget.within
+        {
+            self.recent.pop_front();
+        }
+        let may = self.recent.len() < budget.restarts as usize;
+        if may {
+            self.recent.push_back(now);
+        }
+        may
     }
 
     /// The pause before the next try.
@@ -564,6 +602,21 @@ mod tests {
     }
 
     #[test]
+    fn one_that_will_not_say_when_it_is_ready_runs_if_it_is_alive_after_a_while() {
+        let mut it = settings(Restart::Never);
+        it.ready_fd = Some(3);
+        let (machine, _) = Machine::new(&it, 0);
+        let mut rig = Rig { machine, now: 0 };
+        rig.start();
+        rig.now += 60_000;
+        assert_eq!(rig.happen(Event::Mute), []);
+        assert_eq!(rig.happen(Event::Clock), [], "it may be about to end");
+        rig.now += CONFIRM;
+        assert_eq!(rig.happen(Event::Clock), [Action::Tell]);
+        assert!(matches!(rig.machine.state, State::Running { .. }));
+    }
+
+    #[test]
     fn short_lives_wait_longer_each_time_and_a_long_one_forgives_them() {
         let mut rig = Rig::new(Restart::Always);
         rig.live(50, Exit::Code(1));
@@ -635,7 +688,7 @@ mod tests {
         let mut rig = Rig::new(Restart::Always);
         rig.start();
         assert_eq!(
-            rig.happen(Event::NotSpawned("no such command".into())),
+            rig.happen(not_spawned("no such command", false)),
             [Action::AskRest],
             "the preconditions may have left something"
         );
@@ -644,6 +697,27 @@ mod tests {
             rig.machine.state,
             State::Over(End::Fatal("no such command".into()))
         );
+    }
+
+    fn not_spawned(why: &str, may_pass: bool) -> Event {
+        let why = why.into();
+        Event::NotSpawned { why, may_pass }
+    }
+
+    #[test]
+    fn what_cannot_be_started_just_now_is_tried_again_within_its_budget() {
+        let mut rig = Rig::new(Restart::OnFailure);
+        for waited in [1_000, 2_000, 4_000] {
+            rig.start();
+            assert_eq!(rig.happen(not_spawned("busy", true)), [Action::AskRest]);
+            assert_eq!(rig.happen(Event::Empty), [Action::Tell]);
+            assert_eq!(rig.machine.reason, "busy");
+            assert_eq!(rig.wait(), waited);
+        }
+        rig.start();
+        rig.happen(not_spawned("busy", true));
+        rig.happen(Event::Empty);
+        assert_eq!(rig.machine.state, State::Over(End::Fatal("busy".into())));
     }
 
     #[test]
@@ -708,13 +782,15 @@ mod tests {
     }
 
     /// What can happen at all, once each.
-    fn all_events() -> [Event; 12] {
+    fn all_events() -> [Event; 14] {
         [
             Event::Checked(Ok(())),
             Event::Checked(Err("no".into())),
             Event::Passed,
-            Event::NotSpawned("no".into()),
+            not_spawned("no", false),
+            not_spawned("no", true),
             Event::Ready,
+            Event::Mute,
             Event::Exited(Exit::Code(0)),
             Event::Exited(Exit::Code(1)),
             Event::Empty,
@@ -754,17 +830,17 @@ mod tests {
         fn after(mut self, event: &Event) -> Option<Self> {
             match event {
                 Event::Exited(_) if !self.has_child => return None,
-                Event::NotSpawned(_) if !self.has_child && !self.is_checking => return None,
+                Event::NotSpawned { .. } if !self.has_child && !self.is_checking => return None,
                 Event::Checked(_) | Event::Passed if !self.is_checking => return None,
                 Event::Empty if self.has_child || self.is_checking => return None,
                 Event::Exited(_) => self.has_child = false,
-                Event::NotSpawned(_) => {
+                Event::NotSpawned { .. } => {
                     (self.is_checking, self.has_child, self.has_rest) = (false, false, false);
                 }
                 Event::Checked(_) => self.is_checking = false,
                 Event::Empty => (self.has_litter, self.has_rest) = (false, false),
                 Event::Stop { .. } => self.is_stopped = true,
-                Event::Passed | Event::Ready | Event::Restart | Event::Clock => {}
+                Event::Passed | Event::Ready | Event::Mute | Event::Restart | Event::Clock => {}
             }
             Some(self)
         }
@@ -837,8 +913,9 @@ mod tests {
             Just(Event::Checked(Ok(()))),
             Just(Event::Checked(Err("no".into()))),
             Just(Event::Passed),
-            Just(Event::NotSpawned("no".into())),
+            any::<bool>().prop_map(|may_pass| not_spawned("no", may_pass)),
             Just(Event::Ready),
+            Just(Event::Mute),
             (0..3).prop_map(|code| Event::Exited(Exit::Code(code))),
             Just(Event::Empty),
             Just(Event::Stop { grace: None }),

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGCHLD, SIGTERM};
 use signal_hook::low_level::pipe;
 
 use super::Error;
-use super::child::{self, INCARNATION, Reaped, Wires};
+use super::child::{self, INCARNATION, Reaped, Unspawned, Wires};
 use super::control::{Control, Heard, Waits};
 use super::handed::Handed;
 use super::machine::{Action, End, Event, Machine, PATIENCE, State};
@@ -94,6 +95,8 @@ struct Superd {
     ready: Option<OwnedFd>,
     /// Those that did not end when they were asked to.
     killed: HashSet<(i32, u64)>,
+    /// Of whoever started us: our programs have it, we have a stricter one.
+    umask: Mode,
     since: Now,
     /// What `state.json` says.
     saved: Option<state::State>,
@@ -118,7 +121,7 @@ impl Superd {
         };
         // It is nobody's foreground job and outlives the terminal. It may lead a session already.
         let _ = rustix::process::setsid();
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        let umask = rustix::process::umask(Mode::from_raw_mode(0o077));
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(errno("become the parent of orphans"))?;
         let path = home.agent(&settings.agent);
@@ -159,6 +162,7 @@ impl Superd {
             terminal: None,
             ready: None,
             killed: HashSet::new(),
+            umask,
             since: Now::read(),
             saved: None,
             _lock: handed.lock,
@@ -261,13 +265,15 @@ impl Superd {
         let Some(ready) = &self.ready else { return };
         let mut buffer = [0; 64];
         match rustix::io::read(ready, &mut buffer) {
-            Ok(0) => self.ready = None,
             Ok(n) if buffer[..n].contains(&b'\n') => {
                 self.ready = None;
                 self.happen(Event::Ready);
             }
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.ready = None,
+            Ok(1..) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(0) | Err(_) => {
+                self.ready = None;
+                self.happen(Event::Mute);
+            }
         }
     }
 
@@ -486,8 +492,8 @@ impl Superd {
     /// A life has its name before its preconditions are looked at: whoever buries us finds what they started.
     fn begin_checks(&mut self) {
         self.incarnation = Some(new_incarnation());
-        if let Err(why) = child::can_run_in(&self.settings.cwd) {
-            self.happen(Event::NotSpawned(why));
+        if let Err(Unspawned { why, may_pass }) = child::can_run_in(&self.settings.cwd) {
+            self.happen(Event::NotSpawned { why, may_pass });
             return;
         }
         if !self.settings.preconditions.is_empty() {
@@ -520,8 +526,7 @@ impl Superd {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        child::obey_signals(&mut command);
-        child::die_with_us(&mut command);
+        child::be_its_own(&mut command, self.umask);
         match command.spawn() {
             Ok(child) => {
                 let pid = i32::try_from(child.id()).expect("a pid fits");
@@ -535,10 +540,10 @@ impl Superd {
     }
 
     fn spawn(&mut self) {
-        let spoilt = |error: Errno| format!("its streams cannot be made: {error}");
         let incarnation = self.incarnation.clone().unwrap_or_else(new_incarnation);
         self.log.begin();
-        let attempt = || -> Result<_, String> {
+        let spoilt = |error: Errno| Unspawned::streams(&error.into());
+        let attempt = || -> Result<_, Unspawned> {
             let (out, wires) = if self.settings.tty {
                 let (ours, its) = terminal::pair().map_err(spoilt)?;
                 (ours, Wires::Terminal(its))
@@ -552,7 +557,14 @@ impl Superd {
             };
             let (ready, its) = ready.map_or((None, None), |(ours, its)| (Some(ours), Some(its)));
             let command = &self.settings.command;
-            let child = child::spawn(&self.settings, command, &incarnation, wires, its)?;
+            let child = child::spawn(
+                &self.settings,
+                command,
+                &incarnation,
+                self.umask,
+                wires,
+                its,
+            )?;
             Ok((child, out, ready))
         };
         match attempt() {
@@ -562,7 +574,9 @@ impl Superd {
                 self.terminal = self.settings.tty.then(|| Box::new(Terminal::new()));
                 self.ready = ready;
             }
-            Err(why) => self.happen(Event::NotSpawned(why)),
+            Err(Unspawned { why, may_pass }) => {
+                self.happen(Event::NotSpawned { why, may_pass });
+            }
         }
     }
 

@@ -205,3 +205,54 @@ fn a_supervisor_holds_nothing_that_its_starter_had_open() {
     let ran = crate::home::run(&mut shell, b"");
     assert!(ran.out.starts_with("running agent-1"), "{ran:?}");
 }
+
+#[test]
+fn a_program_that_is_being_written_is_started_once_it_is_there() {
+    let swarm = Swarm::new("agent-1: {}");
+    let program = swarm.home.dir.join("program");
+    std::fs::copy("/bin/sleep", &program).unwrap();
+    swarm.configure(&format!(
+        "agent-1: {{command: [{}, '1000'], backoff: {{initial: 20ms, max: 20ms}}, budget: {{restarts: 10000}}}}",
+        program.display()
+    ));
+    let writing = std::fs::File::options().append(true).open(&program);
+    let writing = writing.unwrap();
+    let ran = swarm.run(&["start", "agent-1"]);
+    assert!(
+        ran.err.contains("cannot be run") && ran.err.contains("it is backoff"),
+        "{ran:?}"
+    );
+    drop(writing);
+    swarm.wait_for("agent-1", "running");
+}
+
+#[test]
+fn a_child_that_closes_what_it_could_say_that_it_is_ready_on_runs_if_it_lives() {
+    let swarm =
+        Swarm::new("agent-1: {command: 'exec 3>&-; sleep 1000', ready_fd: 3, restart: never}");
+    swarm.ok(&["start", "agent-1"]);
+    let reason = swarm.state("agent-1")["reason"].clone();
+    assert!(reason.as_str().unwrap().contains("closed"), "{reason}");
+}
+
+#[test]
+fn every_descriptor_that_may_be_configured_is_one_to_say_ready_on() {
+    for at in 3..=9 {
+        let swarm = Swarm::new(&format!(
+            "agent-1: {{command: 'echo >&{at}; sleep 1000', ready_fd: {at}, restart: never}}"
+        ));
+        swarm.ok(&["start", "agent-1"]);
+        assert_eq!(swarm.state("agent-1")["reason"], "it said that it is ready");
+    }
+}
+
+#[test]
+fn it_is_asked_to_end_with_a_real_time_signal_where_that_is_its_own() {
+    let swarm = Swarm::new(
+        "agent-1:\n  command: [bash, -c, 'trap \"echo asked; exit\" 40; while :; do sleep 0.01; done']\n  \
+         stop: {signal: 40, grace: 20s}",
+    );
+    swarm.ok(&["start", "agent-1"]);
+    swarm.ok(&["stop", "agent-1"]);
+    assert!(swarm.output("agent-1").contains(" asked\n"));
+}

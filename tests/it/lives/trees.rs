@@ -1,5 +1,6 @@
 //! What an agent starts ends with it, and nothing else does.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use super::{AGENTCTL, Swarm, lives, signal, until, with_argument};
@@ -392,4 +393,18 @@ fn a_precondition_dies_with_its_supervisor_and_what_it_left_is_found() {
         [0; 0],
         "it carries the name of the life"
     );
+}
+
+#[test]
+fn the_umask_of_its_starter_is_an_agents_own() {
+    let swarm =
+        Swarm::new("agent-1: {command: 'umask; sleep 1000', preconditions: ['umask > checked']}");
+    let start = format!("umask 023; exec {AGENTCTL} start agent-1");
+    let ran = run(swarm.home.command("sh").args(["-c", &start]), b"");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let checked = std::fs::read_to_string(swarm.home.dir.join("checked"));
+    assert_eq!(checked.unwrap(), "0023\n");
+    assert!(swarm.output("agent-1").ends_with(" 0023\n"));
+    let state = std::fs::metadata(swarm.file("agent-1", "state.json")).unwrap();
+    assert_eq!(state.permissions().mode() & 0o777, 0o600);
 }
