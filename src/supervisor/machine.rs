@@ -374,7 +374,7 @@ impl Machine {
     }
 
     fn ending(&self, then: Then, grace: Option<Ms>, now: Ms) -> State {
-        let kill_at = now + grace.unwrap_or(self.settings.grace);
+        let kill_at = now.saturating_add(grace.unwrap_or(self.settings.grace));
         State::Ending { then, kill_at }
     }
 

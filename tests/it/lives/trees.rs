@@ -355,6 +355,7 @@ fn a_start_of_one_that_waits_for_its_next_try_is_no_success() {
     );
     assert!(stop.wait().unwrap().success());
     assert_eq!(swarm.word("agent-2"), "running");
+}
 
 #[test]
 fn what_a_precondition_left_is_ended_whatever_it_said() {
