@@ -21,6 +21,8 @@ use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A precondition may take so long.
+const A_CHECK: Duration = Duration::from_mins(1);
 /// Somebody who is only looked at may take so long to answer.
 const A_LOOK: Duration = Duration::from_secs(1);
 /// How often it is asked how somebody else's start goes.
@@ -637,11 +639,13 @@ fn at_once<T: Send>(
 }
 
 fn patience_of(settings: &Settings) -> Duration {
-    if settings.ready_fd.is_some() {
+    let own = if settings.ready_fd.is_some() {
         READY
     } else {
         PATIENCE
-    }
+    };
+    let checks = u32::try_from(settings.preconditions.len()).unwrap_or(u32::MAX);
+    own.saturating_add(A_CHECK.saturating_mul(checks))
 }
 
 fn started(id: &AgentId, answer: Answer) -> Done<Started> {
