@@ -130,11 +130,13 @@ impl Desk {
             Ok(settings) => settings,
             // It may run by a command that is not configured.
             Err(error) => {
-                let running = agents::ask(self.home(), id, &Request::State, PATIENCE)?;
-                let Some(Answer::State(state)) = running else {
-                    return Err(error);
+                let told = agents::ask(self.home(), id, &Request::State, PATIENCE)?;
+                return match told {
+                    Some(Answer::State(state)) if state.state == Process::Running => {
+                        Ok((Begun::Already(state), PATIENCE))
+                    }
+                    _ => Err(error),
                 };
-                return Ok((Begun::Already(state), PATIENCE));
             }
         };
         let patience = patience_of(&settings);
@@ -158,12 +160,7 @@ impl Desk {
             }
         }
         Ok(match state.state {
-            Process::Backoff | Process::Starting => Started::Failed {
-                why: state.reason.clone(),
-                exit: state.exit,
-                output: String::new(),
-                state,
-            },
+            Process::Backoff | Process::Starting => failed(state),
             _ => Started::Already(state),
         })
     }
@@ -248,8 +245,12 @@ impl Desk {
             }
             // Whoever is killed between the two leaves it wanted: the last net starts it.
             self.stop_one(id, None, Wanted::Up)?;
-            let (begun, patience) = self.begin(id, &configured, with, Wish::OfItsOwner)?;
-            self.confirmed(id, begun, patience)
+            // And whoever stops it between the two has the last word.
+            let (begun, patience) = self.begin(id, &configured, with, Wish::ToKeepUp)?;
+            match self.confirmed(id, begun, patience)? {
+                Started::Already(state) if state.state.is_over() => Ok(failed(state)),
+                started => Ok(started),
+            }
         }))
     }
 
@@ -291,11 +292,7 @@ impl Desk {
     /// As `standing`, with how they do: also what they owe is looked at. Whoever was wanted up when its supervisor was
     /// killed is started anew, where its policy says so.
     pub fn doing(&self, who: &[AgentId], with: &Launching) -> Done<Vec<(AgentId, Done<Standing>)>> {
-        let configured = match agents::may_tell_how_they_do(self.home()) {
-            // Who cannot be read was warned of, and is looked at all the same.
-            Ok(true) => self.configured().unwrap_or_default(),
-            _ => Vec::new(),
-        };
+        let configured = self.who_tells_how_they_do();
         let now = Now::read();
         let all = who.iter().map(|id| {
             let agent = configured.iter().find(|agent| agent.id == *id);
@@ -308,6 +305,27 @@ impl Desk {
             )
         });
         Ok(all.collect())
+    }
+
+    /// Those who are configured, if it matters for how they do. Where that cannot be read they are looked at all the same,
+    /// and it is said.
+    fn who_tells_how_they_do(&self) -> Vec<Agent> {
+        let configured = agents::may_tell_how_they_do(self.home())
+            .map_err(Error::from)
+            .and_then(|may| {
+                if may {
+                    self.configured()
+                } else {
+                    Ok(Vec::new())
+                }
+            });
+        configured.unwrap_or_else(|error| {
+            // Whoever read no roster has been told.
+            if !self.roster.agents.is_empty() {
+                (self.warn)(&error.to_string());
+            }
+            Vec::new()
+        })
     }
 
     /// Starts anew whose supervisor was lost, and says what came of it.
@@ -646,6 +664,16 @@ fn patience_of(settings: &Settings) -> Duration {
     };
     let checks = u32::try_from(settings.preconditions.len()).unwrap_or(u32::MAX);
     own.saturating_add(A_CHECK.saturating_mul(checks))
+}
+
+/// Of one that somebody else had to do with: what it printed is told to him.
+fn failed(state: Box<State>) -> Started {
+    Started::Failed {
+        why: state.reason.clone(),
+        exit: state.exit,
+        output: String::new(),
+        state,
+    }
 }
 
 fn started(id: &AgentId, answer: Answer) -> Done<Started> {

@@ -540,6 +540,17 @@ mod tests {
     }
 
     impl Rig {
+        /// Started, and it has said nothing for long.
+        fn silent() -> Self {
+            let mut it = settings(Restart::Never);
+            it.ready_fd = Some(3);
+            let (machine, _) = Machine::new(&it, 0);
+            let mut rig = Self { machine, now: 0 };
+            rig.start();
+            rig.now += 60_000;
+            rig
+        }
+
         fn new(restart: Restart) -> Self {
             let now = 1_000;
             let (machine, actions) = Machine::new(&settings(restart), now);
@@ -591,24 +602,14 @@ mod tests {
 
     #[test]
     fn one_that_says_when_it_is_ready_is_believed_and_nothing_else_is() {
-        let mut it = settings(Restart::Never);
-        it.ready_fd = Some(3);
-        let (machine, _) = Machine::new(&it, 0);
-        let mut rig = Rig { machine, now: 0 };
-        rig.start();
-        rig.now += 60_000;
+        let mut rig = Rig::silent();
         assert_eq!(rig.happen(Event::Clock), []);
         assert_eq!(rig.happen(Event::Ready), [Action::Tell]);
     }
 
     #[test]
     fn one_that_will_not_say_when_it_is_ready_runs_if_it_is_alive_after_a_while() {
-        let mut it = settings(Restart::Never);
-        it.ready_fd = Some(3);
-        let (machine, _) = Machine::new(&it, 0);
-        let mut rig = Rig { machine, now: 0 };
-        rig.start();
-        rig.now += 60_000;
+        let mut rig = Rig::silent();
         assert_eq!(rig.happen(Event::Mute), []);
         assert_eq!(rig.happen(Event::Clock), [], "it may be about to end");
         rig.now += CONFIRM;

@@ -195,7 +195,8 @@ impl Superd {
 
     fn sleep(&mut self) {
         // Nobody is left who could wake us.
-        if matches!(self.machine.state, State::Ending { .. }) && !child::has_children() {
+        let is_ending = matches!(self.machine.state, State::Ending { .. });
+        if is_ending && !(child::has_children() && self.waits_for_more()) {
             return;
         }
         let terminal = self.terminal.as_deref();

@@ -300,16 +300,26 @@ fn a_write_that_is_taken_in_part_is_never_told_as_nothing_and_never_half_there()
     assert!(in_part > 0, "no write was taken in part");
 }
 
+/// The home on that disk, whose only agent is this one.
+fn home_of(disk: &Disk, agent: &str) -> Home {
+    let home = Home::at(disk.root().join("home"));
+    let yaml = format!("version: 1\nagents:\n  agent-1: {agent}\n");
+    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
+    home
+}
+
+fn agentctl(home: &Home, args: &[&str]) -> Ran {
+    run(home.command(crate::lives::AGENTCTL).args(args), b"")
+}
+
 #[test]
 fn a_stop_on_a_full_disk_is_kept_or_said_to_have_failed() {
     if !has_privilege() {
         return;
     }
     let disk = Disk::tmpfs("size=4m");
-    let home = Home::at(disk.root().join("home"));
-    let yaml = "version: 1\nagents:\n  agent-1: {command: [sleep, '1000']}\n";
-    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
-    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    let home = home_of(&disk, "{command: [sleep, '1000']}");
+    let agentctl = |args: &[&str]| agentctl(&home, args);
     assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
     let filler = fill(&disk);
     let stopped = agentctl(&["stop", "agent-1"]);
@@ -332,10 +342,8 @@ fn on_a_full_disk_nothing_is_started_of_which_nobody_could_tell() {
         return;
     }
     let disk = Disk::tmpfs("size=4m");
-    let home = Home::at(disk.root().join("home"));
-    let yaml = "version: 1\nagents:\n  agent-1: {command: 'touch ran; exec sleep 1000'}\n";
-    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
-    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    let home = home_of(&disk, "{command: 'touch ran; exec sleep 1000'}");
+    let agentctl = |args: &[&str]| agentctl(&home, args);
     assert_eq!(agentctl(&["list"]).code, 0);
     let filler = fill(&disk);
     let started = agentctl(&["start", "agent-1"]);
@@ -354,10 +362,11 @@ fn how_an_agent_stands_is_told_right_while_there_is_no_room_to_write_it_down() {
         return;
     }
     let disk = Disk::tmpfs("size=4m");
-    let home = Home::at(disk.root().join("home"));
-    let yaml = "version: 1\nagents:\n  agent-1: {command: [sleep, '1000'], backoff: {initial: 1h, max: 1h}}\n";
-    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
-    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    let home = home_of(
+        &disk,
+        "{command: [sleep, '1000'], backoff: {initial: 1h, max: 1h}}",
+    );
+    let agentctl = |args: &[&str]| agentctl(&home, args);
     assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
     let state = || agentctl(&["status", "agent-1", "--json"]).json()["state"].clone();
     let child = state()["child"]["pid"].as_i64().unwrap();
@@ -375,12 +384,10 @@ fn what_ended_on_a_full_disk_is_not_started_anew() {
         return;
     }
     let disk = Disk::tmpfs("size=4m");
-    let home = Home::at(disk.root().join("home"));
-    let yaml = "version: 1\nagents:\n  agent-1: {command: 'read line < go; exit 0'}\n";
-    std::fs::write(home.dir.join("config/agents.yaml"), yaml).unwrap();
+    let home = home_of(&disk, "{command: 'read line < go; exit 0'}");
     let go = home.dir.join("go");
     assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
-    let agentctl = |args: &[&str]| run(home.command(crate::lives::AGENTCTL).args(args), b"");
+    let agentctl = |args: &[&str]| agentctl(&home, args);
     assert_eq!(agentctl(&["start", "agent-1"]).code, 0);
     let filler = fill(&disk);
     std::fs::write(&go, "line\n").unwrap();

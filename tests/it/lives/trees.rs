@@ -275,6 +275,22 @@ fn a_restart_whose_client_was_killed_is_finished_by_up() {
 }
 
 #[test]
+fn a_stop_in_the_middle_of_a_restart_has_the_last_word() {
+    let swarm = Swarm::new(
+        "agent-1: {command: [bash, -c, 'trap \"\" TERM; while :; do sleep 0.1; done'], stop: {grace: 1s}}",
+    );
+    swarm.ok(&["start", "agent-1"]);
+    let mut restart = swarm.command();
+    let restart = restart.args(["restart", "agent-1"]);
+    let mut restart = restart.stderr(Stdio::null()).spawn().unwrap();
+    swarm.wait_for("agent-1", "stopping");
+    swarm.ok(&["stop", "agent-1"]);
+    assert_eq!(restart.wait().unwrap().code(), Some(1), "it does not run");
+    assert_eq!(swarm.word("agent-1"), "stopped");
+    assert_eq!(swarm.ok(&["up"]).out, "");
+}
+
+#[test]
 fn a_stop_while_up_is_at_work_is_kept() {
     let swarm = Swarm::new(
         "agent-1: {command: [bash, -c, 'sleep 1; echo >&3; exec sleep 1000'], ready_fd: 3}\n\
@@ -285,11 +301,7 @@ fn a_stop_while_up_is_at_work_is_kept() {
         signal(swarm.supervisor(agent), "KILL");
     }
     let mut up = swarm.command();
-    let mut up = up
-        .arg("up")
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut up = up.arg("up").stdout(Stdio::null()).spawn().unwrap();
     // It has seen that both are missing, and waits for the first.
     let file = swarm.file("agent-1", "state.json");
     until("the first is started", || {
@@ -343,7 +355,7 @@ fn a_start_of_one_that_waits_for_its_next_try_is_no_success() {
     let mut stop = swarm.command();
     let mut stop = stop
         .args(["stop", "agent-2"])
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     swarm.wait_for("agent-2", "stopping");

@@ -210,6 +210,17 @@ fn what_runs_is_stopped_though_nobody_can_read_the_configuration() {
 }
 
 #[test]
+fn a_list_that_cannot_read_what_was_promised_says_so() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000'], heartbeat: {interval: 1m}}");
+    swarm.ok(&["start", "agent-1"]);
+    swarm.configure("agent-1: {command: [sleep, '1000'], heartbeat: {interval: 1m, timeout: 1s}}");
+    let list = swarm.ok(&["list"]);
+    assert!(list.err.contains("`timeout` must be longer"), "{list:?}");
+    assert!(list.out.contains("running"), "{list:?}");
+    swarm.configure("agent-1: {command: [sleep, '1000']}");
+}
+
+#[test]
 fn logs_show_the_last_lines_and_follow_through_a_rotation() {
     let swarm = Swarm::new(
         "agent-1:\n  command: 'seq 5; while ! test -e go; do sleep 0.02; done; seq 6 400; sleep 1000'\n  \
