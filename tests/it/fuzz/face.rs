@@ -29,6 +29,8 @@ struct Rig {
     /// The entries of the face, as they were rendered.
     entries: BTreeMap<u64, String>,
     rev: String,
+    /// When the face at hand was rendered.
+    rendered: SystemTime,
 }
 
 fn agent(name: &str) -> AgentId {
@@ -57,6 +59,7 @@ impl Rig {
             known: BTreeMap::new(),
             entries: BTreeMap::new(),
             rev: String::new(),
+            rendered: SystemTime::UNIX_EPOCH,
         };
         rig.fill();
         rig
@@ -115,6 +118,8 @@ impl Rig {
             self.rev = item.fields.get("rev").unwrap().get().into();
         }
         assert_eq!(self.entries.len(), 6);
+        let face = std::fs::metadata(self.home.face(AGENT)).unwrap();
+        self.rendered = face.modified().unwrap();
         copy_tree(&self.home.mailbox(AGENT), &self.kept());
     }
 
@@ -149,18 +154,18 @@ impl Rig {
         self.warnings.lock().unwrap().clear();
     }
 
-    /// As if a while later, so that `[]` counts, or at once.
+    /// As if a while after it was rendered, so that `[]` counts, or at once, however long the run has taken by now.
     fn dump(&self, bytes: &[u8], late: bool) {
         std::fs::write(self.home.face(AGENT), bytes).unwrap();
-        if late {
-            let face = std::fs::File::options()
-                .write(true)
-                .open(self.home.face(AGENT));
-            let hour = Duration::from_hours(1);
-            face.unwrap()
-                .set_modified(SystemTime::now() + hour)
-                .unwrap();
-        }
+        let after = if late {
+            Duration::from_hours(1)
+        } else {
+            Duration::from_millis(1)
+        };
+        let face = std::fs::File::options()
+            .write(true)
+            .open(self.home.face(AGENT));
+        face.unwrap().set_modified(self.rendered + after).unwrap();
     }
 
     fn look(&self) -> BTreeMap<u64, Message> {
