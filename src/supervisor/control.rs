@@ -165,6 +165,10 @@ impl Control {
         }
     }
 
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.clients.iter().any(|client| client.waits.is_some())
+    }
+
     pub(super) fn is_crowded(&self) -> bool {
         self.viewers().count() >= MOST_VIEWERS
     }

@@ -100,6 +100,8 @@ struct Superd {
     since: Now,
     /// What `state.json` says.
     saved: Option<state::State>,
+    /// Whether something has happened since that it may have to say.
+    is_news: bool,
     /// Kept open: the lock is held as long as it is.
     _lock: OwnedFd,
 }
@@ -165,6 +167,7 @@ impl Superd {
             umask,
             since: Now::read(),
             saved: None,
+            is_news: false,
             _lock: handed.lock,
             home,
             settings,
@@ -198,6 +201,10 @@ impl Superd {
         let is_ending = matches!(self.machine.state, State::Ending { .. });
         if is_ending && !(child::has_children() && self.waits_for_more()) {
             return;
+        }
+        // What was passed through since the last time is nobody's news: a restart writes once.
+        if self.is_news {
+            self.save(self.flush());
         }
         let terminal = self.terminal.as_deref();
         let holds_keys = terminal.is_some_and(Terminal::takes_no_keys);
@@ -391,6 +398,10 @@ impl Superd {
 
     /// Its last user is gone: whoever was at it is sent away.
     fn end_terminal(&mut self) {
+        // They look there for the reason.
+        if self.terminal.is_some() {
+            self.save(self.flush());
+        }
         if self.terminal.as_mut().is_some_and(|it| it.end()) {
             let why = Unable::NotRunning;
             self.control.tell(Waits::Typed, &Answer::Unable { why });
@@ -424,7 +435,6 @@ impl Superd {
             self.drain();
             self.child = None;
             self.happen(Event::Exited(exit));
-            // After the state tells it: they look there for the reason.
             self.end_terminal();
         } else if let Some(checks) = self.checks.take_if(|checks| checks.pid == pid) {
             if !matches!(self.machine.state, State::Checking { .. }) {
@@ -473,13 +483,20 @@ impl Superd {
                 }
                 Action::AskRest => drop(child::signal_all(Signal::TERM)),
                 Action::KillAll => self.killed.extend(child::signal_all(Signal::KILL)),
-                Action::Tell => {
+                Action::Tell if self.is_listened_to() => {
                     self.save(self.flush());
                     self.tell();
                 }
+                Action::Tell => {}
             }
         }
-        self.save(self.flush());
+        self.is_news = true;
+    }
+
+    /// Whoever hears of us may look at once, and so may whoever finds our lock free.
+    fn is_listened_to(&self) -> bool {
+        let is_over = matches!(self.machine.state, State::Over(_));
+        is_over || self.starter.is_some() || self.control.is_waited_for()
     }
 
     /// That it is over because its owner wants it so outlives a power cut.
@@ -636,6 +653,7 @@ impl Superd {
             let written = standing::write(&self.dir, &state, flush);
             self.saved = written.is_ok().then_some(state);
         }
+        self.is_news = false;
     }
 
     fn tell(&mut self) {
