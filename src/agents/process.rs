@@ -15,6 +15,9 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::Signal;
 
 use super::control::{Answer, Request};
@@ -242,9 +245,35 @@ pub fn ask(
 }
 
 /// A line to the supervisor of an agent; `None` where nobody listens.
-pub(super) fn connect(home: &Home, agent: &AgentId) -> Result<Option<UnixStream>, Error> {
-    let dir = open(home, agent)?;
-    Ok(dir.and_then(|dir| UnixStream::connect(dir.short_path().join(SOCKET)).ok()))
+pub(super) fn connect(
+    home: &Home,
+    agent: &AgentId,
+    patience: Duration,
+) -> Result<Option<UnixStream>, Error> {
+    match open(home, agent)? {
+        Some(dir) => connect_in(&dir, agent, patience),
+        None => Ok(None),
+    }
+}
+
+/// One that lets nobody in, because it is stopped and as many as may are waiting, is waited for no longer than that.
+fn connect_in(dir: &Dir, agent: &AgentId, patience: Duration) -> Result<Option<UnixStream>, Error> {
+    let failed = |errno: Errno| system("talk to the supervisor")(errno.into());
+    let deadline = Deadline::after(patience);
+    let address = SocketAddrUnix::new(dir.short_path().join(SOCKET)).map_err(failed)?;
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let line = socket_with(family, kind, SocketFlags::CLOEXEC, None).map_err(failed)?;
+    // It counts for a connect as well. None at all would be for ever.
+    let span = patience.max(LOOK_AGAIN);
+    set_socket_timeout(&line, Timeout::Send, Some(span)).map_err(failed)?;
+    loop {
+        match rustix::net::connect(&line, &address) {
+            Ok(()) => return Ok(Some(line.into())),
+            Err(Errno::INTR) if !deadline.is_over() => {}
+            Err(Errno::AGAIN | Errno::INTR) => return Err(no_answer(agent, patience)),
+            Err(_) => return Ok(None),
+        }
+    }
 }
 
 fn ask_in(
@@ -253,9 +282,9 @@ fn ask_in(
     request: &Request,
     patience: Duration,
 ) -> Result<Option<Answer>, Error> {
-    match UnixStream::connect(dir.short_path().join(SOCKET)) {
-        Ok(stream) => ask_on(&mut BufReader::new(stream), agent, request, patience),
-        Err(_) => Ok(None),
+    match connect_in(dir, agent, patience)? {
+        Some(stream) => ask_on(&mut BufReader::new(stream), agent, request, patience),
+        None => Ok(None),
     }
 }
 
@@ -271,7 +300,7 @@ pub(super) fn ask_on(
     let mut answer = String::new();
     stream
         .get_ref()
-        .set_read_timeout(Some(patience))
+        .set_read_timeout(Some(patience.max(LOOK_AGAIN)))
         .and_then(|()| stream.get_mut().write_all(&line))
         .and_then(|()| stream.read_line(&mut answer))
         .map(drop)

@@ -182,7 +182,7 @@ fn ask(
     let not_running = || Error::NotRunning {
         agent: agent.clone(),
     };
-    let stream = connect(home, agent)?.ok_or_else(not_running)?;
+    let stream = connect(home, agent, patience)?.ok_or_else(not_running)?;
     let mut stream = BufReader::new(stream);
     let answer = ask_on(&mut stream, agent, request, patience)?;
     Ok((answer.ok_or_else(not_running)?, stream))

@@ -1,7 +1,7 @@
 //! What a person does with agents besides starting and stopping them.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use super::{AGENTCTL, Swarm, lives, signal, until};
@@ -645,4 +645,57 @@ fn a_prompt_on_a_screen_that_does_not_change_is_idle() {
     assert!(idle["activity_since"].is_string(), "{idle}");
     swarm.ok(&["type", "agent-1", "sleep 1000", "--enter"]);
     assert_eq!(health()["activity"], "unknown", "it works");
+}
+
+/// A process that is stopped until this is dropped.
+struct Halted(i32);
+
+impl Halted {
+    fn new(pid: i32) -> Self {
+        signal(pid, "STOP");
+        Self(pid)
+    }
+}
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        signal(self.0, "CONT");
+    }
+}
+
+/// Knocks until no more can wait to be let in.
+fn crowd(socket: &Path) {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    let address = SocketAddrUnix::new(socket).unwrap();
+    // Whoever has gone away again waits all the same.
+    for _ in 0..1_000_000 {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let line = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+        match rustix::net::connect(line.unwrap(), &address) {
+            Ok(()) => {}
+            Err(error) => {
+                assert_eq!(error, rustix::io::Errno::AGAIN);
+                return;
+            }
+        }
+    }
+    panic!("everybody has room");
+}
+
+#[test]
+fn a_supervisor_that_lets_nobody_in_any_more_is_not_waited_for_for_ever() {
+    let swarm = Swarm::new("agent-1: {command: [sleep, '1000'], tty: true}");
+    swarm.ok(&["start", "agent-1"]);
+    let (child, supervisor) = (swarm.pid("agent-1"), swarm.supervisor("agent-1"));
+    let halted = Halted::new(supervisor);
+    crowd(&swarm.file("agent-1", "control"));
+    let ran = swarm.run(&["start", "agent-1"]);
+    assert_eq!(ran.code, 75, "{ran:?}");
+    let told = "the supervisor of agent-1 did not answer within 2 s";
+    assert!(ran.err.contains(told), "{ran:?}");
+    drop(halted);
+    // All who knocked have gone: it is asked and answers.
+    assert_eq!(swarm.ok(&["peek", "agent-1"]).out, "");
+    assert_eq!(swarm.ok(&["stop", "agent-1"]).out, "stopped agent-1\n");
+    assert!(!lives(child));
 }
