@@ -14,6 +14,8 @@ pub(super) type Ms = u64;
 const CONFIRM: Ms = 200;
 /// What does not die of a kill is looked for again after so long.
 const AGAIN: Ms = 20;
+/// Ended by itself, unless its supervisor is told to end within so long.
+const PARTING: Ms = 200;
 /// A precondition that did not end within so long hangs: it is ended, and has failed.
 pub(super) const PATIENCE: Ms = 60_000;
 
@@ -37,6 +39,12 @@ pub(super) enum State {
         kill_at: Ms,
     },
     Backoff {
+        until: Ms,
+    },
+    /// It ended, nothing is left, and by its policy it does not come back. A machine that goes down tells it and us to
+    /// end, in whatever order: then it did not end by itself, and is still wanted.
+    Parting {
+        exit: Exit,
         until: Ms,
     },
     Over(End),
@@ -162,7 +170,8 @@ impl State {
             | Self::Ending {
                 then: Then::Retry | Then::Fatal,
                 ..
-            } => return None,
+            }
+            | Self::Parting { .. } => return None,
             Self::Running { .. } => (Level::Info, "agent.started"),
             Self::Ending {
                 then: Then::Judge(life),
@@ -209,7 +218,9 @@ impl Machine {
         match self.state {
             State::Starting { confirm_at, .. } => confirm_at,
             State::Ending { kill_at, .. } => Some(kill_at),
-            State::Checking { until } | State::Backoff { until } => Some(until),
+            State::Checking { until } | State::Backoff { until } | State::Parting { until, .. } => {
+                Some(until)
+            }
             State::Running { .. } | State::Over(_) => None,
         }
     }
@@ -299,16 +310,19 @@ impl Machine {
                 self.reason = "stopped by its owner".into();
                 (self.ending(Then::Stop, Some(0), now), vec![KillAll])
             }
-            (State::Backoff { .. }, Event::Stop { .. }) => {
+            (State::Backoff { .. } | State::Parting { .. }, Event::Stop { .. }) => {
                 self.reason = "stopped by its owner".into();
                 (State::Over(End::Stopped), vec![Tell])
             }
-            (State::Backoff { .. }, Event::Restart) => {
+            (State::Backoff { .. } | State::Parting { .. }, Event::Restart) => {
                 self.anew();
                 (checking(now), vec![Check])
             }
             (State::Backoff { .. }, Event::Clock) if self.is_due(now) => {
                 (checking(now), vec![Check])
+            }
+            (State::Parting { exit, .. }, Event::Clock) if self.is_due(now) => {
+                (State::Over(End::Exited(exit)), vec![Tell])
             }
 
             (State::Ending { then, kill_at }, Event::Exited(exit)) => {
@@ -355,7 +369,8 @@ impl Machine {
                 | State::Starting { .. }
                 | State::Running { .. }
                 | State::Ending { .. }
-                | State::Backoff { .. }),
+                | State::Backoff { .. }
+                | State::Parting { .. }),
                 Event::Checked(_)
                 | Event::Passed
                 | Event::NotSpawned { .. }
@@ -399,7 +414,8 @@ impl Machine {
             Restart::Never => false,
         };
         if !again {
-            return (State::Over(End::Exited(exit)), vec![Action::Tell]);
+            let until = now + PARTING;
+            return (State::Parting { exit, until }, vec![]);
         }
         let was_productive = life.lasted >= self.settings.unproductive_after;
         if was_productive {
@@ -685,6 +701,22 @@ mod tests {
     }
 
     #[test]
+    fn who_ended_just_before_a_stop_was_stopped_and_else_by_itself() {
+        for (stops, end) in [(false, End::Exited(Exit::Code(0))), (true, End::Stopped)] {
+            let mut rig = Rig::new(Restart::OnFailure);
+            assert_eq!(rig.live(20_000, Exit::Code(0)), []);
+            rig.now += PARTING - 1;
+            assert_eq!(rig.happen(Event::Clock), []);
+            if stops {
+                assert_eq!(rig.happen(Event::Stop { grace: None }), [Action::Tell]);
+            }
+            rig.now += 1;
+            rig.happen(Event::Clock);
+            assert_eq!(rig.machine.state, State::Over(end));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_started_is_not_tried_again() {
         let mut rig = Rig::new(Restart::Always);
         rig.start();
@@ -889,7 +921,10 @@ mod tests {
                 let world = world.unwrap_or_else(|why| panic!("{why}: {event:?}"));
                 match &machine.state {
                     State::Over(_) => assert!(world.is_empty(), "left alone: {event:?}"),
-                    State::Checking { .. } | State::Ending { .. } | State::Backoff { .. } => {
+                    State::Checking { .. }
+                    | State::Ending { .. }
+                    | State::Backoff { .. }
+                    | State::Parting { .. } => {
                         assert!(machine.deadline().is_some(), "it waits for ever: {event:?}");
                     }
                     State::Starting { .. } | State::Running { .. } => {}

@@ -610,7 +610,7 @@ impl Superd {
         let process = match &machine.state {
             State::Checking { .. } | State::Starting { .. } => Process::Starting,
             State::Running { .. } => Process::Running,
-            State::Ending { .. } => Process::Stopping,
+            State::Ending { .. } | State::Parting { .. } => Process::Stopping,
             State::Backoff { .. } => Process::Backoff,
             State::Over(End::Stopped) => Process::Stopped,
             State::Over(End::Exited(_)) => Process::Exited,

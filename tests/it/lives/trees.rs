@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use super::{AGENTCTL, Swarm, lives, signal, until, with_argument};
 use crate::home::run;
@@ -420,4 +421,44 @@ fn the_umask_of_its_starter_is_an_agents_own() {
     assert!(swarm.output("agent-1").ends_with(" 0023\n"));
     let state = std::fs::metadata(swarm.file("agent-1", "state.json")).unwrap();
     assert_eq!(state.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn who_ended_a_moment_before_its_supervisor_was_told_to_is_still_wanted() {
+    let swarm = Swarm::new(
+        "agent-1: {command: [bash, -c, 'trap exit TERM; echo on; while :; do sleep 0.01; done']}",
+    );
+    let mut lives_begun = 0;
+    let mut until_it_traps = || {
+        lives_begun += 1;
+        until("it traps", || {
+            swarm.output("agent-1").matches(" on\n").count() == lives_begun
+        });
+    };
+    // A machine that goes down tells everybody, in whatever order. We must come to the second before it thinks that the
+    // first ended by itself.
+    let tell_both = || {
+        let (child, supervisor) = (swarm.pid("agent-1"), swarm.supervisor("agent-1"));
+        let began = Instant::now();
+        signal(child, "TERM");
+        until("its child is gone", || !lives(child));
+        signal(supervisor, "TERM");
+        until("it is over", || !lives(supervisor));
+        began.elapsed() < Duration::from_millis(100)
+    };
+    let was_fast = (0..20).any(|_| {
+        swarm.ok(&["start", "agent-1"]);
+        until_it_traps();
+        tell_both()
+    });
+    assert!(was_fast, "the machine is too slow for this test");
+    let state = swarm.state("agent-1");
+    assert_eq!(state["state"], "stopped", "{state}");
+    assert_eq!(state["reason"], "its supervisor was told to end");
+    assert!(swarm.ok(&["up"]).out.starts_with("running agent-1"));
+    until_it_traps();
+    // One that ends by itself is done, and stays so.
+    signal(swarm.pid("agent-1"), "TERM");
+    swarm.wait_for("agent-1", "exited");
+    assert_eq!(swarm.ok(&["up"]).out, "");
 }
