@@ -50,7 +50,7 @@ pub(crate) struct Verify {
     patience: Patience,
 }
 
-/// Tell an agent who it is, once in each of its lives
+/// Tell an agent who it is, once in each of its lives; one that does not run is told for its next
 #[derive(clap::Args)]
 pub(crate) struct Onboard {
     #[command(flatten)]
@@ -90,12 +90,11 @@ impl Run for Verify {
 impl Run for Onboard {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         send(context, &self.who, &self.patience, |desk, id| {
-            let (text, life) = desk.onboarding(id)?;
+            let (text, key) = desk.onboarding(id)?;
             Ok(Letter {
                 mode: Mode::System,
                 content: text,
-                // Said again it is the same message; another life gets another one.
-                key: life.map(|life| format!("onboard:{id}:{life}")),
+                key: Some(key),
             })
         })
     }

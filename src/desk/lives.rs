@@ -16,7 +16,7 @@ use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended, Wish};
 use crate::mailbox::Sent;
 use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Mode, Verb};
-use crate::store::Deadline;
+use crate::store::{Deadline, sum};
 use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
@@ -535,8 +535,9 @@ impl Desk {
         Ok(())
     }
 
-    /// What an agent is told at the beginning of its present life.
-    pub fn onboarding(&self, id: &AgentId) -> Done<(String, Option<String>)> {
+    /// What an agent is told at the beginning of its present life, or of the next, and under which key: told again for
+    /// that life it is the same message.
+    pub fn onboarding(&self, id: &AgentId) -> Done<(String, String)> {
         let configured = self.configured()?;
         let agent = configured
             .iter()
@@ -544,11 +545,19 @@ impl Desk {
             .ok_or_else(|| self.not_configured(id))?;
         let template = agents::template_of(self.home(), agent)?;
         let state = self.standing_of(id)?.state;
-        let incarnation = state
-            .filter(|state| !state.state.is_over())
-            .and_then(|state| state.incarnation);
-        let text = onboarding::render(&template, agent, self.home(), incarnation.as_deref())?;
-        Ok((text, incarnation))
+        let is_over = state.as_ref().is_none_or(|state| state.state.is_over());
+        let last = state.and_then(|state| state.incarnation);
+        let life = last.as_deref().filter(|_| !is_over);
+        let text = onboarding::render(&template, agent, self.home(), life)?;
+        let key = life.map_or_else(
+            // The next has no name yet: it comes after that one. Another text is told as well.
+            || {
+                let (last, sum) = (last.as_deref().unwrap_or("none"), sum(text.as_bytes(), 0));
+                format!("onboard:{id}:after:{last}:{sum:016x}")
+            },
+            |life| format!("onboard:{id}:{life}"),
+        );
+        Ok((text, key))
     }
 
     /// What is wrong with agents; a supervisor that was killed is buried on the way.

@@ -69,6 +69,22 @@ fn onboarding_is_sent_once_in_each_life() {
 }
 
 #[test]
+fn one_that_does_not_run_is_onboarded_once_for_its_next_life() {
+    let swarm =
+        Swarm::new("agent-1: {command: [sleep, '1000'], onboarding: 'You are {{ agent }}.'}");
+    let onboard = || swarm.ok(&["onboard", "agent-1", "--no-wait"]).out;
+    assert_eq!(onboard(), "queued agent-1/1\n");
+    assert_eq!(onboard(), "queued agent-1/1\n");
+    swarm.ok(&["start", "agent-1"]);
+    swarm.ok(&["stop", "agent-1"]);
+    assert_eq!(onboard(), "queued agent-1/2\n", "a life later");
+    assert_eq!(onboard(), "queued agent-1/2\n");
+    swarm.ok(&["set", "agent-1", "onboarding", "'You were {{ agent }}.'"]);
+    assert_eq!(onboard(), "queued agent-1/3\n", "it is told something else");
+    assert_eq!(swarm.home.pending("agent-1").len(), 3);
+}
+
+#[test]
 fn an_agent_is_registered_changed_and_taken_out_and_every_comment_stays() {
     let swarm = Swarm::new("agent-1: {roles: [worker]}  # the first");
     let args = [
