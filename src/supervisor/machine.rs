@@ -261,13 +261,15 @@ impl Machine {
                 State::Checking { .. } | State::Starting { .. },
                 Event::NotSpawned { why, may_pass },
             ) => {
-                self.reason = why;
-                let then = if may_pass && self.may_fail_once_more(now) {
+                let (then, reason) = if !may_pass {
+                    (Then::Fatal, why)
+                } else if self.may_fail_once_more(now) {
                     self.failures += 1;
-                    Then::Retry
+                    (Then::Retry, why)
                 } else {
-                    Then::Fatal
+                    (Then::Fatal, self.one_too_many(&why))
                 };
+                self.reason = reason;
                 (self.ending(then, None, now), vec![AskRest])
             }
             (State::Starting { since, .. }, Event::Ready) => {
@@ -464,6 +466,15 @@ impl Machine {
             self.recent.push_back(now);
         }
         may
+    }
+
+    /// Why it is given up, which this failure alone would not be a reason for.
+    fn one_too_many(&self, last: &str) -> String {
+        let span = std::time::Duration::from_millis(self.settings.budget.within);
+        match self.recent.len() {
+            0 => last.to_owned(),
+            before => format!("{} failures within {span:?}, the last: {last}", before + 1),
+        }
     }
 
     /// The pause before the next try.
@@ -750,7 +761,8 @@ mod tests {
         rig.start();
         rig.happen(not_spawned("busy", true));
         rig.happen(Event::Empty);
-        assert_eq!(rig.machine.state, State::Over(End::Fatal("busy".into())));
+        let why = "4 failures within 60s, the last: busy";
+        assert_eq!(rig.machine.state, State::Over(End::Fatal(why.into())));
     }
 
     #[test]

@@ -227,6 +227,31 @@ fn a_program_that_is_being_written_is_started_once_it_is_there() {
 }
 
 #[test]
+fn who_is_given_up_after_many_tries_is_said_to_have_had_them() {
+    let swarm = Swarm::new("agent-1: {}");
+    let program = swarm.home.dir.join("program");
+    std::fs::copy("/bin/sleep", &program).unwrap();
+    swarm.configure(&format!(
+        "agent-1:\n  command: [{}, '1000']\n  preconditions: ['test -e ready']\n  \
+         backoff: {{initial: 20ms, max: 20ms}}\n  budget: {{restarts: 2, within: 1m}}",
+        program.display()
+    ));
+    let writing = std::fs::File::options().append(true).open(&program);
+    let _writing = writing.unwrap();
+    let ran = swarm.run(&["start", "agent-1"]);
+    assert!(ran.err.contains("precondition"), "{ran:?}");
+    std::fs::write(swarm.home.dir.join("ready"), "").unwrap();
+    swarm.wait_for("agent-1", "fatal");
+    let reason = swarm.state("agent-1")["reason"].clone();
+    let reason = reason.as_str().unwrap();
+    let told = "3 failures within 60s, the last: ";
+    assert!(
+        reason.starts_with(told) && reason.contains("cannot be run: Text file busy"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn a_child_that_closes_what_it_could_say_that_it_is_ready_on_runs_if_it_lives() {
     let swarm =
         Swarm::new("agent-1: {command: 'exec 3>&-; sleep 1000', ready_fd: 3, restart: never}");
