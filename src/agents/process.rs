@@ -499,8 +499,9 @@ fn end_all_of(agent: &AgentId, state: &State) -> Result<u32, Error> {
     let deadline = Deadline::after(BURIAL);
     let mut ended = std::collections::HashSet::new();
     let mut seen_none = false;
+    let mut remains = Remains::of(state);
     loop {
-        let left = left_of(state);
+        let left = remains.look();
         // Twice: what becomes another program just now has no environment for a moment.
         if left.is_empty() && seen_none {
             return Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX));
@@ -520,27 +521,57 @@ fn end_all_of(agent: &AgentId, state: &State) -> Result<u32, Error> {
     }
 }
 
-fn left_of(state: &State) -> Vec<(i32, u64)> {
-    // A number is given again only when nobody of its session is left.
-    let leads = |child: &Pid| {
-        let leader = proc::stat(child.pid);
-        leader.is_none_or(|leader| leader.start_ticks == child.start_ticks)
-    };
-    let session = state.child.filter(leads).map(|child| child.pid);
-    let of_session = |stat: &proc::Stat| Some(stat.session) == session;
-    let of_life = |pid| {
-        let life = state.incarnation.as_deref();
-        life.is_some_and(|life| proc::has_variable(pid, "DREAMOS_INCARNATION", life))
-    };
-    let own = std::process::id().cast_signed();
-    proc::pids()
-        .into_iter()
-        .filter(|pid| *pid != own)
-        .filter_map(|pid| {
-            let stat = proc::stat(pid).filter(|stat| !stat.is_zombie)?;
-            (of_session(&stat) || of_life(pid)).then_some((pid, stat.start_ticks))
-        })
-        .collect()
+/// What is left of a life, and by what it is known.
+struct Remains<'s> {
+    life: Option<&'s str>,
+    child: Option<Pid>,
+    /// Whoever is of the session whose number is that of the child is of this life. The number may have been given to a
+    /// stranger, who made a session of his own and left it: it is not, as long as anybody is of the old one, in which
+    /// nobody of the new one can be. So one of them tells for all, and for as long as one of them is there.
+    has_session: bool,
+}
+
+impl<'s> Remains<'s> {
+    fn of(state: &'s State) -> Self {
+        Self {
+            life: state.incarnation.as_deref(),
+            child: state.child,
+            has_session: false,
+        }
+    }
+
+    /// Number and beginning of each process.
+    fn look(&mut self) -> Vec<(i32, u64)> {
+        let own = std::process::id().cast_signed();
+        let (mut left, mut of_session) = (Vec::new(), Vec::new());
+        let leader = self.child.and_then(|child| proc::stat(child.pid));
+        let leads = |leader: proc::Stat| {
+            let child = self.child.map(|child| child.start_ticks);
+            child == Some(leader.start_ticks)
+        };
+        let mut is_ours = leader.map_or(self.has_session, leads);
+        let may_be_ours = leader.is_none() || is_ours;
+        for pid in proc::pids().into_iter().filter(|pid| *pid != own) {
+            let Some(stat) = proc::stat(pid).filter(|stat| !stat.is_zombie) else {
+                continue;
+            };
+            let is_of_life = self
+                .life
+                .is_some_and(|life| proc::has_variable(pid, "DREAMOS_INCARNATION", life));
+            let is_of_session = self.child.is_some_and(|child| child.pid == stat.session);
+            if is_of_session && may_be_ours {
+                is_ours |= is_of_life;
+                of_session.push((pid, stat.start_ticks));
+            } else if is_of_life {
+                left.push((pid, stat.start_ticks));
+            }
+        }
+        self.has_session = is_ours && !of_session.is_empty();
+        if self.has_session {
+            left.append(&mut of_session);
+        }
+        left
+    }
 }
 
 fn event(lost: &Lost) -> Effect {

@@ -4,7 +4,7 @@ use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 
-use super::{Swarm, lives, until, with_argument};
+use super::{Swarm, lives, signal, until, with_argument};
 
 /// A process of somebody else, in a session of its own.
 struct Stranger(Child);
@@ -82,6 +82,56 @@ fn what_is_left_of_its_session_is_ended_with_it() {
     let reason = "its supervisor was lost; processes that were ended: 1";
     assert_eq!(state["reason"], reason);
     assert!(!lives(stranger.pid()));
+}
+
+/// Sleeps in a session whose leader has gone, each with one of these environments; whose session it was.
+fn orphans(word: &str, environments: &[&str]) -> i32 {
+    let sleeps = environments
+        .iter()
+        .map(|it| format!("env -i {it} sleep {word} &"));
+    let line = sleeps.collect::<Vec<_>>().join(" ");
+    // A child of ours leads no group, so that `setsid` does not fork.
+    let mut leader = Command::new("setsid")
+        .args(["/bin/sh", "-c", &line])
+        .spawn()
+        .unwrap();
+    assert!(leader.wait().unwrap().success());
+    until("asleep", || with_argument(word).len() == environments.len());
+    i32::try_from(leader.id()).unwrap()
+}
+
+#[test]
+fn a_session_of_somebody_else_whose_leader_has_gone_is_not_our_childs() {
+    let swarm = Swarm::new(SLEEPS);
+    let word = (600_000 + std::process::id() % 100_000).to_string();
+    let session = orphans(&word, &["", "DREAMOS_INCARNATION=another"]);
+    left_behind(&swarm, |state| {
+        // Its number was given to the leader of that session when it was dead.
+        state["child"] = json!({"pid": session, "start_ticks": 1});
+    });
+    let state = swarm.state("agent-1");
+    let reason = "its supervisor was lost; processes that were ended: 0";
+    assert_eq!(state["reason"], reason);
+    let strangers = with_argument(&word);
+    assert_eq!(strangers.len(), 2);
+    for stranger in strangers {
+        signal(stranger, "KILL");
+    }
+}
+
+#[test]
+fn a_session_in_which_somebody_bears_the_name_of_the_life_is_ended_whole() {
+    let swarm = Swarm::new(SLEEPS);
+    let word = (700_000 + std::process::id() % 100_000).to_string();
+    let session = orphans(&word, &["", "DREAMOS_INCARNATION=this-life", ""]);
+    left_behind(&swarm, |state| {
+        state["child"] = json!({"pid": session, "start_ticks": 1});
+        state["incarnation"] = "this-life".into();
+    });
+    let state = swarm.state("agent-1");
+    let reason = "its supervisor was lost; processes that were ended: 3";
+    assert_eq!(state["reason"], reason);
+    assert_eq!(with_argument(&word), [0; 0]);
 }
 
 #[test]
