@@ -220,6 +220,7 @@ mod tests {
                 start_ticks: 1,
             }),
             incarnation: Some("life".into()),
+            pipe: None,
             restarts: 0,
             exit: None,
             next_start: None,

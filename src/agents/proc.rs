@@ -65,6 +65,15 @@ pub(crate) fn has_variable(pid: i32, name: &str, value: &str) -> bool {
         .any(|variable| variable == wanted.as_bytes())
 }
 
+/// Whether a process prints, or tells of its faults, into this pipe.
+pub(crate) fn prints_into(pid: i32, pipe: u64) -> bool {
+    let name = format!("pipe:[{pipe}]");
+    [1, 2].into_iter().any(|fd| {
+        let file = fs::read_link(format!("/proc/{pid}/fd/{fd}"));
+        file.is_ok_and(|file| file.as_os_str() == name.as_str())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;

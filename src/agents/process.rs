@@ -2,7 +2,8 @@
 //!
 //! Whoever holds `lock` is the supervisor. A start takes it first and hands it on, so that there is no moment in which
 //! two could begin. Where it is free and the state says that somebody runs, that supervisor was killed: its child
-//! died with it, and what else is left of that life is found by its name and ended. Nothing is ever adopted.
+//! died with it, and what else is left of that life is found by its name, or by where it prints, and ended. Nothing is
+//! ever adopted.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -490,11 +491,12 @@ fn bury(dir: &Dir, agent: &AgentId) -> Result<Option<(State, Option<Lost>)>, Err
     state.since = Now::read().wall;
     state.evidence = "nobody holds its lock".into();
     (state.supervisor, state.child, state.next_start) = (None, None, None);
+    state.pipe = None;
     standing::write(dir, &state, Flush::No)?;
     Ok(Some((state, lost)))
 }
 
-/// Kills what carries the name of that life, or is of its session, until nothing does. How many there were.
+/// Kills what is of that life, until nothing is. How many there were.
 fn end_all_of(agent: &AgentId, state: &State) -> Result<u32, Error> {
     let deadline = Deadline::after(BURIAL);
     let mut ended = std::collections::HashSet::new();
@@ -521,9 +523,10 @@ fn end_all_of(agent: &AgentId, state: &State) -> Result<u32, Error> {
     }
 }
 
-/// What is left of a life, and by what it is known.
+/// What is left of a life. It is known by the name of the life in its environment, or by where it prints.
 struct Remains<'s> {
     life: Option<&'s str>,
+    pipe: Option<u64>,
     child: Option<Pid>,
     /// Whoever is of the session whose number is that of the child is of this life. The number may have been given to a
     /// stranger, who made a session of his own and left it: it is not, as long as anybody is of the old one, in which
@@ -535,6 +538,7 @@ impl<'s> Remains<'s> {
     fn of(state: &'s State) -> Self {
         Self {
             life: state.incarnation.as_deref(),
+            pipe: state.pipe,
             child: state.child,
             has_session: false,
         }
@@ -555,9 +559,9 @@ impl<'s> Remains<'s> {
             let Some(stat) = proc::stat(pid).filter(|stat| !stat.is_zombie) else {
                 continue;
             };
-            let is_of_life = self
-                .life
-                .is_some_and(|life| proc::has_variable(pid, "DREAMOS_INCARNATION", life));
+            let bears = |life| proc::has_variable(pid, "DREAMOS_INCARNATION", life);
+            let prints = |pipe| proc::prints_into(pid, pipe);
+            let is_of_life = self.life.is_some_and(bears) || self.pipe.is_some_and(prints);
             let is_of_session = self.child.is_some_and(|child| child.pid == stat.session);
             if is_of_session && may_be_ours {
                 is_ours |= is_of_life;

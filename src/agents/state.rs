@@ -30,6 +30,9 @@ pub struct State {
     pub child: Option<Pid>,
     /// The life that is, or was the last.
     pub incarnation: Option<String>,
+    /// The inode of the pipe that it prints into: whoever does is of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipe: Option<u64>,
     /// How often it was started anew by itself since its owner started it.
     pub restarts: u32,
     /// How the last life ended.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::Mode;
+use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGCHLD, SIGTERM};
@@ -639,6 +639,7 @@ impl Superd {
             supervisor: (!process.is_over()).then_some(self.pid),
             child: self.child,
             incarnation: self.incarnation.clone(),
+            pipe: self.out.as_ref().and_then(pipe_of),
             restarts: machine.restarts,
             exit: machine.exit,
             next_start,
@@ -720,6 +721,13 @@ fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (ours, its) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&ours, true)?;
     Ok((ours, its))
+}
+
+/// Which pipe it is, where it is one.
+fn pipe_of(out: &OwnedFd) -> Option<u64> {
+    let stat = rustix::fs::fstat(out).ok()?;
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    (kind == FileType::Fifo).then_some(stat.st_ino)
 }
 
 fn new_incarnation() -> String {

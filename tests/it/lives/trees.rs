@@ -96,6 +96,43 @@ fn who_is_never_to_be_restarted_stays_down_until_somebody_wants_it_up() {
     assert_eq!(swarm.ok(&["up"]).out, "");
 }
 
+/// Of those, and the shell that started them, only what bears the name of the life is plainly of it.
+#[test]
+fn who_has_dropped_the_name_of_its_life_is_known_by_where_it_prints_and_a_stop_finds_all() {
+    let [own, errors, session, hidden] = [14, 15, 16, 17].map(seconds);
+    let swarm = Swarm::new(&format!(
+        "agent-1:\n  command: 'env -i setsid sleep {own} & env -i setsid sleep {errors} >/dev/null & \
+         env -i sleep {session} >/dev/null 2>&1 & env -i setsid sleep {hidden} >/dev/null 2>&1 & \
+         env -i sleep 1000 & exec sleep 1000'\n  restart: never"
+    ));
+    let all = [&own, &errors, &session, &hidden];
+    let started = || {
+        swarm.ok(&["start", "agent-1"]);
+        until("started", || {
+            all.iter().all(|it| !with_argument(it).is_empty())
+        });
+    };
+    started();
+    swarm.ok(&["stop", "agent-1"]);
+    for it in all {
+        assert_eq!(with_argument(it), [0; 0], "nothing hides from its parent");
+    }
+    started();
+    let (child, supervisor) = (swarm.pid("agent-1"), swarm.supervisor("agent-1"));
+    signal(supervisor, "KILL");
+    until("its child is gone", || !lives(child));
+    let state = swarm.state("agent-1");
+    assert_eq!(state["state"], "stopped", "{state}");
+    let outlived = with_argument(&hidden);
+    for it in &outlived {
+        signal(*it, "KILL");
+    }
+    for it in [own, errors, session] {
+        assert_eq!(with_argument(&it), [0; 0]);
+    }
+    assert_eq!(outlived.len(), 1, "or the README says too little");
+}
+
 #[test]
 fn a_stop_outlives_its_supervisor() {
     let swarm = Swarm::new("agent-1: {command: [sleep, '1000'], autostart: true}");
