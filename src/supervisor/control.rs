@@ -174,7 +174,8 @@ impl Control {
     }
 
     fn viewers(&self) -> impl Iterator<Item = &Client> {
-        self.clients.iter().filter(|client| client.view.is_some())
+        let is_there = |client: &&Client| client.view.is_some() && !client.is_gone;
+        self.clients.iter().filter(is_there)
     }
 
     pub(super) fn keyboard(&self) -> Keyboard {

@@ -258,6 +258,86 @@ fn a_client_of_another_make_that_only_looks_on_cannot_type_either() {
     while line.read(&mut [0; 4096]).unwrap() > 0 {}
 }
 
+/// Asks to join, and what is answered.
+fn join(swarm: &Swarm, read_only: bool) -> (UnixStream, String) {
+    let mut line = UnixStream::connect(swarm.file("agent-1", "control")).unwrap();
+    let size = r#"{"rows":9,"columns":90}"#;
+    writeln!(
+        line,
+        r#"{{"do":"attach","size":{size},"read_only":{read_only}}}"#
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    while answer.last() != Some(&b'\n') {
+        let mut byte = [0];
+        line.read_exact(&mut byte).unwrap();
+        answer.extend(byte);
+    }
+    (line, String::from_utf8(answer).unwrap())
+}
+
+/// Whether it waits for something to happen.
+fn sleeps(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.starts_with('S')
+}
+
+#[test]
+fn whoever_hangs_up_while_keys_are_held_back_is_gone_at_once_and_wakes_nobody_again() {
+    let swarm =
+        Swarm::new("agent-1: {command: 'stty raw -echo; echo on; exec sleep 1000', tty: true}");
+    swarm.ok(&["start", "agent-1"]);
+    swarm.until_shows("on");
+    let supervisor = swarm.supervisor("agent-1");
+    let descriptors = || {
+        let all = std::fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap();
+        all.count()
+    };
+    let before = descriptors();
+    let mut lookers = Vec::new();
+    for read_only in [false].into_iter().chain([true; 15]) {
+        let (line, answer) = join(&swarm, read_only);
+        assert!(answer.contains(r#""is":"attached""#), "{answer}");
+        lookers.push(line);
+    }
+    let mut typist = lookers.remove(0);
+    typist.set_nonblocking(true).unwrap();
+    let keys = format!("{{\"keys\":[{}7]}}\n", "7,".repeat(9_999));
+    let mut unsaid = Vec::new();
+    until("it hears no more keys", || {
+        if unsaid.is_empty() {
+            unsaid.extend_from_slice(keys.as_bytes());
+        }
+        match typist.write(&unsaid) {
+            Ok(n) => {
+                unsaid.drain(..n);
+                false
+            }
+            // There is something to be heard, and it does not listen.
+            Err(_) => sleeps(supervisor),
+        }
+    });
+    let (_, answer) = join(&swarm, true);
+    assert!(answer.contains("crowded"), "{answer}");
+    drop(lookers.pop());
+    let (line, answer) = join(&swarm, true);
+    assert!(answer.contains(r#""is":"attached""#), "{answer}");
+    lookers.push(line);
+    // One of them says something, and none says anything any more.
+    writeln!(lookers[0], r#""redraw""#).unwrap();
+    lookers.clear();
+    until("it sleeps again", || sleeps(supervisor));
+    until("nothing of them is kept", || {
+        swarm.peek();
+        descriptors() == before + 1
+    });
+    drop(typist);
+    until("nor of him", || {
+        swarm.peek();
+        descriptors() == before
+    });
+}
+
 #[test]
 fn peek_shows_what_is_on_the_screen() {
     let line = r"printf 'one\ntwo\033[1;3H\033[31mEE\033[5;9Hfive\033[2;4H'; sleep 1000";
