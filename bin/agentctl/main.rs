@@ -13,6 +13,7 @@ mod desk;
 mod devlog;
 mod doctor;
 mod down;
+mod dry_run;
 #[path = "../phone/findings.rs"]
 mod findings;
 mod heartbeat;

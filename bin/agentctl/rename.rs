@@ -4,6 +4,7 @@ use dreamos::time::Now;
 use serde::Serialize;
 
 use super::desk::open;
+use super::dry_run::would;
 
 /// Give a stopped agent another name, with its mail, state, devlog and tasks; the old name stays an alias
 #[derive(clap::Args)]
@@ -17,6 +18,9 @@ pub(crate) struct Rename {
     /// a-z, 0-9, '.', '_', '-'; nobody may answer to it yet
     #[arg(value_name = "NEW")]
     new: String,
+    /// Say what would get which name, and rename nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Serialize)]
@@ -31,6 +35,9 @@ impl Run for Rename {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let new = AgentId::parse(&self.new).map_err(|bad| Error::usage(bad.to_string()))?;
+        if self.dry_run {
+            return would(context, &desk.would_rename(&self.old, &new)?);
+        }
         let renamed = desk.rename(&self.old, &new, Now::read())?;
         let (agent, from) = (&renamed.agent, &renamed.from);
         let already = if renamed.repeated { "already " } else { "" };

@@ -1,5 +1,3 @@
-use std::fmt::Write as _;
-
 use dreamos::cli::{Context, Exit, Failure, Run, confirm};
 use dreamos::desk::{Desk, Waiting};
 use dreamos::names::AgentId;
@@ -7,6 +5,7 @@ use dreamos::time::Now;
 use serde::Serialize;
 
 use super::desk::open;
+use super::dry_run::would;
 
 /// Take a stopped agent out of config/agents.yaml; what it has stays, unless it is purged
 #[derive(clap::Args)]
@@ -21,8 +20,8 @@ pub(crate) struct Unregister {
     /// Remove all that it has: mailbox, archive and attachments, state and output, devlog, tasks
     #[arg(long)]
     purge: bool,
-    /// Say what would be removed, and remove nothing
-    #[arg(long, requires = "purge")]
+    /// Say what would be changed or removed, and do nothing
+    #[arg(long)]
     dry_run: bool,
 }
 
@@ -42,6 +41,9 @@ impl Run for Unregister {
             return self.purge(context, &desk);
         }
         let id = desk.resolve(&self.agent)?;
+        if self.dry_run {
+            return would(context, &desk.would_unregister(&id)?);
+        }
         desk.unregister(&id)?;
         let mail = desk.home().mailbox(&id);
         context.report(
@@ -61,10 +63,10 @@ impl Unregister {
     fn purge(&self, context: &Context, desk: &Desk) -> Result<Exit, Failure> {
         let now = Now::read();
         let id = desk.whom_to_purge(&self.agent)?;
-        let waits = desk.may_purge(&id, now)?;
         if self.dry_run {
-            return would_remove(context, desk, &id);
+            return would(context, &desk.would_purge(&id, now)?);
         }
+        let waits = desk.may_purge(&id, now)?;
         let waiting = match question(&id, waits) {
             None => Waiting::Kept,
             Some(question) if confirm(context, &question)? => Waiting::Removed,
@@ -96,17 +98,4 @@ fn question(id: &AgentId, waits: Option<u64>) -> Option<String> {
         Some(n) => Some(format!("{n} messages wait for {id}: remove them too?")),
         None => Some(format!("The mail of {id} can't be read: remove it too?")),
     }
-}
-
-fn would_remove(context: &Context, desk: &Desk, id: &AgentId) -> Result<Exit, Failure> {
-    let mut text = String::new();
-    if desk.roster().entry(id).is_some() {
-        let yaml = desk.home().agents_yaml();
-        writeln!(text, "would write {}", yaml.display()).expect("a string grows");
-    }
-    for path in desk.belongings(id)? {
-        writeln!(text, "would remove {}", path.display()).expect("a string grows");
-    }
-    context.print(&text)?;
-    Ok(Exit::DONE)
 }

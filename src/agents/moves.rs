@@ -133,6 +133,20 @@ pub(crate) fn rename(
     Ok(([still, theirs], left.collect()))
 }
 
+/// What `rename` would give another name, and which.
+pub(crate) fn would_rename(
+    home: &Home,
+    old: &AgentId,
+    new: &AgentId,
+) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+    let (has, has_new) = (belongings(home, old)?, belongings(home, new)?);
+    let mut moved = [Home::agent, Home::devlog, Home::tasks]
+        .map(|place| (place(home, old), place(home, new)))
+        .to_vec();
+    moved.retain(|(path, to)| has.contains(path) && !has_new.contains(to));
+    Ok(moved)
+}
+
 /// The state names the agent.
 fn name_in_state(dir: &Dir, agent: &AgentId) -> Result<(), Error> {
     if let Some(mut state) = standing::read(dir)?

@@ -23,7 +23,7 @@ pub use import::{Imported, Unread};
 pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
-pub use register::{Purged, Renamed};
+pub use register::{Purged, Renamed, Step};
 pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 

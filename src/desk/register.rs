@@ -11,7 +11,7 @@ use crate::agents;
 use crate::agents::moves::{self, Still};
 use crate::mailbox::{self, Mailbox, Waiting};
 use crate::names::{
-    AgentId, CAPTAIN, Channel, Event, Explain as _, Finding, Kind, Level, Roster, Verb,
+    AgentId, CAPTAIN, Channel, Event, Explain as _, Finding, Kind, Level, Permit, Roster, Verb,
 };
 use crate::time::Now;
 
@@ -22,6 +22,14 @@ pub struct Renamed {
     pub agent: AgentId,
     /// It had been done before.
     pub repeated: bool,
+}
+
+/// What would become of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Write(PathBuf),
+    Rename { path: PathBuf, to: PathBuf },
+    Remove(PathBuf),
 }
 
 /// What a purge came to.
@@ -46,6 +54,14 @@ impl Desk {
     pub fn unregister(&self, id: &AgentId) -> Done<()> {
         self.must_not_run(id)?;
         self.configure(id, |registry| registry.unregister(id))
+    }
+
+    /// What `unregister` would do.
+    pub fn would_unregister(&self, id: &AgentId) -> Done<Vec<Step>> {
+        self.permit(Verb::AgentConfigure, id)?;
+        self.must_not_run(id)?;
+        agents::may_edit(self.home(), |registry| registry.unregister(id))?;
+        Ok(vec![Step::Write(self.home().agents_yaml())])
     }
 
     /// Whoever is to be purged: an agent, or one of whom only something on disk is left.
@@ -93,8 +109,16 @@ impl Desk {
         }
     }
 
-    /// What a purge removes.
-    pub fn belongings(&self, id: &AgentId) -> Done<Vec<PathBuf>> {
+    /// What `purge` would do.
+    pub fn would_purge(&self, id: &AgentId, now: Now) -> Done<Vec<Step>> {
+        self.may_purge(id, now)?;
+        let is_registered = self.roster().entry(id).is_some();
+        let yaml = is_registered.then(|| Step::Write(self.home().agents_yaml()));
+        let removed = self.belongings(id)?.into_iter().map(Step::Remove);
+        Ok(yaml.into_iter().chain(removed).collect())
+    }
+
+    fn belongings(&self, id: &AgentId) -> Done<Vec<PathBuf>> {
         let mailboxes = self.home().mailboxes();
         let names = mailbox::former_names(&mailboxes, id)?;
         let own = Mailbox::open(&mailboxes, id).is_ok().then(|| id.clone());
@@ -149,10 +173,7 @@ impl Desk {
         if id == *new {
             return self.renamed_before(old, new);
         }
-        self.permit(Verb::AgentConfigure, &id)?;
-        let permit = self.permit(Verb::AgentConfigure, new)?;
-        must_be_its_own(&id)?;
-        self.may_rename(&id, new)?;
+        let permit = self.permit_rename(&id, new)?;
         let still = self.hold_still(&id)?;
         // Somebody else may have been faster.
         if let Err(error) = self.may_rename(&id, new) {
@@ -185,6 +206,44 @@ impl Desk {
         })
     }
 
+    /// What `rename` would do: nothing where it was done before.
+    pub fn would_rename(&self, old: &str, new: &AgentId) -> Done<Vec<Step>> {
+        let id = self.resolve(old)?;
+        if id == *new {
+            self.permit(Verb::AgentConfigure, new)?;
+            return self.former_name(old, new).map(|_| Vec::new());
+        }
+        self.permit_rename(&id, new)?;
+        self.must_not_run(&id)?;
+        let home = self.home();
+        let (mailbox, its) = (home.mailbox(&id), home.mailbox(new));
+        let mut steps = match self.mailbox(&id)? {
+            // Killed half-way, it has its new name already.
+            Some(there) if there.agent() == new => Vec::new(),
+            Some(_) => vec![Step::Rename {
+                path: mailbox.clone(),
+                to: its,
+            }],
+            None => vec![Step::Write(its)],
+        };
+        if !steps.is_empty() {
+            // Where it has gone.
+            steps.push(Step::Write(mailbox));
+        }
+        let moved = moves::would_rename(home, &id, new)?.into_iter();
+        steps.extend(moved.map(|(path, to)| Step::Rename { path, to }));
+        steps.push(Step::Write(home.agents_yaml()));
+        Ok(steps)
+    }
+
+    fn permit_rename(&self, id: &AgentId, new: &AgentId) -> Done<Permit> {
+        self.permit(Verb::AgentConfigure, id)?;
+        let permit = self.permit(Verb::AgentConfigure, new)?;
+        must_be_its_own(id)?;
+        self.may_rename(id, new)?;
+        Ok(permit)
+    }
+
     /// All that could refuse a rename, asked before anything has moved.
     fn may_rename(&self, id: &AgentId, new: &AgentId) -> Done<()> {
         agents::may_edit(self.home(), |registry| registry.rename(id, new))?;
@@ -199,11 +258,15 @@ impl Desk {
     }
 
     /// `old` is a name of `new` already: one that it had, or an alias.
-    fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
+    fn former_name(&self, old: &str, new: &AgentId) -> Done<AgentId> {
         let former = mailbox::former_names(&self.home().mailboxes(), new)?;
         let from = Roster::default().resolve(old, &former).ok();
         let from = from.filter(|name| former.contains(name));
-        let from = from.ok_or_else(|| Error::SameName { agent: new.clone() })?;
+        from.ok_or_else(|| Error::SameName { agent: new.clone() })
+    }
+
+    fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
+        let from = self.former_name(old, new)?;
         self.permit(Verb::AgentConfigure, new)?;
         let _still = moves::hold_still(self.home(), &from)?;
         moves::leave_no_trace(self.home(), &from)?;

@@ -348,6 +348,7 @@ fn every_verb_of_agentctl_prints_what_its_schema_says() {
         ("error", "status nobody"),
         ("registered", "register agent-9"),
         ("configured", "set agent-9 restart always"),
+        ("dry-run", "rename agent-2 agent-8 --dry-run"),
         ("renamed", "rename agent-9 agent-8"),
         ("unregistered", "unregister agent-8"),
         ("agent-findings", "doctor"),

@@ -1,7 +1,7 @@
 //! Agents that get another name, or go with all that they have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -186,6 +186,86 @@ fn a_rename_is_said_again_goes_back_and_on() {
     swarm.ok(&["start", "agent-1"]);
 }
 
+/// Every file below, with what is in it.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(contents(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            all.insert(path, bytes);
+        }
+    }
+    all
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_renamed_or_removed_and_does_nothing() {
+    let swarm = with_everything();
+    let home = &swarm.home;
+    let at = |path: &str| home.dir.join(path).to_str().unwrap().to_owned();
+    swarm.ok(&["list"]);
+    let before = contents(&home.dir);
+    let rename = ["rename", "agent-1", "cook", "--dry-run"];
+    let yaml = at("config/agents.yaml");
+    let moved = [
+        ("runtime/mailbox/agent-1", "runtime/mailbox/cook"),
+        ("runtime/agents/agent-1", "runtime/agents/cook"),
+        (
+            "runtime/devlog/agents/agent-1",
+            "runtime/devlog/agents/cook",
+        ),
+        (
+            "config/agent_comms/agent-1.json",
+            "config/agent_comms/cook.json",
+        ),
+    ]
+    .map(|(path, to)| (at(path), at(to)));
+    let mut lines: Vec<String> = moved
+        .iter()
+        .map(|(path, to)| format!("would rename {path} to {to}"))
+        .collect();
+    lines.insert(1, format!("would write {}", moved[0].0));
+    lines.push(format!("would write {yaml}"));
+    assert_eq!(swarm.ok(&rename).out, lines.join("\n") + "\n");
+    let told = swarm
+        .ok(&["rename", "agent-1", "cook", "--dry-run", "--json"])
+        .json();
+    assert_eq!(told["schema"], "dreamos.dry-run/1");
+    assert_eq!(told["would"].as_array().unwrap().len(), lines.len());
+    assert_eq!(told["would"][0]["to"], at("runtime/mailbox/cook"));
+    let out = swarm.ok(&["unregister", "agent-1", "--dry-run"]).out;
+    assert_eq!(out, format!("would write {yaml}\n"));
+    let removed = swarm
+        .ok(&["unregister", "agent-1", "--purge", "--dry-run", "--json"])
+        .json();
+    assert_eq!(removed["would"].as_array().unwrap().len(), 5, "{removed}");
+    assert!(contents(&home.dir) == before, "it did something");
+    for args in [
+        &rename[..],
+        &["unregister", "agent-1", "--dry-run"],
+        &["unregister", "agent-1", "--purge", "--dry-run"],
+    ] {
+        let stranger = swarm.run(&[args, &["--as", "other"]].concat());
+        assert_eq!(stranger.code, 77, "{stranger:?}");
+    }
+    swarm.ok(&["start", "agent-1"]);
+    let runs = swarm.run(&rename);
+    assert!(
+        runs.code == 2 && runs.err.contains("agentctl stop agent-1"),
+        "{runs:?}"
+    );
+    swarm.ok(&["stop", "agent-1"]);
+    swarm.ok(&["rename", "agent-1", "cook"]);
+    for (path, to) in moved {
+        let is_stone = path == at("runtime/mailbox/agent-1");
+        assert!(Path::new(&path).is_file() == is_stone && Path::new(&to).exists());
+    }
+    assert_eq!(swarm.ok(&rename).out, "", "it is done");
+}
+
 #[test]
 fn a_name_that_is_not_free_is_not_given_and_nothing_has_moved() {
     let swarm = with_everything();
@@ -214,8 +294,10 @@ fn a_name_that_is_not_free_is_not_given_and_nothing_has_moved() {
         ("captain", "b", 77),
         ("user", "b", 77),
     ] {
-        let ran = swarm.run(&["rename", old, new]);
-        assert_eq!(ran.code, code, "{old} to {new}: {ran:?}");
+        for dry in [&["--dry-run"][..], &[]] {
+            let ran = swarm.run(&[&["rename", old, new], dry].concat());
+            assert_eq!(ran.code, code, "{old} to {new}: {ran:?}");
+        }
     }
     assert_eq!(
         swarm.run(&["rename", "agent-1", "b", "--as", "other"]).code,
