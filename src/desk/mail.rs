@@ -98,13 +98,14 @@ impl Desk {
     pub fn send_batch(
         &self,
         to: &AgentId,
-        drafts: Vec<Draft>,
+        mut drafts: Vec<Draft>,
         unknown: Unknown,
         breaker: Breaker,
         now: Now,
     ) -> Done<Vec<Sent>> {
         let permit = self.permit(Verb::MailSend, to)?;
         let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
+        self.add_former_names(&mut drafts)?;
         if breaker == Breaker::Obey {
             self.judge(&mailbox, &permit, &drafts, now)
                 .map_err(|error| match error {
@@ -125,6 +126,35 @@ impl Desk {
             },
             now,
         ))
+    }
+
+    /// Of drafts with a key.
+    fn add_former_names(&self, drafts: &mut [Draft]) -> Done<()> {
+        let mut last: Option<(AgentId, Vec<AgentId>)> = None;
+        for draft in drafts.iter_mut().filter(|draft| draft.key.is_some()) {
+            if last.as_ref().is_none_or(|(from, _)| *from != draft.from) {
+                last = Some((draft.from.clone(), self.names_before(&draft.from)?));
+            }
+            if let Some((_, names)) = &last {
+                draft.formerly.clone_from(names);
+            }
+        }
+        Ok(())
+    }
+
+    /// What an agent was called before, without a look at every mailbox: it stands among its aliases, beside names that
+    /// it never had. A send by somebody who has none costs nothing.
+    fn names_before(&self, agent: &AgentId) -> Done<Vec<AgentId>> {
+        let mut names = Vec::new();
+        let entry = self.roster.entry(agent);
+        for alias in entry.iter().flat_map(|entry| &entry.aliases) {
+            if let Ok(name) = AgentId::parse(alias)
+                && mailbox::had_name(&self.home.mailboxes(), agent, &name)?
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     /// That of somebody who exists; another's only on purpose.
@@ -167,9 +197,7 @@ impl Desk {
         let since = now.wall.minus(Duration::from_secs(limits.within));
         let mut recent: Option<(AgentId, Vec<Recent>)> = None;
         for draft in drafts.iter().filter(|draft| breaker::obeys(draft)) {
-            if let Some(key) = &draft.key
-                && mailbox.knows(permit, &draft.from, key, now)?
-            {
+            if draft.key.is_some() && mailbox.knows(permit, draft, now)? {
                 continue;
             }
             let (_, said) =

@@ -60,5 +60,5 @@ pub use prune::Pruned;
 pub use read::Which;
 pub use send::{MOST_CONTENT, Said};
 pub use take::{Claim, Done, Outcome};
-pub use tombstone::{former_names, moved};
+pub use tombstone::{former_names, had_name, moved};
 pub use watch::{Trace, Waker, Watch};

@@ -140,16 +140,10 @@ impl Mailbox {
         Ok((sent, visit.effects))
     }
 
-    /// Whether this sender sent something under this key before: then it is delivered already.
-    pub fn knows(
-        &self,
-        permit: &Permit,
-        from: &AgentId,
-        key: &str,
-        now: Now,
-    ) -> Result<bool, Error> {
+    /// Whether its sender sent something under its key before: then it is delivered already.
+    pub fn knows(&self, permit: &Permit, draft: &Draft, now: Now) -> Result<bool, Error> {
         let mut held = Visit::new(self, permit, now).hold()?;
-        let known = held.known(from, key)?.is_some();
+        let known = sent_before(&mut held, draft)?.is_some();
         held.commit().map_err(Error::not_begun)?;
         Ok(known)
     }
@@ -187,9 +181,22 @@ impl Mailbox {
     }
 }
 
+/// What its sender, whatever he was called then, sent under its key.
+fn sent_before(held: &mut Held<'_>, draft: &Draft) -> Result<Option<Known>, Error> {
+    let Some(key) = draft.key.as_deref() else {
+        return Ok(None);
+    };
+    for name in std::iter::once(&draft.from).chain(&draft.formerly) {
+        if let Some(known) = held.known(name, key)? {
+            return Ok(Some(known));
+        }
+    }
+    Ok(None)
+}
+
 fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Result<Minted, Error> {
-    if let Some(key) = draft.key.as_deref()
-        && let Some(known) = held.known(&draft.from, key)?
+    if let Some(known) = sent_before(held, &draft)?
+        && let Some(key) = draft.key.as_deref()
     {
         let (seq, id, status) = match known {
             Known::Here(slot) => {

@@ -126,6 +126,12 @@ pub fn former_names(mailboxes: &Path, agent: &AgentId) -> Result<Vec<AgentId>, E
     Ok(former.map(|(name, _)| name).collect())
 }
 
+/// Whether the mailbox of `agent` had that name.
+pub fn had_name(mailboxes: &Path, agent: &AgentId, name: &AgentId) -> Result<bool, Error> {
+    let now = follow(&Dir::open(mailboxes)?, name)?;
+    Ok(name != agent && now.is_some_and(|now| now == *agent))
+}
+
 /// Nobody is found under these names any more.
 pub(super) fn remove(parent: &Dir, names: &[AgentId]) -> Result<(), Error> {
     for name in names {

@@ -8,6 +8,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub from: AgentId,
+    /// Other names that the sender had: with the same key it is the same message under those as well.
+    pub formerly: Vec<AgentId>,
     pub to: AgentId,
     pub mode: Mode,
     pub content: String,
@@ -26,6 +28,7 @@ impl Draft {
     pub fn new(from: AgentId, to: AgentId, content: impl Into<String>) -> Self {
         Self {
             from,
+            formerly: Vec::new(),
             to,
             mode: Mode::Normal,
             content: content.into(),

@@ -313,6 +313,42 @@ fn a_name_that_is_not_free_is_not_given_and_nothing_has_moved() {
     assert!(hint.err.contains("agentctl rename OLD NEW"), "{hint:?}");
 }
 
+#[test]
+fn a_retry_with_its_key_is_the_same_message_whatever_its_sender_was_called_then() {
+    let swarm = Swarm::new("agent-1: {}\nother: {}\nthird: {}\nfourth: {}");
+    let home = &swarm.home;
+    let send = |from: &str, key: &str| {
+        let args = ["send", "other", key, "--key", key, "--as", from, "--json"];
+        let sent = home.ok(&args).json();
+        let name = sent["name"].as_str().unwrap().to_owned();
+        (name, sent["repeated"] == true)
+    };
+    let at = |seq: u32, repeated| (format!("other/{seq}"), repeated);
+    assert_eq!(send("agent-1", "first"), at(1, false));
+    swarm.ok(&["rename", "agent-1", "cook"]);
+    assert_eq!(send("cook", "first"), at(1, true));
+    assert_eq!(send("cook", "second"), at(2, false));
+    assert_eq!(send("agent-1", "second"), at(2, true));
+    swarm.ok(&["rename", "cook", "chef"]);
+    for from in ["chef", "cook", "agent-1"] {
+        assert_eq!(send(from, "first"), at(1, true), "{from}");
+        assert_eq!(send(from, "second"), at(2, true), "{from}");
+    }
+    swarm.ok(&["rename", "chef", "agent-1"]);
+    assert_eq!(send("agent-1", "second"), at(2, true));
+    // Many at once, also with what is new.
+    let lines = "{\"content\": \"first\", \"key\": \"first\"}\n{\"content\": \"third\", \"key\": \"third\"}\n";
+    let batch = ["send", "other", "--batch", "-", "--as", "cook"];
+    assert_eq!(home.run_with(&batch, lines.as_bytes()).code, 0);
+    assert_eq!(home.all("other"), ["first", "second", "third"]);
+    // Who answers to the name of another one, who is gone, is not he.
+    assert_eq!(send("third", "report"), at(4, false));
+    swarm.ok(&["unregister", "third"]);
+    swarm.ok(&["set", "fourth", "aliases", "[third]"]);
+    assert_eq!(send("fourth", "report"), at(5, false));
+    assert_eq!(send("third", "report"), at(5, true));
+}
+
 /// Programs that had read the old configuration go on with it.
 #[test]
 fn who_still_knows_only_the_old_name_delivers_to_the_right_place() {
