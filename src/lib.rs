@@ -32,4 +32,5 @@ pub mod names;
 pub mod root;
 pub mod store;
 pub mod supervisor;
+pub mod tasks;
 pub mod time;

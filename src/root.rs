@@ -116,6 +116,21 @@ impl Home {
         self.comms().join(format!("{agent}.json"))
     }
 
+    /// What programs keep of tasks: claims, the versions that they wrote last, runs, the archive.
+    pub fn task_states(&self) -> PathBuf {
+        self.dir.join("runtime/tasks")
+    }
+
+    /// Tasks that are over, with their whole history.
+    pub fn task_archive(&self) -> PathBuf {
+        self.task_states().join("archive")
+    }
+
+    /// What the runs of tasks printed.
+    pub fn task_runs(&self) -> PathBuf {
+        self.task_states().join("runs")
+    }
+
     pub fn mailboxes(&self) -> PathBuf {
         self.dir.join(MAILBOXES)
     }

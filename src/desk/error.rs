@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::breaker::Loop;
 use super::policy::Refusal;
 use crate::names::{AgentId, BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
-use crate::{agents, mailbox, store};
+use crate::{agents, mailbox, store, tasks};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -11,6 +11,8 @@ pub enum Error {
     Mailbox(#[from] mailbox::Error),
     #[error(transparent)]
     Agents(#[from] agents::Error),
+    #[error(transparent)]
+    Tasks(#[from] tasks::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("{what} in {home}", home = home.display())]
@@ -57,6 +59,7 @@ impl Explain for Error {
         match self {
             Self::Mailbox(e) => e.kind(),
             Self::Agents(e) => e.kind(),
+            Self::Tasks(e) => e.kind(),
             Self::Store(e) => e.kind(),
             Self::Name { what, .. } => what.kind(),
             Self::Refused(e) => e.kind(),
@@ -77,6 +80,7 @@ impl Explain for Error {
         match self {
             Self::Mailbox(e) => e.hint(),
             Self::Agents(e) => e.hint(),
+            Self::Tasks(e) => e.hint(),
             Self::Store(e) => e.hint(),
             Self::Name { what, .. } => what.hint(),
             Self::Refused(e) => e.hint(),
@@ -108,6 +112,7 @@ impl Explain for Error {
         match self {
             Self::Mailbox(e) => e.path(),
             Self::Agents(e) => e.path(),
+            Self::Tasks(e) => e.path(),
             Self::Store(e) => e.path(),
             _ => None,
         }

@@ -2,7 +2,7 @@
 //!
 //! It keeps honest programs out of one another's mail. It is no wall: all agents of a home run under one user id.
 
-use crate::names::{Act, AgentId, CAPTAIN, Explain, Kind, Permit, SYSTEM, USER, Verb};
+use crate::names::{Act, AgentId, CAPTAIN, Explain, Kind, Permit, SYSTEM, UNASSIGNED, USER, Verb};
 
 /// An act that the policy does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,13 +30,20 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
     let is_captain = caller.as_str() == CAPTAIN;
     let is_own = caller == target && !is_system;
     match verb {
-        Verb::MailSend => true,
+        Verb::MailSend | Verb::TaskCreate => true,
+        // What is nobody's yet is everybody's.
+        Verb::TaskWork | Verb::TaskEdit => {
+            is_user || is_captain || is_own || (target.as_str() == UNASSIGNED && !is_system)
+        }
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => !is_system,
         Verb::MailCreate | Verb::AgentConfigure => is_user || is_captain,
-        Verb::MailRead | Verb::AgentStart | Verb::AgentStop | Verb::AgentLook | Verb::AgentType => {
-            is_user || is_captain || is_own
-        }
+        Verb::MailRead
+        | Verb::AgentStart
+        | Verb::AgentStop
+        | Verb::AgentLook
+        | Verb::AgentType
+        | Verb::TaskRun => is_user || is_captain || is_own,
         Verb::AgentBeat
         | Verb::AgentPurge
         | Verb::MailTake
@@ -73,6 +80,10 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::AgentType => "type on the terminal of",
         Verb::AgentConfigure => "change the settings of",
         Verb::AgentPurge => "remove the mailbox of",
+        Verb::TaskCreate => "create tasks for",
+        Verb::TaskWork => "work on the tasks of",
+        Verb::TaskEdit => "change the tasks of",
+        Verb::TaskRun => "run the tasks of",
     }
 }
 
@@ -107,7 +118,7 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 19] = [
+    const VERBS: [Verb; 23] = [
         Verb::MailSend,
         Verb::MailRead,
         Verb::MailFollow,
@@ -127,6 +138,10 @@ mod tests {
         Verb::AgentType,
         Verb::AgentConfigure,
         Verb::AgentPurge,
+        Verb::TaskCreate,
+        Verb::TaskWork,
+        Verb::TaskEdit,
+        Verb::TaskRun,
     ];
 
     fn ask(caller: &str, verb: Verb, target: &str) -> Result<Permit, Refusal> {

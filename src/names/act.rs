@@ -32,6 +32,14 @@ pub enum Verb {
     AgentConfigure,
     /// To remove all that he has, his mail too.
     AgentPurge,
+    /// To write down that something is to be done, by whomever.
+    TaskCreate,
+    /// To claim, start, tell of and end what is to be done.
+    TaskWork,
+    /// To change what is to be done, by whom, after what, and whether at all.
+    TaskEdit,
+    /// To run what a task says.
+    TaskRun,
 }
 
 impl Verb {
@@ -58,6 +66,10 @@ impl Verb {
             Self::AgentType => "agent.type",
             Self::AgentConfigure => "agent.configure",
             Self::AgentPurge => "agent.purge",
+            Self::TaskCreate => "task.create",
+            Self::TaskWork => "task.work",
+            Self::TaskEdit => "task.edit",
+            Self::TaskRun => "task.run",
         }
     }
 }

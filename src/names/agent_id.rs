@@ -8,10 +8,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub const USER: &str = "user";
 pub const SYSTEM: &str = "system";
 pub const CAPTAIN: &str = "captain";
+/// Whose tasks nobody does yet.
+pub const UNASSIGNED: &str = "unassigned";
 
 /// Ids that nobody may register: `user` is the person at the terminal, `system` sends notices, the others are
 /// words of the grammar.
-pub const RESERVED: [&str; 5] = [USER, SYSTEM, "all", "none", "unassigned"];
+pub const RESERVED: [&str; 5] = [USER, SYSTEM, "all", "none", UNASSIGNED];
 
 /// A valid agent id: `[a-z0-9][a-z0-9._-]{0,63}` without `..`. Also a directory name, hence the rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -49,6 +51,10 @@ impl AgentId {
 
     pub fn captain() -> Self {
         Self(CAPTAIN.into())
+    }
+
+    pub fn unassigned() -> Self {
+        Self(UNASSIGNED.into())
     }
 
     pub fn as_str(&self) -> &str {

@@ -13,7 +13,7 @@ mod nearest;
 mod roster;
 
 pub use act::{Act, Caller, Permit, Verb};
-pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, USER};
+pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, UNASSIGNED, USER};
 pub use draft::Draft;
 pub use event::{Channel, Effect, Event, Level};
 pub use explain::{Explain, Kind, Unsure};

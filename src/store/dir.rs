@@ -68,6 +68,9 @@ pub(crate) struct Look {
     pub(crate) ident: Ident,
 }
 
+/// In nanoseconds.
+const SECOND: i128 = 1_000_000_000;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Open {
@@ -638,11 +641,15 @@ impl File {
     /// Gives the file a modification time that no other version has: the second of the clock, random
     /// nanoseconds.
     pub(crate) fn mark_time(&self, seconds: i64) -> Result<(), Error> {
-        #[expect(clippy::cast_possible_wrap, reason = "below 10^9")]
-        let random = (random_u64() % 1_000_000_000) as i64;
+        self.set_time(i128::from(seconds) * SECOND + i128::from(random_u64()) % SECOND)
+    }
+
+    /// Gives the file this modification time, in nanoseconds since 1970.
+    pub(crate) fn set_time(&self, ns: i128) -> Result<(), Error> {
+        let part = |ns: i128| i64::try_from(ns).unwrap_or(0);
         let time = Timespec {
-            tv_sec: seconds,
-            tv_nsec: random,
+            tv_sec: part(ns.div_euclid(SECOND)),
+            tv_nsec: part(ns.rem_euclid(SECOND)),
         };
         let times = Timestamps {
             last_access: time,

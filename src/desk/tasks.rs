@@ -1,0 +1,306 @@
+//! What is to be done: changed by the rules of `tasks`, with what else of the home these ask for — who there is, whose
+//! life is over, what one can do — and with the mail that follows.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Desk, Done};
+use crate::agents;
+use crate::names::{AgentId, Draft, Mode, Permit, Verb};
+use crate::tasks::{self, Board, Dead, Known, Letter, NewTask, Status, Tell, Texts, Wake};
+use crate::time::Now;
+
+/// So long somebody else may hold all tasks.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// All tasks, for whoever looks.
+pub struct Sheets {
+    texts: Texts,
+    known: Known,
+    now: Now,
+}
+
+impl Sheets {
+    pub fn board(&self) -> Done<Board<'_>> {
+        Ok(Board::of(&self.texts, &self.known, self.now.wall)?)
+    }
+}
+
+/// What somebody has taken.
+#[derive(Clone, Debug)]
+pub struct Took {
+    pub id: String,
+    pub until: Option<crate::time::Timestamp>,
+}
+
+impl Desk {
+    /// All tasks as they are. What people wrote since is merged and written down first, where that is possible.
+    pub fn sheets(&self, now: Now) -> Done<Sheets> {
+        let mut texts = Texts::read(&self.home)?;
+        let mut known = Known::new();
+        if texts.is_edited() {
+            known = self.known()?;
+            match self.settle_tasks(now) {
+                Ok(()) => texts = Texts::read(&self.home)?,
+                // Whoever may only read sees the same, merged in memory.
+                Err(error) => (self.warn)(&format!(
+                    "what was edited by hand is not written down yet: {error}"
+                )),
+            }
+        }
+        Ok(Sheets { texts, known, now })
+    }
+
+    /// Merges what people wrote, and finishes what a crash left.
+    pub fn settle_tasks(&self, now: Now) -> Done<()> {
+        self.change_tasks(now, |_| Ok(()))
+    }
+
+    fn known(&self) -> Done<Known> {
+        let mut known: Known = self.everybody()?.into_iter().collect();
+        known.insert(AgentId::user());
+        Ok(known)
+    }
+
+    /// Which of the lives that hold something are over.
+    fn dead(&self, board: &Board<'_>) -> Dead {
+        let mut lives = board.lives();
+        // Of one whose state cannot be read nothing is known: his claim has its time.
+        lives.retain(|(agent, life)| agents::is_over(&self.home, agent, life).unwrap_or(false));
+        lives
+    }
+
+    /// What the caller can do, as far as any task asks for it.
+    fn abilities(&self, board: &Board<'_>) -> Done<Vec<String>> {
+        if board.tasks().all(|task| task.capabilities.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let all = agents::agents(&self.home)?;
+        let own = all.into_iter().find(|agent| agent.id == self.caller.agent);
+        Ok(own.map(|agent| agent.capabilities).unwrap_or_default())
+    }
+
+    fn change_tasks<T>(&self, now: Now, act: impl FnOnce(&mut Board<'_>) -> Done<T>) -> Done<T> {
+        let known = self.known()?;
+        let (value, wake) = tasks::change(&self.home, &known, PATIENCE, now.wall, |board| {
+            let dead = self.dead(board);
+            board.bury(&dead)?;
+            act(board)
+        })?;
+        let letters = self.follow(wake, now);
+        if !letters.is_empty() {
+            let ((), wake) = tasks::change(&self.home, &known, PATIENCE, now.wall, |board| {
+                board.sent(&letters)?;
+                Done::Ok(())
+            })?;
+            self.log(&wake.events, now);
+        }
+        Ok(value)
+    }
+
+    /// Says and sends what a change brought with it: the letters that are done with.
+    fn follow(&self, wake: Wake, now: Now) -> Vec<Letter> {
+        for warning in &wake.warnings {
+            (self.warn)(warning);
+        }
+        self.log(&wake.events, now);
+        let mut done = Vec::new();
+        for letter in wake.letters {
+            match self.post(&letter, now) {
+                Ok(()) => done.push(letter),
+                Err(error) => (self.warn)(&format!(
+                    "{} was not told of task {} and will be: {error}",
+                    letter.to, letter.task
+                )),
+            }
+        }
+        done
+    }
+
+    /// As often as it is said, it is sent once: its key sees to that.
+    fn post(&self, letter: &Letter, now: Now) -> Done<()> {
+        if self.resolve(letter.to.as_str()).is_err() {
+            (self.warn)(&format!(
+                "{} is not there any more to hear of task {}",
+                letter.to, letter.task
+            ));
+            return Ok(());
+        }
+        let mailbox = self.own_mailbox(&letter.to, now)?;
+        let permit = self.permit_of_the_system(Verb::MailSend, &letter.to)?;
+        let mut draft = Draft::new(
+            letter.from.clone(),
+            letter.to.clone(),
+            letter.content.clone(),
+        );
+        draft.mode = Mode::Task;
+        draft.key = Some(letter.key.clone());
+        draft
+            .metadata
+            .insert("task".into(), letter.task.clone().into());
+        let (_, effects) = mailbox.send(&permit, vec![draft], now)?;
+        let mut notices = std::collections::VecDeque::new();
+        self.carry_out(effects, &mut notices, now);
+        Ok(())
+    }
+
+    /// Whether the caller may do that to a task; whose it is decides.
+    fn may(&self, verb: Verb, board: &Board<'_>, asked: &str) -> Done<Option<Permit>> {
+        match board.record(asked) {
+            Ok(record) => {
+                let owner = board.owner(record.id()).cloned();
+                let owner = owner.unwrap_or_else(AgentId::unassigned);
+                self.permit(verb, &owner).map(Some)
+            }
+            // The verb says so itself, and may know it from the archive.
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// All of them or none.
+    pub fn create_tasks(&self, tasks: Vec<NewTask>, tell: Tell, now: Now) -> Done<Vec<String>> {
+        for task in &tasks {
+            let to = task.fields.get("assigned_to").and_then(Value::as_str);
+            let to = to.and_then(|id| AgentId::parse(id).ok());
+            self.permit(Verb::TaskCreate, &to.unwrap_or_else(AgentId::unassigned))?;
+        }
+        self.change_tasks(now, |board| Ok(board.create(&self.caller, tasks, tell)?))
+    }
+
+    pub fn set_task(&self, asked: &str, sets: Vec<(String, Value)>, now: Now) -> Done<String> {
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskEdit, board, asked)?;
+            Ok(board.set(&self.caller, asked, sets)?)
+        })
+    }
+
+    pub fn depend_task(
+        &self,
+        asked: &str,
+        add: &[String],
+        remove: &[String],
+        now: Now,
+    ) -> Done<String> {
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskEdit, board, asked)?;
+            Ok(board.depend(&self.caller, asked, add, remove)?)
+        })
+    }
+
+    pub fn assign_task(
+        &self,
+        asked: &str,
+        to: Option<&AgentId>,
+        tell: Tell,
+        now: Now,
+    ) -> Done<String> {
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskEdit, board, asked)?;
+            Ok(board.assign(&self.caller, asked, to, tell)?)
+        })
+    }
+
+    /// The given task, or the most urgent one that the caller may take.
+    pub fn claim_task(&self, asked: Option<&str>, lease: Option<Duration>, now: Now) -> Done<Took> {
+        self.must_live()?;
+        self.change_tasks(now, |board| {
+            match asked {
+                Some(asked) => drop(self.may(Verb::TaskWork, board, asked)?),
+                None => drop(self.permit(Verb::TaskWork, &self.caller.agent)?),
+            }
+            let abilities = self.abilities(board)?;
+            let id = board.take(&self.caller, &abilities, asked, lease)?;
+            let until = board.claim(&id).and_then(|claim| claim.until);
+            Ok(Took { id, until })
+        })
+    }
+
+    pub fn start_task(&self, asked: &str, lease: Option<Duration>, now: Now) -> Done<String> {
+        self.must_live()?;
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskWork, board, asked)?;
+            let abilities = self.abilities(board)?;
+            Ok(board.start(&self.caller, &abilities, asked, lease)?)
+        })
+    }
+
+    pub fn progress_of_task(
+        &self,
+        asked: &str,
+        percent: u8,
+        text: Option<&str>,
+        now: Now,
+    ) -> Done<String> {
+        self.must_live()?;
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskWork, board, asked)?;
+            Ok(board.progress(&self.caller, asked, percent, text)?)
+        })
+    }
+
+    pub fn complete_task(
+        &self,
+        asked: &str,
+        result: Option<Value>,
+        tell: Tell,
+        now: Now,
+    ) -> Done<String> {
+        self.must_live()?;
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskWork, board, asked)?;
+            Ok(board.complete(&self.caller, asked, result, tell)?)
+        })
+    }
+
+    /// What became of it: it is tried again, or failed.
+    pub fn fail_task(
+        &self,
+        asked: &str,
+        why: Option<&str>,
+        tell: Tell,
+        now: Now,
+    ) -> Done<(String, Status)> {
+        self.must_live()?;
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskWork, board, asked)?;
+            let id = board.fail(&self.caller, asked, why, tell)?;
+            let status = board.record(&id)?.str("status").and_then(Status::parse);
+            Ok((id, status.unwrap_or(Status::Failed)))
+        })
+    }
+
+    pub fn cancel_task(
+        &self,
+        asked: &str,
+        why: Option<&str>,
+        tell: Tell,
+        now: Now,
+    ) -> Done<String> {
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskEdit, board, asked)?;
+            Ok(board.cancel(&self.caller, asked, why, tell)?)
+        })
+    }
+
+    pub fn reopen_task(&self, asked: &str, now: Now) -> Done<String> {
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskEdit, board, asked)?;
+            Ok(board.reopen(&self.caller, asked)?)
+        })
+    }
+
+    /// Takes what is over, and what nobody waits for, out of the documents: how many.
+    pub fn archive_tasks(&self, now: Now) -> Done<usize> {
+        self.permit(Verb::TaskEdit, &AgentId::unassigned())?;
+        self.change_tasks(now, |board| Ok(board.archive()))
+    }
+
+    /// The text of a task, edited: merged with what happened to it meanwhile.
+    pub fn edit_task(&self, before: &tasks::Record, after: &str, now: Now) -> Done<String> {
+        self.change_tasks(now, |board| {
+            self.may(Verb::TaskEdit, board, before.id())?;
+            Ok(board.edit(&self.caller, before, after)?)
+        })
+    }
+}

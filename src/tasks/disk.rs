@@ -1,0 +1,404 @@
+//! The one file of this room that touches the world.
+//!
+//! The document that a person sees and `<agent>.base.json`, the last version that programs wrote, bear the same size
+//! and the same time, to a random nanosecond, as long as nobody else has written to the document. Whoever writes puts
+//! the new base in place, then the document, by an exchange: what came out of it is looked at before it goes.
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::state::{self, State};
+use crate::names::AgentId;
+use crate::root::Home;
+use crate::store::{self, Deadline, Dir, File, Ident, Lock, Open, Target, random_u64};
+use crate::time::Timestamp;
+
+const LOCK: &str = ".lock";
+/// The number of the last id that we gave.
+const LAST: &str = "last-id";
+const LARGEST: u64 = 1 << 30;
+const LARGEST_STATE: u64 = 256 << 20;
+/// Whoever writes to a document in place has so long to finish.
+const WRITER: Duration = Duration::from_millis(250);
+/// The lists of the original lie here until they are imported.
+const ORIGINALS: [&str; 2] = ["working_tasks", "future_tasks"];
+
+/// One document as it was found.
+pub(super) struct Sheet {
+    pub(super) agent: AgentId,
+    /// What stands in the document; `None` where there is none.
+    pub(super) text: Option<Vec<u8>>,
+    /// What programs wrote last, where somebody else has written to the document since.
+    pub(super) base: Option<Vec<u8>>,
+    /// Texts that a killed writer or a late one left, and their names.
+    pub(super) left: Vec<(String, Vec<u8>)>,
+    pub(super) is_edited: bool,
+    /// Whose the document is.
+    pub(super) uid: u32,
+    ident: Option<Ident>,
+}
+
+impl Sheet {
+    /// Of one who has no document yet.
+    pub(super) fn none(agent: &AgentId) -> Self {
+        Self {
+            agent: agent.clone(),
+            text: None,
+            base: None,
+            left: Vec::new(),
+            is_edited: false,
+            uid: 0,
+            ident: None,
+        }
+    }
+}
+
+/// The directories of the tasks of one home.
+pub(super) struct Shelf {
+    comms: Dir,
+    tasks: Option<Dir>,
+}
+
+fn document(agent: &AgentId) -> String {
+    format!("{agent}.json")
+}
+
+fn base(agent: &AgentId) -> String {
+    format!("{agent}.base.json")
+}
+
+fn state_name(agent: &AgentId) -> String {
+    format!("{agent}.state.json")
+}
+
+fn history_name(agent: &AgentId) -> String {
+    format!("{agent}.history.jsonl")
+}
+
+/// `.<agent>.json-<16 hex>`: a version on its way in, or on its way out.
+fn aside(agent: &AgentId) -> String {
+    format!(".{agent}.json-{:016x}", random_u64())
+}
+
+fn owner_of_aside(name: &str) -> Option<AgentId> {
+    let (agent, random) = name.strip_prefix('.')?.rsplit_once(".json-")?;
+    let is_ours = random.len() == 16 && random.bytes().all(|b| b.is_ascii_hexdigit());
+    AgentId::parse(agent).ok().filter(|_| is_ours)
+}
+
+impl Shelf {
+    /// For a look: nothing is made.
+    pub(super) fn open(home: &Home) -> Result<Self, Error> {
+        let tasks = home.task_states();
+        let tasks = Dir::is_dir(&tasks).then(|| Dir::open(&tasks)).transpose()?;
+        Ok(Self {
+            comms: Dir::open(&home.comms())?,
+            tasks,
+        })
+    }
+
+    /// For a change: the one lock of all tasks, until it is dropped.
+    pub(super) fn lock(home: &Home, patience: Duration) -> Result<(Self, Lock), Error> {
+        let comms = Dir::make_path(home.dir(), home.inside(&home.comms()))?;
+        let tasks = Dir::make_path(home.dir(), home.inside(&home.task_states()))?;
+        let lock = Lock::acquire(&tasks, LOCK, Deadline::after(patience))?;
+        let shelf = Self {
+            comms,
+            tasks: Some(tasks),
+        };
+        Ok((shelf, lock))
+    }
+
+    pub(super) fn path(&self, agent: &AgentId) -> std::path::PathBuf {
+        self.comms.path().join(document(agent))
+    }
+
+    fn tasks(&self) -> &Dir {
+        self.tasks
+            .as_ref()
+            .expect("made before anything is written")
+    }
+
+    /// All documents, in the order of their names.
+    pub(super) fn sheets(&self) -> Result<Vec<Sheet>, Error> {
+        let mut agents = std::collections::BTreeMap::<AgentId, Vec<String>>::new();
+        for name in self.comms.names()? {
+            if let Some(agent) = owner_of_aside(&name) {
+                agents.entry(agent).or_default().push(name);
+            } else if let Some(agent) = name
+                .strip_suffix(".json")
+                .filter(|agent| !ORIGINALS.contains(agent))
+                .and_then(|agent| AgentId::parse(agent).ok())
+            {
+                agents.entry(agent).or_default();
+            }
+        }
+        if let Some(tasks) = &self.tasks {
+            let bases = tasks.names()?;
+            let bases = bases
+                .iter()
+                .filter_map(|name| name.strip_suffix(".base.json"));
+            for agent in bases.filter_map(|agent| AgentId::parse(agent).ok()) {
+                agents.entry(agent).or_default();
+            }
+        }
+        let sheet = |(agent, left)| self.sheet(agent, left);
+        agents.into_iter().map(sheet).collect()
+    }
+
+    fn sheet(&self, agent: AgentId, left: Vec<String>) -> Result<Sheet, Error> {
+        let name = document(&agent);
+        let file = self.comms.file_if_any(&name, Open::Read)?;
+        let (mut text, mut ident, mut uid) = (None, None, 0);
+        if let Some(file) = &file {
+            // In the middle of it half of it is not there.
+            wait_for_writer(file);
+            ident = Some(file.ident()?);
+            text = Some(file.read_to_end(LARGEST)?);
+            uid = self.comms.look(&name)?.map_or(0, |look| look.uid);
+        }
+        let known = match &self.tasks {
+            Some(tasks) => tasks.ident(&base(&agent))?,
+            None => None,
+        };
+        let mark = |it: Ident| (it.size, it.mtime_ns);
+        let is_edited = ident.map(mark) != known.map(mark);
+        let base = match &self.tasks {
+            Some(tasks) if is_edited => tasks.file_if_any(&base(&agent), Open::Read)?,
+            _ => None,
+        };
+        let base = base.map(|file| file.read_to_end(LARGEST)).transpose()?;
+        let mut texts = Vec::new();
+        for name in left {
+            let Some(file) = self.comms.file_if_any(&name, Open::Read)? else {
+                continue;
+            };
+            if !file.has_writer() {
+                texts.push((name, file.read_to_end(LARGEST)?));
+            }
+        }
+        Ok(Sheet {
+            agent,
+            text,
+            base,
+            is_edited,
+            left: texts,
+            uid,
+            ident,
+        })
+    }
+
+    pub(super) fn state(&self, agent: &AgentId) -> Result<State, Error> {
+        let name = state_name(agent);
+        let file = match &self.tasks {
+            Some(tasks) => tasks.file_if_any(&name, Open::Read)?,
+            None => None,
+        };
+        let Some(file) = file else {
+            return Ok(State::default());
+        };
+        let bytes = file.read_to_end(LARGEST_STATE)?;
+        let state: State = serde_json::from_slice(&bytes).map_err(|error| Error::BadState {
+            path: file.path().into(),
+            why: error.to_string(),
+        })?;
+        if state.version > state::VERSION {
+            return Err(Error::Newer {
+                path: file.path().into(),
+                version: state.version,
+            });
+        }
+        Ok(state)
+    }
+
+    pub(super) fn write_state(&self, agent: &AgentId, state: &State) -> Result<(), Error> {
+        let mut text = serde_json::to_vec_pretty(state).expect("every key is text");
+        text.push(b'\n');
+        let name = state_name(agent);
+        self.replace_ours(&name, &text, None)?;
+        self.tasks().sync()?;
+        Ok(())
+    }
+
+    /// A file that nobody else writes to. With a time it bears that and is not flushed.
+    fn replace_ours(&self, name: &str, text: &[u8], time: Option<i128>) -> Result<(), Error> {
+        let tasks = self.tasks();
+        let aside = format!(".{name}-{:016x}", random_u64());
+        let file = tasks.file(&aside, Open::New)?;
+        let written = file.write_at(0, text).and_then(|()| match time {
+            Some(time) => file.set_time(time),
+            None => file.sync_data(),
+        });
+        let renamed = written.and_then(|()| tasks.rename(&aside, name, Target::Replaced));
+        if let Err(error) = renamed {
+            // What is left is swept away with the next of its kind.
+            let _ = tasks.remove(&aside);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Puts a new version of a document in place. What somebody else had written meanwhile stays the document, and what
+    /// we wrote is the base of it: then `false` is the answer, and it is to be merged.
+    pub(super) fn replace(
+        &self,
+        sheet: &Sheet,
+        text: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let name = document(&sheet.agent);
+        let aside = aside(&sheet.agent);
+        let file = self.comms.file(&aside, Open::New)?;
+        let time = (|| {
+            file.write_at(0, text)?;
+            file.mark_time(now.unix_ms().div_euclid(1000))?;
+            let mode = self.comms.look(&name)?.map(|look| look.mode & 0o777);
+            if let Some(mode) = mode {
+                self.comms.set_mode(&aside, mode)?;
+            }
+            file.sync_data()?;
+            Ok::<_, store::Error>(file.ident()?.mtime_ns)
+        })();
+        let placed = time
+            .map_err(Error::from)
+            .and_then(|time| self.replace_ours(&base(&sheet.agent), text, Some(time)));
+        if let Err(error) = placed {
+            self.comms.remove(&aside)?;
+            return Err(error);
+        }
+        let unsure = |source| Error::OutcomeUnknown { source };
+        match self.comms.rename(&aside, &name, Target::Kept) {
+            Ok(()) => {
+                self.comms.sync().map_err(unsure)?;
+                return Ok(true);
+            }
+            Err(error) if error.is_taken() => {}
+            Err(error) => return Err(unsure(error)),
+        }
+        self.comms
+            .rename(&aside, &name, Target::Exchanged)
+            .map_err(unsure)?;
+        self.comms.sync().map_err(unsure)?;
+        let Some(out) = self.comms.file_if_any(&aside, Open::Read).map_err(unsure)? else {
+            return Ok(true);
+        };
+        if !wait_for_writer(&out) {
+            // It is merged when he has closed it: whoever comes next finds it under this name.
+            return Ok(true);
+        }
+        if sheet.ident == Some(out.ident().map_err(unsure)?) {
+            self.comms.remove(&aside).map_err(unsure)?;
+            return Ok(true);
+        }
+        self.comms
+            .rename(&aside, &name, Target::Exchanged)
+            .map_err(unsure)?;
+        self.comms.remove(&aside).map_err(unsure)?;
+        Ok(false)
+    }
+
+    /// What was left and is merged now.
+    pub(super) fn remove_left(&self, names: &[String]) -> Result<(), Error> {
+        for name in names {
+            self.comms.remove(name)?;
+        }
+        Ok(())
+    }
+
+    /// What has no room in the document any more, or is said of a task beside it.
+    pub(super) fn append_history(&self, agent: &AgentId, lines: &[u8]) -> Result<(), Error> {
+        append(self.tasks(), &history_name(agent), lines)
+    }
+
+    pub(super) fn history(&self, agent: &AgentId) -> Result<Vec<u8>, Error> {
+        let Some(tasks) = &self.tasks else {
+            return Ok(Vec::new());
+        };
+        let file = tasks.file_if_any(&history_name(agent), Open::Read)?;
+        let bytes = file.map(|file| file.read_to_end(LARGEST)).transpose()?;
+        Ok(bytes.unwrap_or_default())
+    }
+
+    pub(super) fn append_archive(&self, agent: &AgentId, lines: &[u8]) -> Result<(), Error> {
+        self.tasks().make_dir("archive")?;
+        append(
+            &self.tasks().sub("archive")?,
+            &format!("{agent}.jsonl"),
+            lines,
+        )
+    }
+
+    /// The archives of all agents, in the order of their names.
+    pub(super) fn archives(&self) -> Result<Vec<(AgentId, Vec<u8>)>, Error> {
+        let archive = match &self.tasks {
+            Some(tasks) if tasks.exists("archive")? => tasks.sub("archive")?,
+            _ => return Ok(Vec::new()),
+        };
+        let mut all = Vec::new();
+        for name in archive.names()? {
+            let agent = name.strip_suffix(".jsonl");
+            let Some(agent) = agent.and_then(|agent| AgentId::parse(agent).ok()) else {
+                continue;
+            };
+            let bytes = archive.file(&name, Open::Read)?.read_to_end(LARGEST)?;
+            all.push((agent, bytes));
+        }
+        Ok(all)
+    }
+
+    pub(super) fn last_id(&self) -> Result<Option<u64>, Error> {
+        let file = match &self.tasks {
+            Some(tasks) => tasks.file_if_any(LAST, Open::Read)?,
+            None => None,
+        };
+        let bytes = file.map(|file| file.read_to_end(64)).transpose()?;
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| text.trim().parse().ok()))
+    }
+
+    /// Flushed: no id is given twice.
+    pub(super) fn set_last_id(&self, last: u64) -> Result<(), Error> {
+        self.replace_ours(LAST, format!("{last}\n").as_bytes(), None)
+    }
+}
+
+/// Whole lines, flushed. What a killed writer left of a line is ended first.
+fn append(dir: &Dir, name: &str, lines: &[u8]) -> Result<(), Error> {
+    let is_new = !dir.exists(name)?;
+    let file = dir.file(name, Open::AppendCreate)?;
+    let size = file.size()?;
+    let mut last = [b'\n'];
+    if size > 0 {
+        file.read_at(size - 1, &mut last)?;
+    }
+    let mut text = Vec::with_capacity(lines.len() + 1);
+    if last[0] != b'\n' {
+        text.push(b'\n');
+    }
+    text.extend_from_slice(lines);
+    let mut done = 0;
+    while done < text.len() {
+        done += file.append_once(&text[done..])?;
+    }
+    file.sync_data()?;
+    if is_new {
+        dir.sync()?;
+        dir.sync_parent()?;
+    }
+    Ok(())
+}
+
+/// Whether nobody writes to it any more.
+fn wait_for_writer(file: &File) -> bool {
+    let mut waited = Duration::ZERO;
+    let mut pause = Duration::from_millis(1);
+    while file.has_writer() {
+        if waited >= WRITER {
+            return false;
+        }
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+    true
+}

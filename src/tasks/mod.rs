@@ -1,0 +1,31 @@
+//! What is to be done, by whom, after what.
+//!
+//! `config/agent_comms/<agent>.json` is a document that people read and edit; programs change it under one lock, whole,
+//! and merge what was edited meanwhile field by field.
+
+mod board;
+mod disk;
+mod document;
+mod error;
+mod fields;
+mod graph;
+mod hand;
+mod id;
+mod merge;
+mod print;
+mod record;
+mod run;
+mod state;
+mod task;
+mod verbs;
+
+pub use board::{Board, Known, Letter, Texts, Wake, change};
+pub use document::Fault;
+pub use error::Error;
+pub use graph::{Graph, Hold};
+pub use id::{BadTaskId, TaskId};
+pub use record::{By, Change, Record};
+pub use run::{Action, Command, Line, Post};
+pub use state::{Claim, Dead, Ended, Lapse, Run, Runs, State};
+pub use task::{Category, Priority, Status, Task, Text};
+pub use verbs::{LEASE, NewTask, Tell};
