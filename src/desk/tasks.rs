@@ -83,20 +83,30 @@ impl Desk {
 
     fn change_tasks<T>(&self, now: Now, act: impl FnOnce(&mut Board<'_>) -> Done<T>) -> Done<T> {
         let known = self.known()?;
-        let (value, wake) = tasks::change(&self.home, &known, PATIENCE, now.wall, |board| {
-            let dead = self.dead(board);
-            board.bury(&dead)?;
-            act(board)
-        })?;
-        let letters = self.follow(wake, now);
-        if !letters.is_empty() {
-            let ((), wake) = tasks::change(&self.home, &known, PATIENCE, now.wall, |board| {
-                board.sent(&letters)?;
-                Done::Ok(())
-            })?;
-            self.log(&wake.events, now);
+        let (value, wake) = tasks::change(
+            &self.home,
+            &known,
+            PATIENCE,
+            now.wall,
+            |board| {
+                let dead = self.dead(board);
+                Done::Ok(board.bury(&dead)?)
+            },
+            act,
+        )?;
+        let sent = self.follow(wake, now);
+        if !sent.is_empty() {
+            let tidy = |board: &mut Board<'_>| Done::Ok(board.sent(&sent)?);
+            let act = |_: &mut Board<'_>| Done::Ok(());
+            // What was sent is sent again, with the same key, until it is noted.
+            match tasks::change(&self.home, &known, PATIENCE, now.wall, tidy, act) {
+                Ok((_, wake)) => self.log(&wake.events, now),
+                Err(error) => (self.warn)(&format!(
+                    "that mail of tasks was sent is not noted: {error}"
+                )),
+            }
         }
-        Ok(value)
+        value
     }
 
     /// Says and sends what a change brought with it: the letters that are done with.

@@ -794,28 +794,44 @@ fn has_letters(task: &Task<'_>) -> bool {
 /// So often somebody may write in the very moment in which we do.
 const TRIES: u32 = 20;
 
-/// Carries out `act` on all tasks of a home and writes what it changed, merged with what people wrote meanwhile.
+/// Carries out `act` on all tasks of a home and writes what it changed. What people wrote meanwhile is merged before,
+/// what `tidy` does is done before, and both stay done where `act` is refused.
 pub fn change<T, E: From<Error>>(
     home: &Home,
     known: &Known,
     patience: Duration,
     now: Timestamp,
+    tidy: impl Fn(&mut Board<'_>) -> Result<(), E>,
     act: impl FnOnce(&mut Board<'_>) -> Result<T, E>,
-) -> Result<(T, Wake), E> {
+) -> Result<(Result<T, E>, Wake), E> {
     let mut texts = Texts::lock(home, patience)?;
-    let mut board = Board::of(&texts, known, now)?;
-    let value = act(&mut board)?;
-    let (mut wake, mut is_whole) = board.commit()?;
+    let mut wake = Wake::default();
+    let mut act = Some(act);
+    let mut value = None;
     for _ in 0..TRIES {
-        if is_whole {
-            break;
+        let mut board = Board::of(&texts, known, now)?;
+        tidy(&mut board)?;
+        let is_tidy = !board.is_changed();
+        if is_tidy && let Some(act) = act.take() {
+            match act(&mut board) {
+                Ok(done) => value = Some(Ok(done)),
+                Err(refused) => {
+                    wake.letters = board.letters();
+                    return Ok((Err(refused), wake));
+                }
+            }
         }
-        texts.again()?;
-        let (more, whole) = Board::of(&texts, known, now)?.commit()?;
+        let (more, is_whole) = board.commit()?;
         wake.events.extend(more.events);
         wake.warnings.extend(more.warnings);
         wake.letters = more.letters;
-        is_whole = whole;
+        if is_whole && let Some(value) = value.take() {
+            return Ok((value, wake));
+        }
+        texts.again()?;
     }
-    Ok((value, wake))
+    match value {
+        Some(value) => Ok((value, wake)),
+        None => Err(Error::Restless.into()),
+    }
 }

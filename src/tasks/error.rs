@@ -71,6 +71,8 @@ pub enum Error {
     },
     #[error("nothing is ready for {agent}")]
     NothingReady { agent: AgentId },
+    #[error("somebody writes to the documents of tasks all the time")]
+    Restless,
     #[error("whether it was written is not known: {source}")]
     OutcomeUnknown { source: store::Error },
 }
@@ -94,6 +96,7 @@ impl Explain for Error {
             | Self::NotYours { .. }
             | Self::Unable { .. }
             | Self::NothingReady { .. } => Kind::No,
+            Self::Restless => Kind::Busy,
             Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
         }
     }
@@ -140,6 +143,7 @@ impl Explain for Error {
             Self::NothingReady { .. } => {
                 Some("to wait for one: --wait; what is blocked: taskctl list".into())
             }
+            Self::Restless => Some("try again".into()),
             Self::OutcomeUnknown { .. } => {
                 Some("look before it is said again: taskctl list".into())
             }

@@ -929,6 +929,9 @@ impl Board<'_> {
             let outbox = record.get("outbox").and_then(Value::as_array).cloned();
             let mut outbox = outbox.unwrap_or_default();
             let gone = json!(letter);
+            if !outbox.contains(&gone) {
+                continue;
+            }
             outbox.retain(|it| *it != gone);
             record.put("outbox", (!outbox.is_empty()).then(|| outbox.into()));
             self.keep(at, record, Vec::new());

@@ -18,3 +18,4 @@ mod readme;
 mod schemas;
 mod siege;
 mod strangers;
+mod tasks;
