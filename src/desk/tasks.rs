@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Desk, Done};
 use crate::agents;
@@ -25,6 +25,15 @@ impl Sheets {
     pub fn board(&self) -> Done<Board<'_>> {
         Ok(Board::of(&self.texts, &self.known, self.now.wall)?)
     }
+}
+
+/// What became of a file of tasks.
+#[derive(Clone, Debug)]
+pub struct ImportedTasks {
+    pub new: usize,
+    pub known: usize,
+    /// Where something stood that is no task, and why it is none.
+    pub unread: Vec<(String, String)>,
 }
 
 /// What somebody has taken.
@@ -176,6 +185,46 @@ impl Desk {
             self.permit(Verb::TaskCreate, &to.unwrap_or_else(AgentId::unassigned))?;
         }
         self.change_tasks(now, |board| Ok(board.create(&self.caller, tasks, tell)?))
+    }
+
+    /// Takes over the tasks of a file of the original's: how many were new, how many were here, and what is no task.
+    /// Whom they are for and nobody knows is kept in their `data`.
+    pub fn import_tasks(&self, text: &[u8], now: Now) -> Done<ImportedTasks> {
+        let unreadable = |why| tasks::Error::BadField {
+            field: "the file".into(),
+            why,
+            hint: Some("nothing was imported".into()),
+        };
+        let mut foreign = tasks::import::read(text).map_err(unreadable)?;
+        self.permit(Verb::TaskEdit, &AgentId::unassigned())?;
+        for task in &mut foreign.tasks {
+            let Some(asked) = task.fields.get("assigned_to").and_then(Value::as_str) else {
+                continue;
+            };
+            match self.resolve(asked) {
+                Ok(agent) if !agent.is_reserved() || agent == AgentId::user() => {
+                    task.fields
+                        .insert("assigned_to".into(), agent.as_str().into());
+                }
+                _ => {
+                    let agent = task.fields.shift_remove("assigned_to").unwrap_or_default();
+                    let data = task
+                        .fields
+                        .entry("data")
+                        .or_insert_with(|| Value::Object(Map::new()));
+                    if let Some(data) = data.as_object_mut() {
+                        data.insert("agent".into(), agent);
+                    }
+                }
+            }
+        }
+        let all = foreign.tasks.len();
+        let new = self.change_tasks(now, |board| Ok(board.import(&self.caller, foreign.tasks)?))?;
+        Ok(ImportedTasks {
+            new,
+            known: all - new,
+            unread: foreign.unread,
+        })
     }
 
     pub fn set_task(&self, asked: &str, sets: Vec<(String, Value)>, now: Now) -> Done<String> {

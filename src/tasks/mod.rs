@@ -11,6 +11,7 @@ mod fields;
 mod graph;
 mod hand;
 mod id;
+pub mod import;
 mod merge;
 mod print;
 mod record;

@@ -163,6 +163,63 @@ impl Board<'_> {
         Ok(made)
     }
 
+    /// Takes over tasks from elsewhere as they are, over ones too. Ids that are here already stay as they are here: how
+    /// many were new. What they wait for and nobody knows is left out of it, and said.
+    pub fn import(&mut self, caller: &Caller, tasks: Vec<NewTask>) -> Result<usize, Error> {
+        let by = Self::by(caller);
+        let mut added = Vec::new();
+        for NewTask { id, fields } in tasks {
+            let id = match id {
+                Some(id) if self.must_be_free(&id).is_err() => continue,
+                Some(id) => id,
+                None => self.new_id()?,
+            };
+            let record = self.filled_in(id.as_str(), &fields, &by)?;
+            let page = self.page_for(&record)?;
+            added.push(self.add(page, record, self.noted("import", &by))?);
+        }
+        for &at in &added {
+            let on: Vec<String> = self.entries[at]
+                .task
+                .dependencies
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            let (mut known, mut unknown) = (Vec::new(), Vec::new());
+            for id in on {
+                let is_known = self.find(&id).is_some() || self.fetch(&id)?;
+                if is_known {
+                    known.push(id)
+                } else {
+                    unknown.push(id)
+                }
+            }
+            if unknown.is_empty() {
+                continue;
+            }
+            let id = self.entries[at].task.id.to_string();
+            self.wake.warnings.push(format!(
+                "{id} waited for {}, which nobody knows: it waits for it no more",
+                unknown.join(", ")
+            ));
+            let mut record = self.whole(at);
+            record.put("dependencies", (!known.is_empty()).then(|| json!(known)));
+            let mut data = record
+                .get("data")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            data.insert("unknown_dependencies".into(), json!(unknown));
+            record.put("data", Some(data.into()));
+            self.keep(at, record, Vec::new());
+        }
+        self.must_not_be_circular()?;
+        for &at in &added {
+            self.say(Level::Info, "task.imported", at, "imported");
+        }
+        Ok(added.len())
+    }
+
     fn waits_for_itself(&self, id: &str) -> bool {
         let at = self.find(id);
         at.is_some_and(|at| {
