@@ -25,7 +25,6 @@ pub mod onboarding;
 mod output;
 mod parse;
 pub mod presets;
-pub(crate) mod proc;
 mod process;
 mod pulse;
 mod raw;

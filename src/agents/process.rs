@@ -26,10 +26,10 @@ use super::error::Error;
 use super::settings::Settings;
 use super::standing::{self, Flush};
 use super::state::{LOST_REASON, Pid, Process, State, Wanted};
-use super::{disk, moves, proc};
+use super::{disk, moves};
 use crate::names::{AgentId, Channel, Effect, Event, Level, Permit};
 use crate::root::Home;
-use crate::store::{Deadline, Dir, Lock};
+use crate::store::{Deadline, Dir, Lock, proc};
 use crate::time::{Now, boot_id};
 
 pub(super) const LOCK: &str = "lock";

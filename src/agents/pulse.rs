@@ -2,10 +2,10 @@
 
 use super::error::Error;
 use super::health::{Activity, Pulse};
-use super::proc;
 use super::state::State;
 use crate::names::{AgentId, Permit};
 use crate::root::Home;
+use crate::store::proc;
 use crate::store::{Dir, Open, Target, random_u64};
 use crate::time::{Now, Timestamp};
 

@@ -1,6 +1,7 @@
 //! What is to be done: changed by the rules of `tasks`, with what else of the home these ask for — who there is, whose
 //! life is over, what one can do — and with the mail that follows.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -8,8 +9,8 @@ use serde_json::{Map, Value};
 use super::{Desk, Done};
 use crate::agents;
 use crate::names::{AgentId, Draft, Mode, Permit, Verb};
-use crate::tasks::{self, Board, Dead, Known, Letter, NewTask, Status, Tell, Texts, Wake};
-use crate::time::Now;
+use crate::tasks::{self, Board, Dead, Known, Letter, NewTask, Status, Tell, Texts, Wake, Zone};
+use crate::time::{Now, boot_id, local_zone};
 
 /// So long somebody else may hold all tasks.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,9 +48,8 @@ impl Desk {
     /// All tasks as they are. What people wrote since is merged and written down first, where that is possible.
     pub fn sheets(&self, now: Now) -> Done<Sheets> {
         let mut texts = Texts::read(&self.home)?;
-        let mut known = Known::new();
+        let known = self.known()?;
         if texts.is_edited() {
-            known = self.known()?;
             match self.settle_tasks(now) {
                 Ok(()) => texts = Texts::read(&self.home)?,
                 // Whoever may only read sees the same, merged in memory.
@@ -67,9 +67,13 @@ impl Desk {
     }
 
     fn known(&self) -> Done<Known> {
-        let mut known: Known = self.everybody()?.into_iter().collect();
-        known.insert(AgentId::user());
-        Ok(known)
+        let mut agents: HashSet<AgentId> = self.everybody()?.into_iter().collect();
+        agents.insert(AgentId::user());
+        Ok(Known {
+            agents,
+            zone: Zone::parse(&local_zone()).unwrap_or(Zone::UTC),
+            boot: boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}")),
+        })
     }
 
     /// Which of the lives that hold something are over.
@@ -90,7 +94,11 @@ impl Desk {
         Ok(own.map(|agent| agent.capabilities).unwrap_or_default())
     }
 
-    fn change_tasks<T>(&self, now: Now, act: impl FnOnce(&mut Board<'_>) -> Done<T>) -> Done<T> {
+    pub(super) fn change_tasks<T>(
+        &self,
+        now: Now,
+        act: impl FnOnce(&mut Board<'_>) -> Done<T>,
+    ) -> Done<T> {
         let known = self.known()?;
         let (value, wake) = tasks::change(
             &self.home,
@@ -165,7 +173,7 @@ impl Desk {
     }
 
     /// Whether the caller may do that to a task; whose it is decides.
-    fn may(&self, verb: Verb, board: &Board<'_>, asked: &str) -> Done<Option<Permit>> {
+    pub(super) fn may(&self, verb: Verb, board: &Board<'_>, asked: &str) -> Done<Option<Permit>> {
         match board.record(asked) {
             Ok(record) => {
                 let owner = board.owner(record.id()).cloned();

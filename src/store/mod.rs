@@ -11,6 +11,7 @@ mod error;
 mod journal;
 mod lock;
 mod pages;
+pub(crate) mod proc;
 mod sys;
 mod walk;
 mod watch;

@@ -20,9 +20,9 @@ use rustix::process::{
     setsid, wait, waitid,
 };
 
-use crate::agents::proc;
 use crate::agents::settings::Settings;
 use crate::agents::state::{self, Exit};
+use crate::store::proc;
 
 /// The variable with the name of a life.
 pub(super) const INCARNATION: &str = "DREAMOS_INCARNATION";

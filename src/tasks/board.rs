@@ -16,6 +16,7 @@ use super::error::Error;
 use super::graph::Graph;
 use super::id::{self, Meant, TaskId};
 use super::record::{Change, Note, Record};
+use super::schedule::Zone;
 use super::state::{Claim, Runs, State};
 use super::task::{Status, Task, Text};
 use crate::names::{AgentId, Event};
@@ -66,8 +67,16 @@ impl Texts {
     }
 }
 
-/// Whoever may be given a task.
-pub type Known = HashSet<AgentId>;
+/// What the rules ask of the world.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Whoever may be given a task.
+    pub agents: HashSet<AgentId>,
+    /// Of schedules that name none.
+    pub zone: Zone,
+    /// This start of the machine.
+    pub boot: String,
+}
 
 /// What is to be done in the wake of a change, and what is to be said of it.
 #[derive(Debug, Default)]
@@ -375,6 +384,12 @@ impl<'a> Board<'a> {
     pub fn runs(&self, id: &str) -> Option<&Runs> {
         let at = self.find(id)?;
         self.pages[self.entries[at].page].state.runs.get(id)
+    }
+
+    /// Whether anything was running when it was last written down.
+    pub fn has_runs(&self) -> bool {
+        let mut runs = self.pages.iter().flat_map(|page| page.state.runs.values());
+        runs.any(|runs| runs.now.is_some())
     }
 
     /// All of a task.

@@ -6,17 +6,28 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::Error;
 use super::state::{self, State};
 use crate::names::AgentId;
 use crate::root::Home;
-use crate::store::{self, Deadline, Dir, File, Ident, Lock, Open, Target, random_u64};
+use crate::store::{
+    self, Deadline, Dir, File, Hold, Ident, Lock, Open, Target, random_u64, try_hold,
+};
 use crate::time::Timestamp;
 
 const LOCK: &str = ".lock";
+/// Whoever runs what is due holds it.
+const RUNNER_LOCK: &str = ".runner";
+const PASSES: &str = "passes.json";
+/// One byte for each pass that found another at work.
+const SKIPPED: &str = ".skipped";
 /// The number of the last id that we gave.
 const LAST: &str = "last-id";
 const LARGEST: u64 = 1 << 30;
+/// So many logs of runs are kept of each task.
+const MOST_LOGS: usize = 30;
 const LARGEST_STATE: u64 = 256 << 20;
 /// Whoever writes to a document in place has so long to finish.
 const WRITER: Duration = Duration::from_millis(250);
@@ -215,26 +226,8 @@ impl Shelf {
         let mut text = serde_json::to_vec_pretty(state).expect("every key is text");
         text.push(b'\n');
         let name = state_name(agent);
-        self.replace_ours(&name, &text, None)?;
+        replace(self.tasks(), &name, &text, Flush::Yes)?;
         self.tasks().sync()?;
-        Ok(())
-    }
-
-    /// A file that nobody else writes to. With a time it bears that and is not flushed.
-    fn replace_ours(&self, name: &str, text: &[u8], time: Option<i128>) -> Result<(), Error> {
-        let tasks = self.tasks();
-        let aside = format!(".{name}-{:016x}", random_u64());
-        let file = tasks.file(&aside, Open::New)?;
-        let written = file.write_at(0, text).and_then(|()| match time {
-            Some(time) => file.set_time(time),
-            None => file.sync_data(),
-        });
-        let renamed = written.and_then(|()| tasks.rename(&aside, name, Target::Replaced));
-        if let Err(error) = renamed {
-            // What is left is swept away with the next of its kind.
-            let _ = tasks.remove(&aside);
-            return Err(error.into());
-        }
         Ok(())
     }
 
@@ -261,7 +254,7 @@ impl Shelf {
         })();
         let placed = time
             .map_err(Error::from)
-            .and_then(|time| self.replace_ours(&base(&sheet.agent), text, Some(time)));
+            .and_then(|time| replace(self.tasks(), &base(&sheet.agent), text, Flush::Marked(time)));
         if let Err(error) = placed {
             self.comms.remove(&aside)?;
             return Err(error);
@@ -346,6 +339,43 @@ impl Shelf {
         Ok(all)
     }
 
+    pub(super) fn run_path(&self, task: &str, run: &str) -> std::path::PathBuf {
+        self.tasks().path().join(format!("runs/{task}/{run}.log"))
+    }
+
+    /// The log of a new run, locked as long as it is open. The older ones but the last few go.
+    pub(super) fn new_run(&self, task: &str, now: Timestamp) -> Result<(String, File), Error> {
+        self.tasks().make_dir("runs")?;
+        let runs = self.tasks().sub("runs")?;
+        runs.make_dir(task)?;
+        let runs = runs.sub(task)?;
+        let mut logs = runs.names()?;
+        logs.retain(|name| name.strip_suffix(".log").is_some());
+        for old in logs.iter().take(logs.len().saturating_sub(MOST_LOGS - 1)) {
+            // Of one that goes on the lock is held.
+            if !is_held(&runs, old)? {
+                runs.remove(old)?;
+            }
+        }
+        let time = now.to_utc().format("%Y%m%dT%H%M%S%.3fZ");
+        let run = format!("{time}-{:04x}", random_u64() & 0xffff);
+        let file = runs.file(&format!("{run}.log"), Open::New)?;
+        if !try_hold(&file, Hold::Alone)? {
+            return Err(store::busy(&file).into());
+        }
+        Ok((run, file))
+    }
+
+    /// Whether somebody carries out this run.
+    pub(super) fn goes_on(&self, task: &str, run: &str) -> Result<bool, Error> {
+        let dir = format!("runs/{task}");
+        if !Dir::is_dir(&self.tasks().path().join(&dir)) {
+            return Ok(false);
+        }
+        let runs = self.tasks().sub("runs")?.sub(task)?;
+        is_held(&runs, &format!("{run}.log"))
+    }
+
     pub(super) fn last_id(&self) -> Result<Option<u64>, Error> {
         let file = match &self.tasks {
             Some(tasks) => tasks.file_if_any(LAST, Open::Read)?,
@@ -358,8 +388,114 @@ impl Shelf {
 
     /// Flushed: no id is given twice.
     pub(super) fn set_last_id(&self, last: u64) -> Result<(), Error> {
-        self.replace_ours(LAST, format!("{last}\n").as_bytes(), None)
+        replace(
+            self.tasks(),
+            LAST,
+            format!("{last}\n").as_bytes(),
+            Flush::Yes,
+        )
     }
+}
+
+fn is_held(dir: &Dir, name: &str) -> Result<bool, Error> {
+    Ok(match dir.file_if_any(name, Open::Read)? {
+        Some(file) => !try_hold(&file, Hold::Shared)?,
+        None => false,
+    })
+}
+
+/// Whether it must outlive a power cut.
+#[derive(Clone, Copy)]
+enum Flush {
+    Yes,
+    No,
+    /// No, and it bears this time.
+    Marked(i128),
+}
+
+/// A file that nobody else writes to, whole or not at all.
+fn replace(tasks: &Dir, name: &str, text: &[u8], flush: Flush) -> Result<(), Error> {
+    let aside = format!(".{name}-{:016x}", random_u64());
+    let file = tasks.file(&aside, Open::New)?;
+    let written = file.write_at(0, text).and_then(|()| match flush {
+        Flush::Yes => file.sync_data(),
+        Flush::No => Ok(()),
+        Flush::Marked(time) => file.set_time(time),
+    });
+    let renamed = written.and_then(|()| tasks.rename(&aside, name, Target::Replaced));
+    if let Err(error) = renamed {
+        // Left there it does no harm.
+        let _ = tasks.remove(&aside);
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// What is known of the passes that run what is due.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Passes {
+    pub last: Option<Timestamp>,
+    pub count: u64,
+    /// So many found another one at work.
+    pub skipped: u64,
+}
+
+/// The one who runs what is due, in a home.
+pub struct Runner {
+    tasks: Dir,
+    _lock: Lock,
+}
+
+impl Runner {
+    /// `None` where another one is at work; that is counted.
+    pub fn take(home: &Home, patience: Duration) -> Result<Option<Self>, Error> {
+        let tasks = Dir::make_path(home.dir(), home.inside(&home.task_states()))?;
+        let lock = match Lock::try_acquire(&tasks, RUNNER_LOCK)? {
+            None if !patience.is_zero() => {
+                match Lock::acquire(&tasks, RUNNER_LOCK, Deadline::after(patience)) {
+                    Err(store::Error::Busy { .. }) => None,
+                    other => Some(other?),
+                }
+            }
+            lock => lock,
+        };
+        let Some(lock) = lock else {
+            tasks.file(SKIPPED, Open::AppendCreate)?.append_once(b".")?;
+            return Ok(None);
+        };
+        Ok(Some(Self { tasks, _lock: lock }))
+    }
+
+    /// Notes that a pass begins.
+    pub fn note(&self, now: Timestamp) -> Result<(), Error> {
+        let mut passes = read_passes(&self.tasks)?;
+        if let Some(skipped) = self.tasks.file_if_any(SKIPPED, Open::Write)? {
+            passes.skipped += skipped.size()?;
+            skipped.truncate(0)?;
+        }
+        passes.last = Some(now);
+        passes.count += 1;
+        let text = format!("{}\n", serde_json::json!(passes));
+        replace(&self.tasks, PASSES, text.as_bytes(), Flush::No)
+    }
+}
+
+/// What is known of the passes of a home.
+pub fn passes(home: &Home) -> Result<Passes, Error> {
+    let tasks = home.task_states();
+    if !Dir::is_dir(&tasks) {
+        return Ok(Passes::default());
+    }
+    read_passes(&Dir::open(&tasks)?)
+}
+
+/// A file of ours that cannot be read is begun anew: nothing depends on it.
+fn read_passes(tasks: &Dir) -> Result<Passes, Error> {
+    let file = tasks.file_if_any(PASSES, Open::Read)?;
+    let bytes = file.map(|file| file.read_to_end(LARGEST)).transpose()?;
+    Ok(bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default())
 }
 
 /// Whole lines, flushed. What a killed writer left of a line is ended first.

@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::error::Error;
 use super::id::TaskId;
 use super::run::Action;
+use super::schedule::{Schedule, Zone};
 use super::task::{Category, Priority, Status};
-use crate::names::AgentId;
+use crate::names::{AgentId, Explain as _};
 use crate::time::{Timestamp, parse_span};
 
 /// So much of a name is shown on a line.
@@ -38,6 +39,14 @@ pub(super) fn checked(field: &str, value: &Value) -> Result<Option<Value>, Error
         "deadline" | "created_at" | "started_at" | "completed_at" => time(field, value)?,
         "run" => {
             Action::parse(value).map_err(|why| bad(field, why, None))?;
+            value.clone()
+        }
+        "schedule" => {
+            // In which zone is asked when it runs; the rest is looked at here.
+            Schedule::parse(value.clone(), Zone::UTC).map_err(|error| {
+                let hint = error.hint();
+                bad(field, error.to_string(), hint.as_deref())
+            })?;
             value.clone()
         }
         "retries" => match value.as_u64() {

@@ -29,7 +29,7 @@ pub fn read(text: &[u8]) -> Result<Foreign, String> {
     match value {
         Value::Array(items) => foreign.list("", items, &Map::new()),
         Value::Object(fields) if is_task(&fields) => {
-            foreign.one("", Value::Object(fields), &Map::new())
+            foreign.one("", Value::Object(fields), &Map::new());
         }
         Value::Object(fields) => foreign.lists(fields),
         other => return Err(format!("{other} is neither a list nor an object of tasks")),
@@ -51,12 +51,11 @@ impl Foreign {
                     let task = json!({"description": text, "assigned_to": key});
                     self.one(&key, task, &Map::new());
                 }
-                // Of the file, not of a task.
-                Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {}
                 Value::Object(fields) if is_task(&fields) => {
                     self.one(&key, Value::Object(fields), &Map::new());
                 }
-                Value::Object(_) => {}
+                // Of the file, not of a task.
+                _ => {}
             }
         }
     }
@@ -134,42 +133,11 @@ fn task(item: Value, besides: &Map<String, Value>) -> Result<NewTask, String> {
     }
     data.extend(theirs);
 
-    let mut out = Map::new();
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let description = description
-        .as_ref()
-        .map(text)
-        .filter(|text| !text.trim().is_empty());
-    let named = name
-        .as_ref()
-        .map(text)
-        .filter(|name| !name.trim().is_empty());
-    let first_line = || {
-        description
-            .as_deref()
-            .and_then(|text| text.trim().lines().next().map(Into::into))
-    };
-    let Some(name) = named.or_else(first_line) else {
-        return Err("it has neither a name nor a description".into());
-    };
-    let mut letters = name.trim().chars();
-    let short: String = letters.by_ref().take(200).collect();
-    out.insert(
-        "name".into(),
-        short.lines().next().unwrap_or_default().into(),
-    );
-    // What was cut off is not lost.
-    let description = description
-        .or_else(|| (letters.next().is_some() || name.contains('\n')).then(|| name.clone()));
-    if let Some(description) = description {
-        out.insert("description".into(), description.into());
-    }
+    let mut out = named(name.as_ref(), description.as_ref())?;
+    let data_of = &mut data;
     word(
         &mut out,
-        &mut data,
+        data_of,
         "category",
         category,
         |it| Category::parse(it).map(Category::as_str),
@@ -177,7 +145,7 @@ fn task(item: Value, besides: &Map<String, Value>) -> Result<NewTask, String> {
     );
     word(
         &mut out,
-        &mut data,
+        data_of,
         "priority",
         priority,
         |it| Priority::parse(it).map(Priority::as_str),
@@ -185,7 +153,7 @@ fn task(item: Value, besides: &Map<String, Value>) -> Result<NewTask, String> {
     );
     word(
         &mut out,
-        &mut data,
+        data_of,
         "status",
         status,
         |it| Status::parse(it).map(Status::as_str),
@@ -202,16 +170,7 @@ fn task(item: Value, besides: &Map<String, Value>) -> Result<NewTask, String> {
             Err(_) => drop(data.insert(field.into(), value)),
         }
     }
-    let id = theirs_id.as_ref().map(text);
-    let id = match id.as_deref().map(TaskId::parse) {
-        Some(Ok(id)) => id,
-        other => {
-            if other.is_some() {
-                data.insert("original_id".into(), theirs_id.unwrap_or_default());
-            }
-            TaskId::parse(&format!("import-{unique:016x}")).map_err(|error| error.to_string())?
-        }
-    };
+    let id = identified(theirs_id, unique, &mut data)?;
     if !data.is_empty() {
         out.insert("data".into(), data.into());
     }
@@ -221,6 +180,46 @@ fn task(item: Value, besides: &Map<String, Value>) -> Result<NewTask, String> {
     })
 }
 
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The name, or the first line of what else it says, and the description.
+fn named(name: Option<&Value>, description: Option<&Value>) -> Result<Map<String, Value>, String> {
+    let said = |value: Option<&Value>| value.map(text).filter(|text| !text.trim().is_empty());
+    let description = said(description);
+    let Some(name) = said(name).or_else(|| description.clone()) else {
+        return Err("it has neither a name nor a description".into());
+    };
+    let line = name.trim().lines().next().unwrap_or_default();
+    let short: String = line.chars().take(LONGEST_NAME).collect();
+    // What was cut off is not lost.
+    let description = description.or_else(|| (short != name).then(|| name.clone()));
+    let mut out = Map::from_iter([("name".to_owned(), Value::from(short))]);
+    out.extend(description.map(|text| ("description".to_owned(), text.into())));
+    Ok(out)
+}
+
+/// Their id, where it can be one of ours; else one that is made of all that they say.
+fn identified(
+    theirs: Option<Value>,
+    unique: u64,
+    data: &mut Map<String, Value>,
+) -> Result<TaskId, String> {
+    if let Some(theirs) = theirs {
+        if let Ok(id) = TaskId::parse(&text(&theirs)) {
+            return Ok(id);
+        }
+        data.insert("original_id".into(), theirs);
+    }
+    TaskId::parse(&format!("import-{unique:016x}")).map_err(|error| error.to_string())
+}
+
+/// Longer names are cut, and kept whole in the description.
+const LONGEST_NAME: usize = 200;
 /// By their numbers: LOW 0 … CRITICAL 3, and of the other list URGENT 4, CRITICAL 5.
 const PRIORITIES: [&str; 6] = ["low", "medium", "high", "critical", "high", "critical"];
 const STATUSES: [&str; 5] = ["pending", "running", "completed", "failed", "cancelled"];

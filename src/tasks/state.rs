@@ -105,10 +105,6 @@ pub struct Run {
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurrence: Option<Timestamp>,
-    /// Who ran it: this process of this boot.
-    pub runner: i32,
-    pub runner_ticks: u64,
-    pub boot: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -60,7 +60,7 @@ impl Board<'_> {
         };
         match AgentId::parse(asked)
             .ok()
-            .filter(|id| self.known.contains(id))
+            .filter(|id| self.known.agents.contains(id))
         {
             Some(_) => Ok(()),
             None => Err(Error::BadField {
@@ -189,9 +189,9 @@ impl Board<'_> {
             for id in on {
                 let is_known = self.find(&id).is_some() || self.fetch(&id)?;
                 if is_known {
-                    known.push(id)
+                    known.push(id);
                 } else {
-                    unknown.push(id)
+                    unknown.push(id);
                 }
             }
             if unknown.is_empty() {
@@ -433,7 +433,7 @@ impl Board<'_> {
             .all(|on| self.status(on) == Some(Status::Completed))
     }
 
-    fn must_be_free_to_start(&self, at: usize) -> Result<(), Error> {
+    pub(super) fn must_be_free_to_start(&self, at: usize) -> Result<(), Error> {
         if self.is_free(at) {
             return Ok(());
         }
@@ -460,7 +460,7 @@ impl Board<'_> {
     }
 
     /// That nobody else holds it.
-    fn must_be_unclaimed(&self, at: usize, caller: &Caller) -> Result<(), Error> {
+    pub(super) fn must_be_unclaimed(&self, at: usize, caller: &Caller) -> Result<(), Error> {
         let Some(claim) = self.claim_of(at) else {
             return Ok(());
         };
@@ -905,6 +905,7 @@ impl Board<'_> {
             uid: 0,
             login: None,
         };
+        self.lost_runs()?;
         for (at, lapse) in lapsed {
             let task = &self.entries[at].task;
             let retries = if self.whole(at).get("retries").is_some() {
@@ -958,7 +959,7 @@ impl Board<'_> {
         }
     }
 
-    fn post(&mut self, at: usize, from: &AgentId, to: AgentId, content: String) {
+    pub(super) fn post(&mut self, at: usize, from: &AgentId, to: AgentId, content: String) {
         let mut record = self.whole(at);
         let id = record.id().to_owned();
         let letter = Letter {

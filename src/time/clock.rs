@@ -48,3 +48,13 @@ pub fn boot_id() -> io::Result<u128> {
     let id = digits.try_fold(0_u128, |id, digit| Some((id << 4) | u128::from(digit?)));
     id.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unreadable boot id"))
 }
+
+/// The name of this machine's zone: `$TZ`, as every program obeys it, else what the machine is set to. UTC where there
+/// is none.
+pub fn local_zone() -> String {
+    let own = std::env::var("TZ").ok();
+    let own = own.map(|zone| zone.trim_start_matches(':').to_owned());
+    own.filter(|zone| !zone.is_empty() && !zone.starts_with('/'))
+        .or_else(|| iana_time_zone::get_timezone().ok())
+        .unwrap_or_else(|| "UTC".into())
+}

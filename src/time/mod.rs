@@ -4,6 +4,7 @@ mod clock;
 mod span;
 mod timestamp;
 
-pub use clock::{Now, boot_id};
+pub use clock::{Now, boot_id, local_zone};
+pub(crate) use span::instants;
 pub use span::{BadTime, parse_span, parse_time, relative};
 pub use timestamp::Timestamp;

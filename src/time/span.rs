@@ -126,7 +126,7 @@ fn today<Z: TimeZone>(now: Timestamp, zone: &Z) -> NaiveDate {
 
 /// When the clocks of the zone show `shown`: twice where they are set back over it. Where they are set forward
 /// over it, the first minute after the gap, as cron does.
-fn instants<Z: TimeZone>(shown: NaiveDateTime, zone: &Z) -> Vec<Timestamp> {
+pub(crate) fn instants<Z: TimeZone>(shown: NaiveDateTime, zone: &Z) -> Vec<Timestamp> {
     let at = |shown: NaiveDateTime| {
         let times = zone.from_local_datetime(&shown);
         let mut all: Vec<_> = [times.clone().earliest(), times.latest()]

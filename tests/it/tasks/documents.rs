@@ -201,7 +201,7 @@ fn what_a_person_may_not_do_to_a_status_is_kept_beside_it() {
     rig.create(json!({"id": "a", "name": "a"}));
     rig.create(json!({"id": "b", "name": "b", "dependencies": ["a"]}));
     rig.edit("unassigned", |it| {
-        it["tasks"][1]["status"] = "running".into()
+        it["tasks"][1]["status"] = "running".into();
     });
     rig.settle().unwrap();
     let b = rig.task("b");
@@ -218,7 +218,7 @@ fn a_task_given_to_another_by_hand_moves_to_his_document_and_he_is_told() {
     let rig = Rig::new();
     rig.create(json!({"id": "a", "name": "a", "assigned_to": "agent-1"}));
     rig.edit("agent-1", |it| {
-        it["tasks"][0]["assigned_to"] = "agent-2".into()
+        it["tasks"][0]["assigned_to"] = "agent-2".into();
     });
     rig.settle().unwrap();
     assert_eq!(rig.ids("agent-1"), [""; 0]);

@@ -1,0 +1,122 @@
+//! What runs by itself: one pass over all that is due, or one task because somebody says so.
+//!
+//! It is written down before it begins and after it ends; in between no lock is held.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::{Breaker, Desk, Done, Unknown};
+use crate::names::{AgentId, Draft, Verb};
+use crate::store::random_u64;
+use crate::tasks::{self, Action, Begun, Plan, Post, RunOutcome, Runner};
+use crate::time::Now;
+
+/// A run that is over.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    pub task: String,
+    pub name: String,
+    pub run: String,
+    pub missed: u64,
+    pub log: PathBuf,
+    pub outcome: RunOutcome,
+}
+
+impl Desk {
+    /// What a pass would run now, and why; nothing is changed.
+    pub fn plan_tasks(&self, now: Now) -> Done<Vec<Plan>> {
+        Ok(self.sheets(now)?.board()?.plans())
+    }
+
+    /// Runs all that is due, `jobs` at a time; `None` where another pass is at work.
+    pub fn run_due(&self, jobs: usize, patience: Duration, now: Now) -> Done<Option<Vec<Ran>>> {
+        self.permit(Verb::TaskRun, &AgentId::unassigned())?;
+        let Some(runner) = Runner::take(&self.home, patience)? else {
+            return Ok(None);
+        };
+        runner.note(now.wall)?;
+        // To look costs less than to change, and most passes find nothing.
+        if self.plan_tasks(now)?.iter().all(|plan| !plan.is_due) {
+            self.settle_if_running(now)?;
+            return Ok(Some(Vec::new()));
+        }
+        let begun = self.change_tasks(now, |board| Ok(board.begin_due(&self.caller)?))?;
+        let next = AtomicUsize::new(0);
+        let (over, ran) = channel();
+        std::thread::scope(|scope| {
+            for _ in 0..jobs.clamp(1, begun.len().max(1)) {
+                let (over, next, begun) = (over.clone(), &next, &begun);
+                scope.spawn(move || {
+                    while let Some(one) = begun.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        // Somebody listens as long as we are here.
+                        let _ = over.send(self.run_to_its_end(one));
+                    }
+                });
+            }
+        });
+        drop(over);
+        ran.into_iter().collect::<Done<Vec<Ran>>>().map(Some)
+    }
+
+    /// What a killed pass left is ended by the next, also where nothing is due.
+    fn settle_if_running(&self, now: Now) -> Done<()> {
+        let sheets = self.sheets(now)?;
+        if sheets.board()?.has_runs() {
+            return self.settle_tasks(now);
+        }
+        Ok(())
+    }
+
+    /// Runs one task now, whatever its schedule says.
+    pub fn run_task(&self, asked: &str, now: Now) -> Done<Ran> {
+        let begun = self.change_tasks(now, |board| {
+            self.may(Verb::TaskRun, board, asked)?;
+            Ok(board.begin_one(&self.caller, asked)?)
+        })?;
+        self.run_to_its_end(&begun)
+    }
+
+    fn run_to_its_end(&self, begun: &Begun) -> Done<Ran> {
+        let outcome = match &begun.action {
+            Action::Send { send } => self.send_for(begun, send),
+            _ => tasks::carry_out(begun, self.home.dir()),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
+        let chance = (random_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        self.change_tasks(Now::read(), |board| {
+            Ok(board.end_run(&self.caller, &begun.task, &begun.run, &outcome, chance)?)
+        })?;
+        Ok(Ran {
+            task: begun.task.clone(),
+            name: begun.name.clone(),
+            run: begun.run.clone(),
+            missed: begun.missed,
+            log: begun.path.clone(),
+            outcome,
+        })
+    }
+
+    /// One message for each occurrence, and none twice.
+    fn send_for(&self, begun: &Begun, post: &Post) -> RunOutcome {
+        for n in 0..begun.occurrences.len().max(1) {
+            let mut draft = Draft::new(begun.agent.clone(), post.to.clone(), post.content.clone());
+            draft.mode = post.mode.unwrap_or(draft.mode);
+            draft.key = Some(format!("task:{}:{}:{n}", begun.task, begun.run));
+            draft
+                .metadata
+                .insert("task".into(), begun.task.clone().into());
+            if let Err(error) = self.send(draft, Unknown::Refuse, Breaker::Override, Now::read()) {
+                return RunOutcome {
+                    fault: Some(error.to_string()),
+                    exit: None,
+                };
+            }
+        }
+        RunOutcome {
+            fault: None,
+            exit: None,
+        }
+    }
+}
