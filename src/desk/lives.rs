@@ -602,7 +602,7 @@ impl Desk {
         let standing = self.standing_of(&agent.id)?;
         let health = self.doing_of(standing, Some(agent), now)?.health;
         let idle = health
-            .filter(|it| it.health != health::Condition::Down && it.activity == Activity::Idle);
+            .filter(|it| it.state != health::Condition::Down && it.activity == Activity::Idle);
         Ok(idle.and_then(|it| it.activity_since))
     }
 

@@ -338,13 +338,13 @@ fn an_agent_says_how_it_does_and_its_silence_is_seen() {
     };
     let now = health();
     assert_eq!(
-        (&now["health"], &now["activity"]),
+        (&now["state"], &now["activity"]),
         (&"ok".into(), &"working".into())
     );
     assert_eq!(now["evidence"], "it says: epoch 5/100");
-    until("its silence is seen", || health()["health"] == "silent");
+    until("its silence is seen", || health()["state"] == "silent");
     swarm.home.ok(&["send", "agent-1", "work"]);
-    until("what it owes is seen", || health()["health"] == "stalled");
+    until("what it owes is seen", || health()["state"] == "stalled");
     assert_eq!(
         swarm.word("agent-1"),
         "running",
