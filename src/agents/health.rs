@@ -323,10 +323,7 @@ mod tests {
             (Condition::Ok, Activity::Working)
         );
         assert_eq!(fine.evidence, "it says: epoch 5/100");
-        assert_eq!(
-            judge(&it, Some(BEATS), after(160)).state,
-            Condition::Silent
-        );
+        assert_eq!(judge(&it, Some(BEATS), after(160)).state, Condition::Silent);
     }
 
     #[test]
