@@ -12,7 +12,10 @@ pub(super) const GEN: &str = "gen";
 
 const EXIT_CODES: [(&str, &str); 13] = [
     ("0", "done, or \"yes\""),
-    ("1", "an honest \"no\": no mail, leased to another"),
+    (
+        "1",
+        "an honest \"no\": no mail, leased to another, doctor found something",
+    ),
     ("2", "usage"),
     (
         "65",

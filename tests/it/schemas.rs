@@ -350,7 +350,7 @@ fn every_verb_of_agentctl_prints_what_its_schema_says() {
         ("configured", "set agent-9 restart always"),
         ("renamed", "rename agent-9 agent-8"),
         ("unregistered", "unregister agent-8"),
-        ("agent-findings", "doctor"),
+        ("findings", "doctor"),
         ("starts", "restart agent-1"),
         ("stops", "stop agent-1 agent-6"),
         ("agent", "status agent-1"),
