@@ -10,7 +10,7 @@ use super::program::Program;
 
 pub(super) const GEN: &str = "gen";
 
-const EXIT_CODES: [(&str, &str); 13] = [
+const EXIT_CODES: [(&str, &str); 14] = [
     ("0", "done, or \"yes\""),
     (
         "1",
@@ -22,6 +22,7 @@ const EXIT_CODES: [(&str, &str); 13] = [
         "input or a state file that cannot be read as what it should be",
     ),
     ("66", "no such agent or message, or an ambiguous name"),
+    ("69", "an agent that would have to run does not"),
     ("70", "a bug of this program"),
     ("73", "cannot create"),
     ("74", "I/O: nothing happened"),
