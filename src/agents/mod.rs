@@ -13,7 +13,7 @@
 //! Not here: processes. The supervisor reads no configuration: it is handed `settings`.
 
 pub mod control;
-pub(crate) mod devlog;
+pub mod devlog;
 mod disk;
 mod doctor;
 mod error;
