@@ -80,12 +80,12 @@ fn pid(state: &State) -> String {
 
 fn not_started(id: &AgentId, state: &State, why: &str, output: &str) -> String {
     let next = match state.next_start {
-        Some(at) => format!(", tried again at {at}"),
+        Some(at) => format!(" at {at}"),
         None => String::new(),
     };
     let mut text = format!(
-        "error: {id} does not run: {why}; it is {}{next}",
-        state.state.as_str()
+        "error: {id} does not run: {why}; it {}{next}",
+        state.state.in_words()
     );
     let lines: Vec<&str> = output.lines().collect();
     for line in &lines[lines.len().saturating_sub(10)..] {

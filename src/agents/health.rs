@@ -157,7 +157,7 @@ pub fn judge(seen: &Signals<'_>, heartbeat: Option<Heartbeat>, now: Timestamp) -
         evidence,
     };
     if state.state != Process::Running {
-        let evidence = format!("{}: {}", state.state.as_str(), state.reason);
+        let evidence = format!("it {}: {}", state.state.in_words(), state.reason);
         return told(Condition::Down, Some(state.since), evidence);
     }
     if !seen.has_process {

@@ -31,7 +31,7 @@ fn one_that_dies_at_once_fails_with_its_exit_code_and_last_output() {
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     assert_eq!(
         ran.err,
-        "error: agent-1 does not run: ended with exit code 7; it is exited\n  | out\n  | err\n"
+        "error: agent-1 does not run: ended with exit code 7; it has ended\n  | out\n  | err\n"
     );
     let ran = swarm.run(&["start", "agent-1", "--json", "--", "/bin/false"]);
     let one = ran.json()["results"][0].clone();
@@ -61,7 +61,7 @@ fn what_can_never_start_is_fatal_at_once_with_the_reason() {
         let ran = swarm.run(&["start", agent]);
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(
-            ran.err.contains(why) && ran.err.contains("fatal"),
+            ran.err.contains(why) && ran.err.contains("it was given up"),
             "{ran:?}"
         );
         assert_eq!(swarm.word(agent), "fatal");
@@ -79,7 +79,7 @@ fn a_missing_directory_is_no_fault_of_a_precondition() {
         "agent-1: {command: [sleep, '9'], cwd: nosuch, restart: always, preconditions: ['true']}",
     );
     let ran = swarm.run(&["start", "agent-1"]);
-    assert!(ran.err.contains("to run in; it is fatal"), "{ran:?}");
+    assert!(ran.err.contains("to run in; it was given up"), "{ran:?}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_program_that_is_being_written_is_started_once_it_is_there() {
     let writing = writing.unwrap();
     let ran = swarm.run(&["start", "agent-1"]);
     assert!(
-        ran.err.contains("cannot be run") && ran.err.contains("it is backoff"),
+        ran.err.contains("cannot be run") && ran.err.contains("it waits for its next start"),
         "{ran:?}"
     );
     drop(writing);
