@@ -152,15 +152,21 @@ impl Desk {
             Begun::Already(state) => state,
         };
         let deadline = Deadline::after(patience);
+        let was_starting = state.state == Process::Starting;
         while state.state == Process::Starting && !deadline.is_over() {
             std::thread::sleep(LOOK_AGAIN);
             match agents::ask(self.home(), id, &Request::State, A_LOOK)? {
                 Some(Answer::State(now)) => state = now,
-                _ => break,
+                // Its supervisor has gone, and left word.
+                _ => match self.standing_of(id)?.state {
+                    Some(left) if left.state.is_over() => state = Box::new(left),
+                    _ => break,
+                },
             }
         }
         Ok(match state.state {
             Process::Backoff | Process::Starting => failed(state),
+            _ if was_starting && state.state.is_over() => failed(state),
             _ => Started::Already(state),
         })
     }

@@ -1,5 +1,7 @@
 //! Lives that end: what is said of a start that fails, and when nobody tries any more.
 
+use std::process::Stdio;
+
 use super::{Swarm, lives, until};
 
 #[test]
@@ -255,4 +257,25 @@ fn it_is_asked_to_end_with_a_real_time_signal_where_that_is_its_own() {
     swarm.ok(&["start", "agent-1"]);
     swarm.ok(&["stop", "agent-1"]);
     assert!(swarm.output("agent-1").contains(" asked\n"));
+}
+
+#[test]
+fn who_comes_during_the_start_of_another_is_told_what_became_of_it() {
+    let swarm = Swarm::new(
+        "agent-1: {command: 'sleep 0.3; exit 7', ready_fd: 3, restart: never, autostart: false}",
+    );
+    let mut first = swarm.command();
+    first.args(["start", "agent-1"]).stderr(Stdio::null());
+    let mut first = first.spawn().unwrap();
+    swarm.wait_for("agent-1", "starting");
+    let second = swarm.run(&["start", "agent-1"]);
+    assert_eq!(first.wait().unwrap().code(), Some(1));
+    assert_eq!(
+        (second.code, second.out.as_str(), second.err.as_str()),
+        (
+            1,
+            "",
+            "error: agent-1 does not run: ended with exit code 7; it has ended\n"
+        )
+    );
 }
