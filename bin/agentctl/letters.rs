@@ -142,7 +142,7 @@ fn send(
         })
         .collect();
     let wait = Wait {
-        stage: patience.wait,
+        stage: patience.wait.into(),
         timeout: patience.timeout,
         retries: 0,
     };
