@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{Breaker, Desk, Done, Error, Unknown};
+use super::{Desk, Done, Error};
 use crate::agents::control::{Answer, Request};
 use crate::agents::health::{self, Activity, Health, Signals};
 use crate::agents::launch::{self, Agent};
@@ -14,8 +14,7 @@ use crate::agents::registry::Registry;
 use crate::agents::settings::{Restart, Settings};
 use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended, Wish};
-use crate::mailbox::Sent;
-use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Mode, Verb};
+use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Verb};
 use crate::store::Deadline;
 use crate::time::{Now, Timestamp};
 
@@ -279,7 +278,7 @@ impl Desk {
         who.iter().map(|id| self.standing_of(id)).collect()
     }
 
-    fn standing_of(&self, id: &AgentId) -> Done<Standing> {
+    pub(super) fn standing_of(&self, id: &AgentId) -> Done<Standing> {
         let (tended, effects) = agents::tend(self.home(), id)?;
         self.follow_up(effects);
         let (state, lost) = match tended {
@@ -369,7 +368,12 @@ impl Desk {
         }
     }
 
-    fn doing_of(&self, mut standing: Standing, agent: Option<&Agent>, now: Now) -> Done<Standing> {
+    pub(super) fn doing_of(
+        &self,
+        mut standing: Standing,
+        agent: Option<&Agent>,
+        now: Now,
+    ) -> Done<Standing> {
         let heartbeat = agent.and_then(|agent| agent.heartbeat);
         let id = &standing.agent;
         if let Some(state) = &mut standing.state {
@@ -576,40 +580,6 @@ impl Desk {
             found.extend(self.half_renamed()?);
         }
         Ok(found)
-    }
-
-    /// Whoever is idle, by its own word or by its screen, and got nothing to do for as long as its settings allow, is told to go on. Once for
-    /// each time that it said so; what waits for it already is left as it is.
-    pub fn resume_the_idle(&self, now: Now) -> Done<Vec<(AgentId, Done<Sent>)>> {
-        let mut told = Vec::new();
-        for agent in self.configured()? {
-            let Some(minutes) = agent.fallback_if_idle_minutes else {
-                continue;
-            };
-            let Some(since) = self.idle_since(&agent, now)? else {
-                continue;
-            };
-            if now.wall.since(since) < Duration::from_mins(minutes.into()) {
-                continue;
-            }
-            let mut draft = self.draft(&agent.id, format!("resume: idle since {since}"));
-            draft.mode = Mode::Resume;
-            draft.key = Some(format!("idle:{}:{since}", agent.id));
-            let sent = self.send(draft, Unknown::Refuse, Breaker::Override, now);
-            if !matches!(&sent, Ok(sent) if sent.repeated) {
-                told.push((agent.id, sent));
-            }
-        }
-        Ok(told)
-    }
-
-    /// Since when a running agent has been idle.
-    fn idle_since(&self, agent: &Agent, now: Now) -> Done<Option<Timestamp>> {
-        let standing = self.standing_of(&agent.id)?;
-        let health = self.doing_of(standing, Some(agent), now)?.health;
-        let idle = health
-            .filter(|it| it.state != health::Condition::Down && it.activity == Activity::Idle);
-        Ok(idle.and_then(|it| it.activity_since))
     }
 
     pub(super) fn follow_up(&self, effects: Vec<Effect>) {

@@ -1,7 +1,7 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
 //! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
-//! the rooms below stands in `mail.rs`, `lives.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
+//! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
 //! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, what JSON lines say in
 //! `batch.rs`.
 
@@ -9,6 +9,7 @@ mod batch;
 mod breaker;
 mod error;
 mod import;
+mod letters;
 mod lives;
 mod mail;
 mod names;
