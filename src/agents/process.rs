@@ -365,16 +365,27 @@ fn must_be_known(dir: &Dir, state: &State, deadline: Deadline) -> Result<(), Err
     }
 }
 
-/// Whether a life of an agent is over, as its supervisor wrote it down. Of whom nobody ever supervised it is not known,
-/// and none is over.
+/// Whether a life of an agent is over, as its supervisor tells. Of whom nobody ever supervised it is not known, and none is
+/// over.
 pub(crate) fn is_over(home: &Home, agent: &AgentId, life: &str) -> Result<bool, Error> {
     let Some(dir) = open(home, agent)? else {
         return Ok(false);
     };
-    let state = standing::read(&dir)?;
-    Ok(state.is_some_and(|state| {
-        state.state.is_over() || state.incarnation.is_none_or(|living| living != life)
-    }))
+    let is_past = |state: &State| {
+        state.state.is_over()
+            || state
+                .incarnation
+                .as_deref()
+                .is_none_or(|living| living != life)
+    };
+    if !standing::read(&dir)?.is_some_and(|state| is_past(&state)) {
+        return Ok(false);
+    }
+    // A life begins before it is written down.
+    match ask_in(&dir, agent, &Request::State, PASSING)? {
+        Some(Answer::State(state)) => Ok(is_past(&state)),
+        _ => Ok(true),
+    }
 }
 
 /// All whom anybody ever supervised.
