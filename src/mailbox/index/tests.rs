@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
+use super::super::slot::SLOT_LEN;
+use super::layout::{DUE_LEN, DUES_AT, HEADER_WORDS};
 use super::*;
 use crate::store::{Dir, Open};
 
