@@ -10,10 +10,10 @@ use crate::names::{AgentId, Draft, Mode};
 use crate::time::{Now, Timestamp};
 
 impl Desk {
-    /// An agent is to go on with what it was doing; `context` is what it needs to know for it.
-    pub fn resume(&self, id: &AgentId, context: Option<&str>, now: Now) -> Done<Sent> {
-        let content = match context {
-            Some(context) => format!("resume: {context}"),
+    /// An agent is to go on with what it was doing; `note` is what it needs to know for it.
+    pub fn resume(&self, id: &AgentId, note: Option<&str>, now: Now) -> Done<Sent> {
+        let content = match note {
+            Some(note) => format!("resume: {note}"),
             None => "resume".into(),
         };
         self.post(self.letter(id, Mode::Resume, content), now)

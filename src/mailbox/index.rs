@@ -15,7 +15,7 @@ mod layout;
 use std::cell::Cell;
 
 use self::layout::{
-    BITMAP_LEN, DIRTY, DUES_LEN, Due, Geometry, HEADER_LEN, Header, KINDS, MOST_SLOTS, PAGE,
+    BITMAP_LEN, DIRTY, DUES_LEN, Due, Geometry, HEADER_LEN, Header, KINDS, MOST_SLOTS,
     SLOTS_A_PAGE, SUMMARY_LEN,
 };
 use super::slot::{Slot, State};

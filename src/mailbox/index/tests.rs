@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::super::slot::SLOT_LEN;
-use super::layout::{DUE_LEN, DUES_AT, HEADER_WORDS};
+use super::layout::{DUE_LEN, DUES_AT, HEADER_WORDS, PAGE};
 use super::*;
 use crate::store::{Dir, Open};
 
