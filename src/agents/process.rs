@@ -4,6 +4,7 @@
 //! two could begin. Where it is free and the state says that somebody runs, that supervisor was killed: its child
 //! died with it, and what else is left of that life is found by its name and ended. Nothing is ever adopted.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
@@ -365,27 +366,22 @@ fn must_be_known(dir: &Dir, state: &State, deadline: Deadline) -> Result<(), Err
     }
 }
 
-/// Whether a life of an agent is over, as its supervisor tells. Of whom nobody ever supervised it is not known, and none is
-/// over.
+/// Whether a life of an agent is over, as its supervisor wrote it down. Of whom nobody ever supervised it is not known,
+/// and none is over.
 pub(crate) fn is_over(home: &Home, agent: &AgentId, life: &str) -> Result<bool, Error> {
     let Some(dir) = open(home, agent)? else {
         return Ok(false);
     };
-    let is_past = |state: &State| {
-        state.state.is_over()
-            || state
-                .incarnation
-                .as_deref()
-                .is_none_or(|living| living != life)
-    };
-    if !standing::read(&dir)?.is_some_and(|state| is_past(&state)) {
-        return Ok(false);
-    }
-    // A life begins before it is written down.
-    match ask_in(&dir, agent, &Request::State, PASSING)? {
-        Some(Answer::State(state)) => Ok(is_past(&state)),
-        _ => Ok(true),
-    }
+    let state = standing::read(&dir)?;
+    Ok(state.is_some_and(|state| {
+        let written = state.incarnation.as_deref().unwrap_or_default();
+        match written.cmp(life) {
+            // A life begins before it is written down. Its name is later than that of the one before.
+            Ordering::Less => false,
+            Ordering::Equal => state.state.is_over(),
+            Ordering::Greater => true,
+        }
+    }))
 }
 
 /// All whom anybody ever supervised.
