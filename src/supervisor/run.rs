@@ -696,7 +696,12 @@ impl Superd {
             channel: Channel::Agents,
             level,
             event,
-            msg: format!("{} {}: {}", state.agent, state.state.as_str(), state.reason),
+            msg: format!(
+                "{} {}: {}",
+                state.agent,
+                state.state.in_words(),
+                state.reason
+            ),
             agent: Some(state.agent),
             id: None,
             fields,
