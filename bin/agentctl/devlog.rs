@@ -1,6 +1,9 @@
 use clap::Subcommand;
-use dreamos::cli::{Context, Exit, Failure, Run, body};
-use dreamos::time::Now;
+use dreamos::agents::devlog::{Entry, entries};
+use dreamos::cli::{Context, Error, Exit, Failure, Run, body};
+use dreamos::names::AgentId;
+use dreamos::time::{Now, Timestamp};
+use serde::Serialize;
 
 use super::desk::open;
 
@@ -31,18 +34,66 @@ enum What {
     Clear,
 }
 
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    agent: &'a AgentId,
+    entries: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Changed<'a> {
+    schema: &'static str,
+    agent: &'a AgentId,
+    /// `added`, `cleared`
+    what: &'static str,
+    timestamp: Timestamp,
+}
+
 impl Run for Devlog {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let id = desk.resolve(&self.agent)?;
         match self.what {
-            None => context.print(&context.shown(&desk.devlog(&id)?))?,
+            None => show(context, &id, &desk.devlog(&id)?)?,
             Some(What::Add { text }) => {
                 let text = body(context, text.as_deref())?;
-                desk.add_to_devlog(&id, &text, Now::read())?;
+                let now = Now::read();
+                desk.add_to_devlog(&id, &text, now)?;
+                tell(context, &id, "added", now);
             }
-            Some(What::Clear) => desk.clear_devlog(&id, Now::read())?,
+            Some(What::Clear) => {
+                let now = Now::read();
+                desk.clear_devlog(&id, now)?;
+                tell(context, &id, "cleared", now);
+            }
         }
         Ok(Exit::DONE)
+    }
+}
+
+fn show(context: &Context, agent: &AgentId, devlog: &str) -> Result<(), Error> {
+    if context.format().is_json() {
+        return context.print_json(&Document {
+            schema: "dreamos.devlog/1",
+            agent,
+            entries: entries(devlog),
+        });
+    }
+    context.print(&context.shown(devlog))
+}
+
+/// Agents write often: people are told nothing.
+fn tell(context: &Context, agent: &AgentId, what: &'static str, now: Now) {
+    if context.format().is_json() {
+        context.report(
+            "",
+            &Changed {
+                schema: "dreamos.noted/1",
+                agent,
+                what,
+                timestamp: now.wall,
+            },
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use dreamos::cli::{Context, Error, Exit, Failure, Run};
+use serde_json::json;
 
 /// Make a home: directories, an example of who exists, the disk contract. What is there stays as it is
 #[derive(clap::Args)]
@@ -35,6 +36,12 @@ const FILES: [(&str, &str); 3] = [
     ("runtime/README.md", include_str!("../../runtime/README.md")),
 ];
 
+struct Made {
+    path: PathBuf,
+    /// Else it was there.
+    created: bool,
+}
+
 impl Run for Init {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let named = self.dir.or_else(|| context.options().home.clone());
@@ -45,24 +52,40 @@ impl Run for Init {
                 source,
             })?,
         };
-        let mut said = String::new();
-        let mut made = |path: &Path, new: bool| {
-            let word = if new { "created " } else { "exists  " };
-            writeln!(said, "{word} {}", path.display()).expect("a string grows");
-        };
+        let mut made = Vec::new();
         for name in DIRECTORIES {
             let path = home.join(name).components().collect::<PathBuf>();
-            let new = directory(&path).map_err(at(&path))?;
-            made(&path, new);
+            let created = directory(&path).map_err(at(&path))?;
+            made.push(Made { path, created });
         }
         for (name, text) in FILES {
             let path = home.join(name);
-            let new = file(&path, text).map_err(at(&path))?;
-            made(&path, new);
+            let created = file(&path, text).map_err(at(&path))?;
+            made.push(Made { path, created });
         }
-        context.print(&said)?;
+        if context.format().is_json() {
+            let paths = made.iter().map(|Made { path, created }| {
+                json!({"path": path.to_string_lossy(), "created": created})
+            });
+            context.print_json(&json!({
+                "schema": "dreamos.made/1",
+                "home": home.to_string_lossy(),
+                "paths": paths.collect::<Vec<_>>(),
+            }))?;
+        } else {
+            context.print(&told(&made))?;
+        }
         Ok(Exit::DONE)
     }
+}
+
+fn told(made: &[Made]) -> String {
+    let mut text = String::new();
+    for Made { path, created } in made {
+        let word = if *created { "created " } else { "exists  " };
+        writeln!(text, "{word} {}", path.display()).expect("a string grows");
+    }
+    text
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> Error + '_ {

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
-use dreamos::desk::{Breaker, Desk, Unknown};
-use dreamos::mailbox::Sent;
-use dreamos::names::{AgentId, Mode};
+use dreamos::desk::{self, Desk};
+use dreamos::mailbox::{Sent, Status};
+use dreamos::names::AgentId;
 use dreamos::time::Now;
 use serde::Serialize;
 use serde_json::json;
@@ -61,28 +61,17 @@ pub(crate) struct Onboard {
 
 impl Run for Resume {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let text = self.context;
-        send(context, &self.who, &self.patience, |_, _| {
-            Ok(Letter {
-                mode: Mode::Resume,
-                content: match &text {
-                    Some(text) => format!("resume: {text}"),
-                    None => "resume".into(),
-                },
-                key: None,
-            })
+        let text = self.context.as_deref();
+        send(context, &self.who, &self.patience, |desk, id| {
+            desk.resume(id, text, Now::read())
         })
     }
 }
 
 impl Run for Verify {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        send(context, &self.who, &self.patience, |_, _| {
-            Ok(Letter {
-                mode: Mode::Verify,
-                content: "verify: acknowledge this message".into(),
-                key: None,
-            })
+        send(context, &self.who, &self.patience, |desk, id| {
+            desk.verify(id, Now::read())
         })
     }
 }
@@ -90,20 +79,9 @@ impl Run for Verify {
 impl Run for Onboard {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         send(context, &self.who, &self.patience, |desk, id| {
-            let (text, key) = desk.onboarding(id)?;
-            Ok(Letter {
-                mode: Mode::System,
-                content: text,
-                key: Some(key),
-            })
+            desk.onboard(id, Now::read())
         })
     }
-}
-
-struct Letter {
-    mode: Mode,
-    content: String,
-    key: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -118,76 +96,56 @@ struct One {
     error: Option<serde_json::Value>,
 }
 
+impl One {
+    const fn failed(agent: AgentId) -> Self {
+        Self {
+            agent,
+            name: None,
+            status: "failed",
+            reply: None,
+            error: None,
+        }
+    }
+}
+
 /// Sends to each, and only then waits for each, all within one timeout.
 fn send(
     context: &Context,
     who: &Who,
     patience: &Patience,
-    letter: impl Fn(&Desk, &AgentId) -> Result<Letter, Failure>,
+    post: impl Fn(&Desk, &AgentId) -> Result<Sent, desk::Error>,
 ) -> Result<Exit, Failure> {
     let desk = open(context)?;
     let ids = who.ids(&desk)?;
     let interrupt = Interrupt::install()?;
-    let sent: Vec<(AgentId, Result<Sent, Failure>)> = ids
-        .into_iter()
-        .map(|id| {
-            let sent = letter(&desk, &id).and_then(|letter| {
-                let mut draft = desk.draft(&id, letter.content);
-                draft.mode = letter.mode;
-                draft.key = letter.key;
-                Ok(desk.send(draft, Unknown::Refuse, Breaker::Override, Now::read())?)
-            });
-            (id, sent)
-        })
-        .collect();
+    let sent: Vec<_> = ids.into_iter().map(|id| (post(&desk, &id), id)).collect();
     let wait = Wait {
-        stage: patience.wait,
+        stage: patience.wait.into(),
         timeout: patience.timeout,
         retries: 0,
     };
     let deadline = Instant::now() + wait.timeout;
     let (mut worst, mut results) = (Exit::DONE, Vec::new());
-    for (agent, sent) in sent {
-        let came = sent.and_then(|sent| {
-            if patience.no_wait {
-                return Ok((sent, "queued", Exit::DONE, None));
+    for (sent, agent) in sent {
+        let mut one = One::failed(agent);
+        let exit = sent.map_err(Failure::from).and_then(|sent| {
+            one.name = Some(sent.at.to_string());
+            one.status = sent.status.map_or("queued", Status::as_str);
+            let mut exit = Exit::DONE;
+            if !patience.no_wait {
+                let waited = wait.until(&desk, &sent.at, deadline, &interrupt)?;
+                one.status = waited.status;
+                one.reply = waited.reply.map(|reply| reply.content);
+                exit = waited.exit;
             }
-            let waited = wait.until(&desk, &sent.at, deadline, &interrupt)?;
-            Ok((sent, waited.status, waited.exit, waited.reply))
+            tell(context, &one, &sent, exit, &wait);
+            Ok(exit)
         });
-        let one = match came {
-            Ok((sent, status, exit, reply)) => {
-                worst = worst.max(exit);
-                if !context.format().is_json() {
-                    let more = match &reply {
-                        Some(reply) => format!(": {}", context.shown(&reply.content)),
-                        None if exit == Exit::TIMED_OUT => {
-                            format!(": not {} within {:?}", wait.stage.as_str(), wait.timeout)
-                        }
-                        None => String::new(),
-                    };
-                    context.report(&format!("{status} {}{more}", sent.at), &());
-                }
-                One {
-                    name: Some(sent.at.to_string()),
-                    agent,
-                    status,
-                    reply: reply.map(|reply| reply.content),
-                    error: None,
-                }
-            }
-            Err(failure) => {
-                worst = worst.max(failure.exit());
-                context.fail(&failure);
-                One {
-                    agent,
-                    name: None,
-                    status: "failed",
-                    reply: None,
-                    error: Some(failure.document()),
-                }
-            }
-        };
+        worst = worst.max(exit.unwrap_or_else(|failure| {
+            context.fail(&failure);
+            one.error = Some(failure.document());
+            failure.exit()
+        }));
         results.push(one);
     }
     if context.format().is_json() {
@@ -197,4 +155,18 @@ fn send(
         );
     }
     Ok(worst)
+}
+
+fn tell(context: &Context, one: &One, sent: &Sent, exit: Exit, wait: &Wait) {
+    if context.format().is_json() {
+        return;
+    }
+    let more = match &one.reply {
+        Some(reply) => format!(": {}", context.shown(reply)),
+        None if exit == Exit::TIMED_OUT => {
+            format!(": not {} within {:?}", wait.stage.as_str(), wait.timeout)
+        }
+        None => String::new(),
+    };
+    context.report(&format!("{} {}{more}", one.status, sent.at), &());
 }

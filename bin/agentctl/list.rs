@@ -64,7 +64,7 @@ impl Run for List {
             let dash = || "-".to_owned();
             table.row(vec![
                 id.to_string(),
-                health.map_or("-", |it| it.health.as_str()).to_owned(),
+                health.map_or("-", |it| it.state.as_str()).to_owned(),
                 state.map_or("-", |it| it.state.as_str()).to_owned(),
                 health.map_or("-", |it| it.activity.as_str()).to_owned(),
                 state.map_or_else(dash, |it| relative(it.since, now)),

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 
-use dreamos::agents::{Follow, Printed};
+use dreamos::agents::{Follow, Printed, dated};
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
 use dreamos::time::{Now, Timestamp, parse_span, parse_time};
+use serde_json::json;
 
 use super::anyway::open_anyway;
 
@@ -84,7 +85,9 @@ fn shown<'l>(context: &Context, line: &'l str) -> Cow<'l, str> {
     if !context.format().is_json() {
         return context.shown(line);
     }
-    let (time, rest) = line.split_once(' ').unwrap_or(("", line));
-    let line = serde_json::json!({"schema": "dreamos.output/1", "ts": time, "text": rest});
-    line.to_string().into()
+    let (timestamp, text) = dated(line);
+    let schema = "dreamos.output/1";
+    json!({"schema": schema, "timestamp": timestamp, "text": text})
+        .to_string()
+        .into()
 }

@@ -17,7 +17,7 @@ struct Start<'a> {
     agent: &'a AgentId,
     /// `running`, `already`, `failed`
     result: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// `null`: nobody could say.
     state: Option<&'a State>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'a str>,
@@ -80,12 +80,12 @@ fn pid(state: &State) -> String {
 
 fn not_started(id: &AgentId, state: &State, why: &str, output: &str) -> String {
     let next = match state.next_start {
-        Some(at) => format!(", tried again at {at}"),
+        Some(at) => format!(" at {at}"),
         None => String::new(),
     };
     let mut text = format!(
-        "error: {id} does not run: {why}; it is {}{next}",
-        state.state.as_str()
+        "error: {id} does not run: {why}; it {}{next}",
+        state.state.in_words()
     );
     let lines: Vec<&str> = output.lines().collect();
     for line in &lines[lines.len().saturating_sub(10)..] {
@@ -118,7 +118,8 @@ struct Stop<'a> {
     agent: &'a AgentId,
     /// `stopped`, `already`, `never`, `failed`
     result: &'static str,
-    killed: u32,
+    /// `null`: nobody could say.
+    killed: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<serde_json::Value>,
 }
@@ -133,18 +134,18 @@ pub(crate) fn stops(context: &Context, stops: Vec<(AgentId, Done<Stopped>)>) -> 
         .collect();
     for (agent, stopped) in &stops {
         let (result, killed, error) = match stopped {
-            Ok(Stopped { state: None, .. }) => ("never", 0, None),
-            Ok(stopped) if stopped.was_over => ("already", stopped.killed, None),
-            Ok(stopped) => ("stopped", stopped.killed, None),
+            Ok(Stopped { state: None, .. }) => ("never", Some(0), None),
+            Ok(stopped) if stopped.was_over => ("already", Some(stopped.killed), None),
+            Ok(stopped) => ("stopped", Some(stopped.killed), None),
             Err(failure) => {
                 worst = worst.max(failure.exit());
                 context.fail(failure);
-                ("failed", 0, Some(failure.document()))
+                ("failed", None, Some(failure.document()))
             }
         };
         let forced = match killed {
-            0 => String::new(),
-            n => format!(" (processes that had to be killed: {n})"),
+            None | Some(0) => String::new(),
+            Some(n) => format!(" (processes that had to be killed: {n})"),
         };
         match result {
             "never" => line(context, &format!("never started {agent}")),

@@ -62,7 +62,7 @@ fn told(state: &State, health: Option<&Health>) -> String {
     };
     line("agent", state.agent.as_str());
     if let Some(health) = health {
-        line("health", &format!("{}: {}", health.health, health.evidence));
+        line("health", &format!("{}: {}", health.state, health.evidence));
         line("activity", health.activity.as_str());
     }
     line("state", state.state.as_str());

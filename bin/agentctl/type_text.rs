@@ -26,7 +26,6 @@ pub(crate) struct Type {
 struct Document<'a> {
     schema: &'static str,
     agent: &'a AgentId,
-    confirmed: bool,
     screen_changed: bool,
 }
 
@@ -46,7 +45,6 @@ impl Run for Type {
             &Document {
                 schema: "dreamos.typed/1",
                 agent: &agent,
-                confirmed: false,
                 screen_changed,
             },
         );

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use dreamos::cli::{Context, Exit, Failure, Run};
+use serde_json::json;
 
 use super::desk::open;
 
@@ -44,15 +45,38 @@ impl Run for Unit {
             "[Unit]\nDescription=Start the agents of {home} that ought to run\n\n[Service]\nType=oneshot\n\
              KillMode=process\nEnvironment=\"DREAMOS_HOME={home}\"\nExecStart=\"{own}\" up -q\n"
         );
-        let text = match (self.service, self.timer) {
-            (true, _) => service,
-            (_, true) => TIMER.into(),
-            (false, false) => format!(
-                "# ~/.config/systemd/user/dreamos-up.service\n{service}\n# ~/.config/systemd/user/dreamos-up.timer\n{TIMER}"
-            ),
+        let (service, timer) = (
+            ("dreamos-up.service", service.as_str()),
+            ("dreamos-up.timer", TIMER),
+        );
+        let units = match (self.service, self.timer) {
+            (true, _) => vec![service],
+            (_, true) => vec![timer],
+            (false, false) => vec![service, timer],
         };
-        context.print(&text)?;
+        if context.format().is_json() {
+            let units = units
+                .iter()
+                .map(|(name, text)| json!({"name": name, "text": text}));
+            let units: Vec<_> = units.collect();
+            context.print_json(&json!({"schema": "dreamos.units/1", "units": units}))?;
+        } else {
+            context.print(&told(&units))?;
+        }
         Ok(Exit::DONE)
+    }
+}
+
+/// One alone goes into its file as it is; of several it is said where each goes.
+fn told(units: &[(&str, &str)]) -> String {
+    match units {
+        [(_, text)] => (*text).to_owned(),
+        several => {
+            let told = several
+                .iter()
+                .map(|(name, text)| format!("# ~/.config/systemd/user/{name}\n{text}"));
+            told.collect::<Vec<_>>().join("\n")
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Patience {
 impl Patience {
     pub(crate) fn wait(&self) -> Option<Wait> {
         (!self.no_wait).then(|| Wait {
-            stage: self.wait.unwrap_or(Stage::Ack),
+            stage: self.wait.unwrap_or(Stage::Ack).into(),
             timeout: self.timeout,
             retries: self.retries,
         })

@@ -1,5 +1,4 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
-use dreamos::names::Kind;
 use dreamos::time::Now;
 
 use super::findings::tell;
@@ -8,7 +7,7 @@ use super::phone::desk::open;
 /// Look for damage in a mailbox or in all; --fix mends it and deletes nothing
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
-  cellphone doctor                   # exit 0: all is well, 65: not all
+  cellphone doctor                   # exit 0: all is well, 1: not all
   cellphone doctor agent-3 --fix")]
 pub(crate) struct Doctor {
     /// Whose mailbox, if not all
@@ -24,11 +23,6 @@ impl Run for Doctor {
         let desk = open(context)?;
         let agent = self.agent.map(|name| desk.resolve(&name)).transpose()?;
         let findings = desk.doctor(agent.as_ref(), self.fix, Now::read())?;
-        let is_well = tell(context, "dreamos.findings/1", &findings)?;
-        Ok(if is_well {
-            Exit::DONE
-        } else {
-            Exit::of(Kind::Corrupt)
-        })
+        tell(context, &findings)
     }
 }

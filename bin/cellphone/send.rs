@@ -87,7 +87,7 @@ impl Run for Send {
             note: None,
         };
         let wait = self.wait.map(|stage| Wait {
-            stage,
+            stage: stage.into(),
             timeout: self.timeout,
             retries: self.retries,
         });

@@ -1,6 +1,6 @@
 //! What a `doctor` found, as it is told.
 
-use dreamos::cli::{Context, Failure, Table};
+use dreamos::cli::{Context, Exit, Failure, Table};
 use dreamos::names::Finding;
 use serde::Serialize;
 
@@ -10,20 +10,20 @@ struct Findings<'a> {
     findings: &'a [Finding],
 }
 
-/// Whether all is well by now.
-pub(crate) fn tell(
-    context: &Context,
-    schema: &'static str,
-    findings: &[Finding],
-) -> Result<bool, Failure> {
+/// The exit code answers whether all is well by now.
+pub(crate) fn tell(context: &Context, findings: &[Finding]) -> Result<Exit, Failure> {
     if context.format().is_json() {
-        context.print_json(&Findings { schema, findings })?;
+        context.print_json(&Findings {
+            schema: "dreamos.findings/1",
+            findings,
+        })?;
     } else if findings.is_empty() {
         context.note("all is well");
     } else {
         context.print_table(&listed(context, findings))?;
     }
-    Ok(findings.iter().all(|finding| finding.fixed))
+    let is_well = findings.iter().all(|finding| finding.fixed);
+    Ok(if is_well { Exit::DONE } else { Exit::NO })
 }
 
 fn listed(context: &Context, findings: &[Finding]) -> Table {

@@ -3,7 +3,6 @@ use std::time::{Duration, Instant};
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run, first_line};
 use dreamos::desk::{Claim, Desk};
 use dreamos::mailbox::{Message, Taken};
-use dreamos::names::AgentId;
 use dreamos::time::Now;
 
 use super::desk::open;
@@ -64,10 +63,9 @@ impl Watch {
         desk: &Desk,
         interrupt: &Interrupt,
     ) -> Result<Exit, Failure> {
-        let own = desk.caller().agent.clone();
         let agent = match &self.agent {
             Some(name) => desk.resolve(name)?,
-            None => own.clone(),
+            None => desk.caller().agent.clone(),
         };
         let deadline = self.deadline();
         let mut watch = desk.watch(&agent, self.cursor.as_deref())?;
@@ -79,10 +77,7 @@ impl Watch {
             if context.nobody_listens() {
                 return Ok(Exit::DONE);
             }
-            if agent == own {
-                announce(desk, &agent, &news)?;
-            }
-            watch.save()?;
+            watch.shown(&news)?;
             if let Some(exit) = interrupt.exit() {
                 return Ok(exit);
             }
@@ -143,15 +138,6 @@ fn print_one(context: &Context, message: &Message) -> Result<(), Failure> {
     };
     let text = context.shown(&text);
     Ok(context.print(&format!("{name} {mode} from {from}{closed}: {text}\n"))?)
-}
-
-fn announce(desk: &Desk, agent: &AgentId, news: &[Message]) -> Result<(), Failure> {
-    let pending = news.iter().filter(|message| message.status.is_pending());
-    let seqs: Vec<u64> = pending.map(|message| message.seq).collect();
-    if seqs.is_empty() {
-        return Ok(());
-    }
-    Ok(desk.announce(agent, &seqs, Now::read())?)
 }
 
 /// The lease's token goes with the ack, so that a command that took too long does not close another's work.

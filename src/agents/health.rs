@@ -64,7 +64,7 @@ pub struct Signals<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Health {
-    pub health: Condition,
+    pub state: Condition,
     pub activity: Activity,
     /// Since when it does that; unknown where the activity is.
     pub activity_since: Option<Timestamp>,
@@ -149,15 +149,15 @@ pub fn judge(seen: &Signals<'_>, heartbeat: Option<Heartbeat>, now: Timestamp) -
         (None, Some((activity, _))) => (activity, Some(printed.unwrap_or(state.since))),
         (None, None) => (Activity::Unknown, None),
     };
-    let told = |health, since, evidence| Health {
-        health,
+    let told = |condition, since, evidence| Health {
+        state: condition,
         activity,
         activity_since,
         since,
         evidence,
     };
     if state.state != Process::Running {
-        let evidence = format!("{}: {}", state.state.as_str(), state.reason);
+        let evidence = format!("it {}: {}", state.state.in_words(), state.reason);
         return told(Condition::Down, Some(state.since), evidence);
     }
     if !seen.has_process {
@@ -285,13 +285,13 @@ mod tests {
     fn one_old_signal_alone_is_no_illness() {
         let running = state(Process::Running);
         let quiet = seen(&running);
-        assert_eq!(judge(&quiet, None, after(9_999)).health, Condition::Ok);
+        assert_eq!(judge(&quiet, None, after(9_999)).state, Condition::Ok);
         let owing = Signals {
             owes_since: Some(START),
             printed: Some(after(9_990)),
             ..seen(&running)
         };
-        assert_eq!(judge(&owing, None, after(9_999)).health, Condition::Ok);
+        assert_eq!(judge(&owing, None, after(9_999)).state, Condition::Ok);
     }
 
     #[test]
@@ -301,9 +301,9 @@ mod tests {
             owes_since: Some(after(10)),
             ..seen(&running)
         };
-        assert_eq!(judge(&owing, None, after(309)).health, Condition::Ok);
+        assert_eq!(judge(&owing, None, after(309)).state, Condition::Ok);
         let health = judge(&owing, None, after(310));
-        assert_eq!(health.health, Condition::Stalled);
+        assert_eq!(health.state, Condition::Stalled);
         assert!(
             health.evidence.starts_with("it has had work since"),
             "{health:?}"
@@ -320,14 +320,11 @@ mod tests {
         };
         let fine = judge(&it, Some(BEATS), after(159));
         assert_eq!(
-            (fine.health, fine.activity),
+            (fine.state, fine.activity),
             (Condition::Ok, Activity::Working)
         );
         assert_eq!(fine.evidence, "it says: epoch 5/100");
-        assert_eq!(
-            judge(&it, Some(BEATS), after(160)).health,
-            Condition::Silent
-        );
+        assert_eq!(judge(&it, Some(BEATS), after(160)).state, Condition::Silent);
     }
 
     #[test]
@@ -340,7 +337,7 @@ mod tests {
         };
         let health = judge(&it, Some(BEATS), after(101));
         assert_eq!(
-            (health.health, health.activity),
+            (health.state, health.activity),
             (Condition::Silent, Activity::Unknown)
         );
     }
@@ -352,10 +349,10 @@ mod tests {
             has_process: false,
             ..seen(&running)
         };
-        assert_eq!(judge(&gone, None, after(1)).health, Condition::Zombie);
+        assert_eq!(judge(&gone, None, after(1)).state, Condition::Zombie);
         let stopped = state(Process::Stopped);
         assert_eq!(
-            judge(&seen(&stopped), None, after(1)).health,
+            judge(&seen(&stopped), None, after(1)).state,
             Condition::Down
         );
     }

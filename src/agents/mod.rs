@@ -13,7 +13,7 @@
 //! Not here: processes. The supervisor reads no configuration: it is handed `settings`.
 
 pub mod control;
-pub(crate) mod devlog;
+pub mod devlog;
 mod disk;
 mod doctor;
 mod error;
@@ -41,7 +41,7 @@ pub(crate) use disk::{may_edit, may_tell_how_they_do};
 pub(crate) use doctor::{examine, strays};
 pub use error::Error;
 pub use keys::Unknown;
-pub use output::{Follow, Printed, Tail};
+pub use output::{Follow, Printed, Tail, dated};
 pub use process::{Begun, Lost, Starting, Tended, Wish, ask, start, stop, tend};
 pub(crate) use process::{LOST, is_over, started, was_started};
 pub(crate) use pulse::{beat, signs};

@@ -57,7 +57,7 @@ impl Tail {
         let mut kept = VecDeque::new();
         let mut keep = |printed: Printed| {
             let is_wanted = match (&printed, since) {
-                (Printed::Line(line), Some(since)) => time_of(line).is_none_or(|at| at >= since),
+                (Printed::Line(line), Some(since)) => dated(line).0.is_none_or(|at| at >= since),
                 (Printed::Line(_), None) | (Printed::Gap, _) => true,
             };
             if is_wanted && most > 0 {
@@ -229,9 +229,11 @@ fn line(text: &[u8]) -> Printed {
     Printed::Line(String::from_utf8_lossy(text).into_owned())
 }
 
-/// The time that stands before a line.
-fn time_of(line: &str) -> Option<Timestamp> {
-    Timestamp::parse(line.split_once(' ')?.0)
+/// When a line was printed, and what. A line that somebody else wrote there may have no time.
+pub fn dated(line: &str) -> (Option<Timestamp>, &str) {
+    line.split_once(' ')
+        .and_then(|(time, text)| Some((Some(Timestamp::parse(time)?), text)))
+        .unwrap_or((None, line))
 }
 
 #[cfg(test)]
@@ -395,6 +397,16 @@ mod tests {
         let lines = |texts: [&str; 2]| texts.map(|text| Printed::Line(text.into()));
         assert_eq!(printed(Follow::Yes), lines(["1", "2"]));
         assert_eq!(printed(Follow::No), lines(["2", "half"]));
+    }
+
+    #[test]
+    fn a_line_is_told_apart_from_its_time_and_one_without_is_told_whole() {
+        let now = Timestamp::from_unix_ms(1_800_000_000_000);
+        assert_eq!(dated(&format!("{now} one two")), (Some(now), "one two"));
+        assert_eq!(dated(&format!("{now} ")), (Some(now), ""));
+        for foreign in ["one two", "one", ""] {
+            assert_eq!(dated(foreign), (None, foreign));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! died with it, and what else is left of that life is found by its name, or by where it prints, and ended. Nothing is
 //! ever adopted.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
@@ -403,7 +404,13 @@ pub(crate) fn is_over(home: &Home, agent: &AgentId, life: &str) -> Result<bool, 
     };
     let state = standing::read(&dir)?;
     Ok(state.is_some_and(|state| {
-        state.state.is_over() || state.incarnation.is_none_or(|living| living != life)
+        let written = state.incarnation.as_deref().unwrap_or_default();
+        match written.cmp(life) {
+            // A life begins before it is written down. Its name is later than that of the one before.
+            Ordering::Less => false,
+            Ordering::Equal => state.state.is_over(),
+            Ordering::Greater => true,
+        }
     }))
 }
 

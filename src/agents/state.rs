@@ -86,6 +86,19 @@ impl Process {
         }
     }
 
+    /// As a sentence goes on that began with the agent.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Stopped => "is stopped",
+            Self::Starting => "is starting",
+            Self::Running => "runs",
+            Self::Backoff => "waits for its next start",
+            Self::Stopping => "is stopping",
+            Self::Exited => "has ended",
+            Self::Fatal => "was given up",
+        }
+    }
+
     /// Nobody supervises it any more.
     pub const fn is_over(self) -> bool {
         match self {

@@ -73,6 +73,15 @@ impl Context {
         )
     }
 
+    /// By what `home` is that one: `option`, `environment`, or `directory`, the one where we stand or above it.
+    pub fn home_by(&self) -> &'static str {
+        match (&self.options.home, variable("DREAMOS_HOME")) {
+            (Some(_), _) => "option",
+            (None, Some(_)) => "environment",
+            (None, None) => "directory",
+        }
+    }
+
     /// `--as`, else the program's own, else `$DREAMOS_AGENT`, else `user`; as written.
     pub fn speaker(&self) -> String {
         let own = || self.default_speaker.map(str::to_owned);

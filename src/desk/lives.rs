@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{Breaker, Desk, Done, Error, Unknown};
+use super::{Desk, Done, Error};
 use crate::agents::control::{Answer, Request};
 use crate::agents::health::{self, Activity, Health, Signals};
 use crate::agents::launch::{self, Agent};
@@ -14,8 +14,7 @@ use crate::agents::registry::Registry;
 use crate::agents::settings::{Restart, Settings};
 use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended, Wish};
-use crate::mailbox::Sent;
-use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Mode, Verb};
+use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Verb};
 use crate::store::{Deadline, sum};
 use crate::time::{Now, Timestamp};
 
@@ -152,15 +151,21 @@ impl Desk {
             Begun::Already(state) => state,
         };
         let deadline = Deadline::after(patience);
+        let was_starting = state.state == Process::Starting;
         while state.state == Process::Starting && !deadline.is_over() {
             std::thread::sleep(LOOK_AGAIN);
             match agents::ask(self.home(), id, &Request::State, A_LOOK)? {
                 Some(Answer::State(now)) => state = now,
-                _ => break,
+                // Its supervisor has gone, and left word.
+                _ => match self.standing_of(id)?.state {
+                    Some(left) if left.state.is_over() => state = Box::new(left),
+                    _ => break,
+                },
             }
         }
         Ok(match state.state {
             Process::Backoff | Process::Starting => failed(state),
+            _ if was_starting && state.state.is_over() => failed(state),
             _ => Started::Already(state),
         })
     }
@@ -273,7 +278,7 @@ impl Desk {
         who.iter().map(|id| self.standing_of(id)).collect()
     }
 
-    fn standing_of(&self, id: &AgentId) -> Done<Standing> {
+    pub(super) fn standing_of(&self, id: &AgentId) -> Done<Standing> {
         let (tended, effects) = agents::tend(self.home(), id)?;
         self.follow_up(effects);
         let (state, lost) = match tended {
@@ -363,7 +368,12 @@ impl Desk {
         }
     }
 
-    fn doing_of(&self, mut standing: Standing, agent: Option<&Agent>, now: Now) -> Done<Standing> {
+    pub(super) fn doing_of(
+        &self,
+        mut standing: Standing,
+        agent: Option<&Agent>,
+        now: Now,
+    ) -> Done<Standing> {
         let heartbeat = agent.and_then(|agent| agent.heartbeat);
         let id = &standing.agent;
         if let Some(state) = &mut standing.state {
@@ -579,40 +589,6 @@ impl Desk {
             found.extend(self.half_renamed()?);
         }
         Ok(found)
-    }
-
-    /// Whoever is idle, by its own word or by its screen, and got nothing to do for as long as its settings allow, is told to go on. Once for
-    /// each time that it said so; what waits for it already is left as it is.
-    pub fn resume_the_idle(&self, now: Now) -> Done<Vec<(AgentId, Done<Sent>)>> {
-        let mut told = Vec::new();
-        for agent in self.configured()? {
-            let Some(minutes) = agent.fallback_if_idle_minutes else {
-                continue;
-            };
-            let Some(since) = self.idle_since(&agent, now)? else {
-                continue;
-            };
-            if now.wall.since(since) < Duration::from_mins(minutes.into()) {
-                continue;
-            }
-            let mut draft = self.draft(&agent.id, format!("resume: idle since {since}"));
-            draft.mode = Mode::Resume;
-            draft.key = Some(format!("idle:{}:{since}", agent.id));
-            let sent = self.send(draft, Unknown::Refuse, Breaker::Override, now);
-            if !matches!(&sent, Ok(sent) if sent.repeated) {
-                told.push((agent.id, sent));
-            }
-        }
-        Ok(told)
-    }
-
-    /// Since when a running agent has been idle.
-    fn idle_since(&self, agent: &Agent, now: Now) -> Done<Option<Timestamp>> {
-        let standing = self.standing_of(&agent.id)?;
-        let health = self.doing_of(standing, Some(agent), now)?.health;
-        let idle = health
-            .filter(|it| it.health != health::Condition::Down && it.activity == Activity::Idle);
-        Ok(idle.and_then(|it| it.activity_since))
     }
 
     pub(super) fn follow_up(&self, effects: Vec<Effect>) {

@@ -1,19 +1,22 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
 //! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
-//! the rooms below stands in `mail.rs`, `lives.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, what takes
-//! foreign files in `import.rs`, what JSON lines say in `batch.rs`.
+//! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
+//! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, what JSON lines say in
+//! `batch.rs`.
 
 mod batch;
 mod breaker;
 mod error;
 mod import;
+mod letters;
 mod lives;
 mod mail;
 mod names;
 mod policy;
 mod register;
 mod runs;
+mod stage;
 mod tasks;
 mod terminal;
 mod watch;
@@ -27,6 +30,7 @@ pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
 pub use register::{Purged, Renamed, Step};
 pub use runs::Ran;
+pub use stage::{Came, Stage, Waited};
 pub use tasks::{ImportedTasks, Sheets, Took};
 pub use terminal::Hands;
 pub use watch::{Trace, Watch};

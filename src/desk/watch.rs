@@ -72,6 +72,7 @@ impl Desk {
         let inner = self.settle(outcome, now);
         Ok(Watch {
             desk: self.clone(),
+            agent: agent.clone(),
             inner,
         })
     }
@@ -92,6 +93,7 @@ impl Desk {
 /// A mailbox that is being followed.
 pub struct Watch {
     desk: Desk,
+    agent: AgentId,
     inner: mailbox::Watch,
 }
 
@@ -118,8 +120,13 @@ impl Watch {
         }
     }
 
-    /// Keeps the cursor, after what was returned has been printed.
-    pub fn save(&mut self) -> Done<()> {
+    /// What was returned has been shown: its owner has been told of it, if that was the caller, and the cursor is kept.
+    pub fn shown(&mut self, news: &[Message]) -> Done<()> {
+        let pending = news.iter().filter(|message| message.status.is_pending());
+        let seqs: Vec<u64> = pending.map(|message| message.seq).collect();
+        if self.agent == self.desk.caller.agent && !seqs.is_empty() {
+            self.desk.announce(&self.agent, &seqs, Now::read())?;
+        }
         Ok(self.inner.save()?)
     }
 }

@@ -88,6 +88,8 @@ struct Superd {
     wanted: Wanted,
     child: Option<state::Pid>,
     incarnation: Option<String>,
+    /// The name of the last life: the next is later, whatever the clock says.
+    last_life: Option<MessageId>,
     checks: Option<Checks>,
     out: Option<OwnedFd>,
     /// Of the last life, if it had one: `out` is our end of it as long as it lives.
@@ -143,6 +145,9 @@ impl Superd {
         let control = Control::bind()?;
         let log = Log::open(&dir, settings.output)?;
         let pid = rustix::process::getpid().as_raw_nonzero().get();
+        // What cannot be read tells of no life.
+        let before = standing::read(&dir).ok().flatten();
+        let last_life = before.and_then(|before| MessageId::parse(&before.incarnation?).ok());
         let (machine, actions) = Machine::new(&settings, Now::read().boot_ms);
         let mut superd = Self {
             boot: boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}")),
@@ -159,6 +164,7 @@ impl Superd {
             wanted: Wanted::Up,
             child: None,
             incarnation: None,
+            last_life,
             checks: None,
             out: None,
             terminal: None,
@@ -509,7 +515,7 @@ impl Superd {
 
     /// A life has its name before its preconditions are looked at: whoever buries us finds what they started.
     fn begin_checks(&mut self) {
-        self.incarnation = Some(new_incarnation());
+        self.incarnation = Some(self.new_incarnation());
         if let Err(Unspawned { why, may_pass }) = child::can_run_in(&self.settings.cwd) {
             self.happen(Event::NotSpawned { why, may_pass });
             return;
@@ -518,6 +524,13 @@ impl Superd {
             self.save(Flush::No);
         }
         self.check(self.settings.preconditions.clone());
+    }
+
+    fn new_incarnation(&mut self) -> String {
+        let ms = u64::try_from(Now::read().wall.unix_ms()).unwrap_or(0);
+        let name = MessageId::next(self.last_life, ms, random_u128);
+        self.last_life = Some(name);
+        name.to_string()
     }
 
     fn give_up(&mut self) {
@@ -558,7 +571,10 @@ impl Superd {
     }
 
     fn spawn(&mut self) {
-        let incarnation = self.incarnation.clone().unwrap_or_else(new_incarnation);
+        let incarnation = self
+            .incarnation
+            .clone()
+            .unwrap_or_else(|| self.new_incarnation());
         self.log.begin();
         let spoilt = |error: Errno| Unspawned::streams(&error.into());
         let attempt = || -> Result<_, Unspawned> {
@@ -696,7 +712,12 @@ impl Superd {
             channel: Channel::Agents,
             level,
             event,
-            msg: format!("{} {}: {}", state.agent, state.state.as_str(), state.reason),
+            msg: format!(
+                "{} {}: {}",
+                state.agent,
+                state.state.in_words(),
+                state.reason
+            ),
             agent: Some(state.agent),
             id: None,
             fields,
@@ -728,9 +749,4 @@ fn pipe_of(out: &OwnedFd) -> Option<u64> {
     let stat = rustix::fs::fstat(out).ok()?;
     let kind = FileType::from_raw_mode(stat.st_mode);
     (kind == FileType::Fifo).then_some(stat.st_ino)
-}
-
-fn new_incarnation() -> String {
-    let ms = u64::try_from(Now::read().wall.unix_ms()).unwrap_or(0);
-    MessageId::next(None, ms, random_u128).to_string()
 }

@@ -328,6 +328,8 @@ agent-7: {command: 'kill -9 $$', restart: never, autostart: false}";
 fn every_verb_of_agentctl_prints_what_its_schema_says() {
     let swarm = Swarm::new(AGENTS_YAML);
     let lines = [
+        ("made", "init"),
+        ("root", "root"),
         ("paths", "paths"),
         ("agents", "list"),
         ("agent", "status agent-1"),
@@ -351,7 +353,11 @@ fn every_verb_of_agentctl_prints_what_its_schema_says() {
         ("dry-run", "rename agent-2 agent-8 --dry-run"),
         ("renamed", "rename agent-9 agent-8"),
         ("unregistered", "unregister agent-8"),
-        ("agent-findings", "doctor"),
+        ("findings", "doctor"),
+        ("units", "unit"),
+        ("noted", "devlog agent-1 clear"),
+        ("noted", "devlog agent-1 add said"),
+        ("devlog", "devlog agent-1"),
         ("starts", "restart agent-1"),
         ("stops", "stop agent-1 agent-6"),
         ("agent", "status agent-1"),

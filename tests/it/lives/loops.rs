@@ -1,5 +1,7 @@
 //! Lives that end: what is said of a start that fails, and when nobody tries any more.
 
+use std::process::Stdio;
+
 use super::{Swarm, lives, until};
 
 #[test]
@@ -31,7 +33,7 @@ fn one_that_dies_at_once_fails_with_its_exit_code_and_last_output() {
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     assert_eq!(
         ran.err,
-        "error: agent-1 does not run: ended with exit code 7; it is exited\n  | out\n  | err\n"
+        "error: agent-1 does not run: ended with exit code 7; it has ended\n  | out\n  | err\n"
     );
     let ran = swarm.run(&["start", "agent-1", "--json", "--", "/bin/false"]);
     let one = ran.json()["results"][0].clone();
@@ -61,7 +63,7 @@ fn what_can_never_start_is_fatal_at_once_with_the_reason() {
         let ran = swarm.run(&["start", agent]);
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(
-            ran.err.contains(why) && ran.err.contains("fatal"),
+            ran.err.contains(why) && ran.err.contains("it was given up"),
             "{ran:?}"
         );
         assert_eq!(swarm.word(agent), "fatal");
@@ -79,7 +81,7 @@ fn a_missing_directory_is_no_fault_of_a_precondition() {
         "agent-1: {command: [sleep, '9'], cwd: nosuch, restart: always, preconditions: ['true']}",
     );
     let ran = swarm.run(&["start", "agent-1"]);
-    assert!(ran.err.contains("to run in; it is fatal"), "{ran:?}");
+    assert!(ran.err.contains("to run in; it was given up"), "{ran:?}");
 }
 
 #[test]
@@ -219,7 +221,7 @@ fn a_program_that_is_being_written_is_started_once_it_is_there() {
     let writing = writing.unwrap();
     let ran = swarm.run(&["start", "agent-1"]);
     assert!(
-        ran.err.contains("cannot be run") && ran.err.contains("it is backoff"),
+        ran.err.contains("cannot be run") && ran.err.contains("it waits for its next start"),
         "{ran:?}"
     );
     drop(writing);
@@ -280,4 +282,25 @@ fn it_is_asked_to_end_with_a_real_time_signal_where_that_is_its_own() {
     swarm.ok(&["start", "agent-1"]);
     swarm.ok(&["stop", "agent-1"]);
     assert!(swarm.output("agent-1").contains(" asked\n"));
+}
+
+#[test]
+fn who_comes_during_the_start_of_another_is_told_what_became_of_it() {
+    let swarm = Swarm::new(
+        "agent-1: {command: 'sleep 0.3; exit 7', ready_fd: 3, restart: never, autostart: false}",
+    );
+    let mut first = swarm.command();
+    first.args(["start", "agent-1"]).stderr(Stdio::null());
+    let mut first = first.spawn().unwrap();
+    swarm.wait_for("agent-1", "starting");
+    let second = swarm.run(&["start", "agent-1"]);
+    assert_eq!(first.wait().unwrap().code(), Some(1));
+    assert_eq!(
+        (second.code, second.out.as_str(), second.err.as_str()),
+        (
+            1,
+            "",
+            "error: agent-1 does not run: ended with exit code 7; it has ended\n"
+        )
+    );
 }

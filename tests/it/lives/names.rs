@@ -686,13 +686,13 @@ fn what_a_killed_purge_left_is_found_and_removed_by_the_doctors() {
         let word = |it: &Value| (it["what"].as_str().unwrap().to_owned(), it["fixed"] == true);
         findings.iter().map(word).collect::<Vec<_>>()
     };
-    for (fix, code) in [(false, [65, 1]), (true, [0, 0])] {
+    for (fix, code) in [(false, 1), (true, 0)] {
         let args: &[&str] = if fix {
             &["doctor", "--json", "--fix"]
         } else {
             &["doctor", "--json"]
         };
-        for (ran, code) in [home.run(args), swarm.run(args)].into_iter().zip(code) {
+        for ran in [home.run(args), swarm.run(args)] {
             assert_eq!(ran.code, code, "{ran:?}");
             assert_eq!(words(ran), [("left-over".to_owned(), fix)]);
         }

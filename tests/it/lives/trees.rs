@@ -387,7 +387,10 @@ fn a_start_of_one_that_waits_for_its_next_try_is_no_success() {
     swarm.run(&["start", "agent-1"]);
     let again = swarm.run(&["start", "agent-1"]);
     assert_eq!(again.code, 1, "{again:?}");
-    assert!(again.err.contains("tried again at"), "{again:?}");
+    assert!(
+        again.err.contains("waits for its next start at"),
+        "{again:?}"
+    );
     // One that is being stopped is started when that is done.
     swarm.ok(&["start", "agent-2"]);
     let mut stop = swarm.command();
@@ -415,12 +418,12 @@ fn what_a_precondition_left_is_ended_whatever_it_said() {
          agent-2:\n  command: [nosuch-program]\n  preconditions: ['sleep {two} & true']"
     ));
     let ran = swarm.run(&["start", "agent-1"]);
-    assert!(ran.err.contains("it is backoff"), "{ran:?}");
+    assert!(ran.err.contains("it waits for its next start"), "{ran:?}");
     assert_eq!(with_argument(&one), [0; 0], "before it is tried again");
     assert_eq!(swarm.ok(&["stop", "agent-1"]).out, "stopped agent-1\n");
     assert_eq!(with_argument(&one), [0; 0]);
     let ran = swarm.run(&["start", "agent-2"]);
-    assert!(ran.err.contains("it is fatal"), "{ran:?}");
+    assert!(ran.err.contains("it was given up"), "{ran:?}");
     assert_eq!(with_argument(&two), [0; 0]);
     assert_eq!(swarm.events("agent-2"), ["agent.fatal"]);
 }

@@ -354,13 +354,13 @@ fn an_agent_says_how_it_does_and_its_silence_is_seen() {
     };
     let now = health();
     assert_eq!(
-        (&now["health"], &now["activity"]),
+        (&now["state"], &now["activity"]),
         (&"ok".into(), &"working".into())
     );
     assert_eq!(now["evidence"], "it says: epoch 5/100");
-    until("its silence is seen", || health()["health"] == "silent");
+    until("its silence is seen", || health()["state"] == "silent");
     swarm.home.ok(&["send", "agent-1", "work"]);
-    until("what it owes is seen", || health()["health"] == "stalled");
+    until("what it owes is seen", || health()["state"] == "stalled");
     assert_eq!(
         swarm.word("agent-1"),
         "running",
@@ -603,6 +603,33 @@ fn who_was_told_that_an_agent_is_over_may_replace_its_state() {
     assert!(supervised.wait().unwrap().success());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     std::fs::remove_file(file).unwrap();
+}
+
+/// Its supervisor sleeps before it writes that it lives.
+#[test]
+fn a_life_that_is_not_written_down_yet_takes_mail() {
+    if !has_tool("strace") {
+        return;
+    }
+    let swarm = Swarm::new("agent-1: {command: 'cellphone next; exec sleep 1000'}");
+    swarm.home.ok(&["send", "agent-1", "work"]);
+    swarm.ok(&["start", "agent-1", "--", "sleep", "1000"]);
+    swarm.ok(&["stop", "agent-1"]);
+    let slow = "inject=rename,renameat,renameat2:delay_enter=300000";
+    let mut strace = swarm.home.command("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", slow, AGENTCTL]);
+    let mut supervised = strace
+        .args(["start", "agent-1"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it has asked for its mail", || {
+        !swarm.output("agent-1").is_empty()
+    });
+    let said = swarm.output("agent-1");
+    assert!(said.contains("lease"), "{said}");
+    swarm.ok(&["stop", "agent-1"]);
+    assert!(supervised.wait().unwrap().success());
 }
 
 #[test]
