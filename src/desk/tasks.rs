@@ -134,7 +134,7 @@ impl Desk {
         self.log(&wake.events, now);
         let mut done = Vec::new();
         for letter in wake.letters {
-            match self.post(&letter, now) {
+            match self.deliver(&letter, now) {
                 Ok(()) => done.push(letter),
                 Err(error) => (self.warn)(&format!(
                     "{} was not told of task {} and will be: {error}",
@@ -146,7 +146,7 @@ impl Desk {
     }
 
     /// As often as it is said, it is sent once: its key sees to that.
-    fn post(&self, letter: &Letter, now: Now) -> Done<()> {
+    fn deliver(&self, letter: &Letter, now: Now) -> Done<()> {
         if self.resolve(letter.to.as_str()).is_err() {
             (self.warn)(&format!(
                 "{} is not there any more to hear of task {}",
