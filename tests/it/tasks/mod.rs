@@ -2,6 +2,7 @@
 
 mod documents;
 mod rules;
+mod runs;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
