@@ -152,7 +152,11 @@ impl Desk {
         };
         let deadline = Deadline::after(patience);
         let was_starting = state.state == Process::Starting;
-        while state.state == Process::Starting && !deadline.is_over() {
+        // A start that fails ends what it started before it is over.
+        let is_on_its_way = |state: &State| {
+            state.state == Process::Starting || was_starting && state.state == Process::Stopping
+        };
+        while is_on_its_way(&state) && !deadline.is_over() {
             std::thread::sleep(LOOK_AGAIN);
             match agents::ask(self.home(), id, &Request::State, A_LOOK)? {
                 Some(Answer::State(now)) => state = now,
