@@ -153,7 +153,13 @@ impl Desk {
                 let owner = owner.unwrap_or_else(AgentId::unassigned);
                 self.permit(verb, &owner).map(Some)
             }
-            // The verb says so itself, and may know it from the archive.
+            // It may be taken up again from there.
+            Err(tasks::Error::Over { id, .. }) => {
+                let owner = board.archived_one(&id)?.map(|(owner, _)| owner);
+                self.permit(verb, &owner.unwrap_or_else(AgentId::unassigned))
+                    .map(Some)
+            }
+            // The verb says so itself.
             Err(_) => Ok(None),
         }
     }

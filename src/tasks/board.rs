@@ -335,7 +335,13 @@ impl<'a> Board<'a> {
         }
         match id::meant(asked, self.tasks().map(|task| &*task.id)) {
             Meant::One(id) => Ok(self.find(id).expect("it was among them")),
-            Meant::None => Err(self.no_task(asked)),
+            Meant::None => match self.archived_one(asked)? {
+                Some((_, record)) => Err(Error::Over {
+                    id: asked.to_owned(),
+                    status: record.status(),
+                }),
+                None => Err(self.no_task(asked)),
+            },
             Meant::Several(ids) => Err(Error::Ambiguous {
                 asked: asked.to_owned(),
                 ids: ids.into_iter().map(Into::into).collect(),

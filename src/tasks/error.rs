@@ -23,6 +23,8 @@ pub enum Error {
     BadId(#[from] BadTaskId),
     #[error("no task {asked:?}")]
     NoTask { asked: String, nearest: Vec<String> },
+    #[error("{id} is {status} and in the archive")]
+    Over { id: String, status: Status },
     #[error("{asked:?} may be {}", ids.join(", "))]
     Ambiguous { asked: String, ids: Vec<String> },
     #[error("a task {id} exists already, {place}")]
@@ -93,7 +95,8 @@ impl Explain for Error {
             | Self::NotHeld { .. }
             | Self::NotYours { .. }
             | Self::Unable { .. }
-            | Self::NothingReady { .. } => Kind::No,
+            | Self::NothingReady { .. }
+            | Self::Over { .. } => Kind::No,
             Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
         }
     }
@@ -117,6 +120,14 @@ impl Explain for Error {
             Self::Exists { .. } => Some("choose another id, or none: one is given".into()),
             Self::Cycle { .. } => {
                 Some("nothing was changed; remove one of them: taskctl dep rm".into())
+            Self::Over { id, status } => match status {
+                Status::Failed | Status::Cancelled => {
+                    Some(format!("to take it up again: taskctl reopen {id}"))
+                }
+                Status::Completed | Status::Pending | Status::Running => {
+                    Some(format!("see: taskctl show {id}"))
+                }
+            },
             }
             Self::NoDependency { .. } => Some("create that one first; see: taskctl list".into()),
             Self::BadField { hint, .. } => hint.clone(),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::print;
-use super::task::Task;
+use super::task::{Status, Task};
 use crate::names::{AgentId, Caller};
 use crate::time::Timestamp;
 
@@ -136,6 +136,12 @@ impl Record {
 
     pub fn rev(&self) -> Option<u64> {
         self.get("rev").and_then(Value::as_u64)
+    }
+
+    pub fn status(&self) -> Status {
+        self.str("status")
+            .and_then(Status::parse)
+            .unwrap_or_default()
     }
 
     pub fn fields(&self) -> &Map<String, Value> {

@@ -299,7 +299,7 @@ impl Board<'_> {
         for asked in add {
             let found = match self.resolve(asked) {
                 Ok(at) => self.entries[at].task.id.to_string(),
-                Err(Error::NoTask { .. }) if self.fetch(asked)? => asked.clone(),
+                Err(Error::Over { id, .. }) if self.fetch(&id)? => id,
                 Err(Error::NoTask { .. }) => {
                     return Err(Error::NoDependency {
                         id,
@@ -797,7 +797,7 @@ impl Board<'_> {
     }
 
     pub fn reopen(&mut self, caller: &Caller, asked: &str) -> Result<String, Error> {
-        if matches!(self.resolve(asked), Err(Error::NoTask { .. })) {
+        if matches!(self.resolve(asked), Err(Error::Over { .. })) {
             self.fetch(asked)?;
         }
         let at = self.resolve(asked)?;
