@@ -25,7 +25,7 @@ pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
 pub use register::{Purged, Renamed, Step};
-pub use tasks::{Sheets, Took};
+pub use tasks::{Created, Sheets, Taking, Took};
 pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 
@@ -58,6 +58,8 @@ pub struct Desk {
     home: Home,
     caller: Caller,
     roster: Roster,
+    /// Tasks are not changed: it is only said what would become of them.
+    rehearses: bool,
     warn: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -73,6 +75,7 @@ impl Desk {
             home,
             caller,
             roster,
+            rehearses: false,
             warn: Arc::new(warn),
         })
     }
@@ -94,6 +97,7 @@ impl Desk {
             home,
             caller,
             roster,
+            rehearses: false,
             warn: Arc::new(warn),
         })
     }
@@ -102,6 +106,15 @@ impl Desk {
     #[must_use]
     pub fn speaking_as(self, caller: Caller) -> Self {
         Self { caller, ..self }
+    }
+
+    /// As `open`; tasks are not changed then, and nobody is told of them.
+    #[must_use]
+    pub fn rehearsing(self) -> Self {
+        Self {
+            rehearses: true,
+            ..self
+        }
     }
 
     pub const fn home(&self) -> &Home {

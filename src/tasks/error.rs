@@ -71,6 +71,9 @@ pub enum Error {
         agent: AgentId,
         lacks: String,
     },
+    /// Of several that were to be made at once, the `nth`, counted from 0.
+    #[error("{error}")]
+    OfSeveral { nth: usize, error: Box<Self> },
     #[error("nothing is ready for {agent}")]
     NothingReady { agent: AgentId },
     #[error("whether it was written is not known: {source}")]
@@ -81,6 +84,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Store(error) => error.kind(),
+            Self::OfSeveral { error, .. } => error.kind(),
             Self::Unreadable { .. } | Self::BadState { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Config,
             Self::NoTask { .. } | Self::Ambiguous { .. } => Kind::Unknown,
@@ -104,6 +108,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint(),
+            Self::OfSeveral { error, .. } => error.hint(),
             Self::Unreadable { .. } => {
                 Some("nothing was overwritten; mend it there, the others go on".into())
             }
@@ -115,11 +120,6 @@ impl Explain for Error {
                 Some(format!("did you mean {}?", nearest.join(", ")))
             }
             Self::NoTask { .. } => Some("see: taskctl list --all".into()),
-            Self::BadId(_) => None,
-            Self::Ambiguous { .. } => Some("give more of its id".into()),
-            Self::Exists { .. } => Some("choose another id, or none: one is given".into()),
-            Self::Cycle { .. } => {
-                Some("nothing was changed; remove one of them: taskctl dep rm".into())
             Self::Over { id, status } => match status {
                 Status::Failed | Status::Cancelled => {
                     Some(format!("to take it up again: taskctl reopen {id}"))
@@ -128,6 +128,11 @@ impl Explain for Error {
                     Some(format!("see: taskctl show {id}"))
                 }
             },
+            Self::BadId(_) => None,
+            Self::Ambiguous { .. } => Some("give more of its id".into()),
+            Self::Exists { .. } => Some("choose another id, or none: one is given".into()),
+            Self::Cycle { .. } => {
+                Some("nothing was changed; remove one of them: taskctl dep rm".into())
             }
             Self::NoDependency { .. } => Some("create that one first; see: taskctl list".into()),
             Self::BadField { hint, .. } => hint.clone(),
@@ -160,6 +165,7 @@ impl Explain for Error {
     fn path(&self) -> Option<&Path> {
         match self {
             Self::Store(error) => error.path(),
+            Self::OfSeveral { error, .. } => error.path(),
             Self::Unreadable { path, .. }
             | Self::Newer { path, .. }
             | Self::BadState { path, .. } => Some(path),

@@ -9,7 +9,7 @@ use crate::names::{AgentId, Caller};
 use crate::time::Timestamp;
 
 /// In this order they are written; what we do not know stands before the last three.
-const ORDER: [&str; 26] = [
+pub(super) const ORDER: [&str; 26] = [
     "id",
     "name",
     "description",
@@ -247,14 +247,35 @@ impl Record {
         Some(past)
     }
 
-    /// As it stands in a document, indented as there.
-    pub(super) fn print(&self) -> String {
+    /// As a person edits it: without what only programs write.
+    pub fn text(&self) -> String {
+        let shown = |field: &str| field == "id" || !OURS.contains(&field);
+        let mut out = String::new();
+        for (field, value) in self.ordered().into_iter().filter(|(field, _)| shown(field)) {
+            out.push_str(if out.is_empty() { "{\n  " } else { ",\n  " });
+            print::field(&mut out, field, value, 2);
+        }
+        out.push_str("\n}\n");
+        out
+    }
+
+    /// The fields in the order in which they are written.
+    fn ordered(&self) -> Vec<(&str, &Value)> {
         let place = |field: &str| {
             let known = ORDER.iter().position(|it| *it == field);
             known.unwrap_or(ORDER.len() - 4)
         };
-        let mut fields: Vec<_> = self.fields.iter().collect();
+        let fields = self.fields.iter();
+        let mut fields: Vec<_> = fields
+            .map(|(field, value)| (field.as_str(), value))
+            .collect();
         fields.sort_by_key(|(field, _)| place(field));
+        fields
+    }
+
+    /// As it stands in a document, indented as there.
+    pub(super) fn print(&self) -> String {
+        let fields = self.ordered();
         let mut out = String::with_capacity(512);
         out.push('{');
         for (n, (field, value)) in fields.into_iter().enumerate() {
@@ -379,5 +400,9 @@ mod tests {
     }"#
         );
         assert_eq!(Record::parse(&record.print()).unwrap(), record);
+        assert_eq!(
+            record.text(),
+            "{\n  \"id\": \"a\",\n  \"name\": \"x\",\n  \"status\": \"pending\",\n  \"theirs\": [1]\n}\n"
+        );
     }
 }
