@@ -435,6 +435,14 @@ impl<'a> Board<'a> {
             .collect()
     }
 
+    /// What waits for it, itself or besides others.
+    pub fn dependents(&self, id: &str) -> Vec<&str> {
+        let waiting = self
+            .tasks()
+            .filter(|task| task.dependencies.iter().any(|on| &**on == id));
+        waiting.map(|task| &*task.id).collect()
+    }
+
     /// When something changes because time passes: a claim lapses, or what failed is tried again.
     pub fn next_change(&self) -> Option<Timestamp> {
         let states = self.pages.iter().map(|page| &page.state);
@@ -749,7 +757,7 @@ impl<'a> Board<'a> {
     /// Which of these ids are in the archive, and whose. Read once, however many they are.
     pub(super) fn archived_among(
         &self,
-        ids: &HashSet<&str>,
+        ids: &HashSet<String>,
     ) -> Result<HashMap<String, AgentId>, Error> {
         #[derive(serde::Deserialize)]
         struct Named<'l> {

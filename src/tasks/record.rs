@@ -149,7 +149,7 @@ impl Record {
     }
 
     /// As the rules see it.
-    pub(super) fn task(&self) -> Result<Task<'static>, serde_json::Error> {
+    pub fn task(&self) -> Result<Task<'static>, serde_json::Error> {
         let text = serde_json::to_string(&self.fields)?;
         serde_json::from_str::<Task<'_>>(&text).map(Task::into_owned)
     }

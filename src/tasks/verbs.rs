@@ -1,6 +1,6 @@
 //! What can be done to tasks, each verb by the rules: who may start what, who holds it, what a change brings with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -127,10 +127,13 @@ impl Board<'_> {
             }
         };
         let given = tasks.iter().filter_map(|task| task.id.as_ref());
-        let archived = self.archived_among(&given.map(TaskId::as_str).collect())?;
+        let given: HashSet<String> = given.map(ToString::to_string).collect();
+        let archived = self.archived_among(&given)?;
         let mut made = Vec::with_capacity(count);
         let mut awaited = Vec::new();
-        for (nth, task) in tasks.into_iter().enumerate() {
+        for (nth, mut task) in tasks.into_iter().enumerate() {
+            let named = self.in_full(task.fields.get_mut("dependencies"), &given);
+            named.map_err(of(nth))?;
             let at = self.create_one(caller, task, &archived, tell);
             let task = &self.entries[at.map_err(of(nth))?].task;
             awaited.extend(task.dependencies.iter().map(|on| (nth, on.to_string())));
@@ -147,6 +150,21 @@ impl Board<'_> {
             self.must_not_be_circular()?;
         }
         Ok(made)
+    }
+
+    /// Names of tasks as a person shortens them, written out; of what is not known the rules say so later.
+    fn in_full(&self, names: Option<&mut Value>, given: &HashSet<String>) -> Result<(), Error> {
+        for name in names.and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(asked) = name.as_str().filter(|it| !given.contains(*it)) else {
+                continue;
+            };
+            match self.resolve(asked) {
+                Ok(at) => *name = self.entries[at].task.id.to_string().into(),
+                Err(Error::NoTask { .. } | Error::Over { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn create_one(
