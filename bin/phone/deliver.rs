@@ -258,7 +258,7 @@ pub(crate) fn report_all(context: &Context, deliveries: &[Delivery], wait: Optio
                 );
             }
         }
-        Format::Table | Format::Plain | Format::Env => {
+        Format::Table | Format::Plain | Format::Own(_) => {
             for delivery in deliveries {
                 let line = match (&delivery.sent, &delivery.waited, wait) {
                     (Ok(sent), Some(waited), Some(wait)) => {

@@ -118,7 +118,7 @@ pub(crate) fn report_changes(context: &Context, results: &[Changed]) {
                 );
             }
         }
-        Format::Table | Format::Plain | Format::Env => {
+        Format::Table | Format::Plain | Format::Own(_) => {
             for Changed {
                 name,
                 what,

@@ -22,13 +22,13 @@ mod view;
 pub(crate) mod wait;
 mod watch;
 
-use dreamos::cli::Verb;
+use dreamos::cli::{Own, Verb};
 
 /// The verbs that are the same in both.
 pub(crate) static VERBS: &[Verb] = &[
     Verb::of::<inbox::Inbox>("inbox"),
     Verb::of::<show::Show>("show"),
-    Verb::of::<next::Next>("next").with_shell_variables(),
+    Verb::of::<next::Next>("next").with_formats(&[Own::Env]),
     Verb::of::<ack::Ack>("ack"),
     Verb::of::<nack::Nack>("nack"),
     Verb::of::<reply::Reply>("reply"),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use dreamos::cli::{Context, Error, Exit, Failure, Format, Interrupt, Run};
+use dreamos::cli::{Context, Error, Exit, Failure, Format, Interrupt, Own, Run};
 use dreamos::desk::Desk;
 use dreamos::mailbox::Taken;
 use dreamos::time::Now;
@@ -47,7 +47,7 @@ impl Run for Next {
         };
         let Some(taken) = taken else {
             // A script asks by the exit code.
-            if context.format() != Format::Env && none == Exit::NO {
+            if context.format() != Format::Own(Own::Env) && none == Exit::NO {
                 context.note(&format!("no mail for {agent}"));
             }
             return Ok(none);
@@ -72,7 +72,7 @@ impl Next {
 
 fn print(context: &Context, taken: &Taken) -> Result<(), Error> {
     let text = match context.format() {
-        Format::Env => handler::assignments(taken),
+        Format::Own(_) => handler::assignments(taken),
         Format::Json | Format::Jsonl => return context.print_json(&handler::document(taken)),
         Format::Plain => view::whole(context, &taken.message, Now::read().wall),
         Format::Table => {

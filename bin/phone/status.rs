@@ -45,7 +45,7 @@ impl Run for Status {
                     body,
                 })?;
             }
-            Format::Plain | Format::Env => context.print(&steps(context, &history).tabbed())?,
+            Format::Plain | Format::Own(_) => context.print(&steps(context, &history).tabbed())?,
             Format::Table => {
                 let mut text = format!("{} is {}\n", at, context.strong(status));
                 if let Some(lease) = &history.lease {

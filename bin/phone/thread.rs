@@ -22,7 +22,7 @@ impl Run for Thread {
         let now = Now::read().wall;
         match context.format() {
             Format::Json | Format::Jsonl => document::print_messages(context, &messages)?,
-            Format::Plain | Format::Env => {
+            Format::Plain | Format::Own(_) => {
                 context.print(&view::listed(context, &messages, now).tabbed())?;
             }
             Format::Table => {

@@ -2,28 +2,62 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// For people
     #[default]
     Table,
-    /// One JSON document
     Json,
-    /// One JSON object a line
     Jsonl,
-    /// Tab-separated, no head, no colour
     Plain,
-    /// Shell variables, to be eval'ed; where a verb says so
-    #[value(hide = true)]
-    Env,
+    Own(Own),
 }
+
+/// What only verbs print that say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// Shell variables, to be eval'ed.
+    Env,
+    /// Comma-separated, with a head (RFC 4180).
+    Csv,
+    Mermaid,
+    Dot,
+}
+
+/// How each is called, and what it is; what is `Own` is not offered.
+const FORMATS: [(Format, &str, &str); 8] = [
+    (Format::Table, "table", "For people"),
+    (Format::Json, "json", "One JSON document"),
+    (Format::Jsonl, "jsonl", "One JSON object a line"),
+    (Format::Plain, "plain", "Tab-separated, no head, no colour"),
+    (Format::Own(Own::Env), "env", ""),
+    (Format::Own(Own::Csv), "csv", ""),
+    (Format::Own(Own::Mermaid), "mermaid", ""),
+    (Format::Own(Own::Dot), "dot", ""),
+];
 
 impl Format {
     pub const fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Jsonl)
     }
+
+    pub(super) fn as_str(self) -> &'static str {
+        let named = FORMATS.iter().find(|(format, ..)| *format == self);
+        named.map_or("", |(_, name, _)| name)
+    }
+}
+
+fn format() -> impl TypedValueParser<Value = Format> {
+    let values = FORMATS.map(|(format, name, what)| {
+        let is_own = matches!(format, Format::Own(_));
+        PossibleValue::new(name).help(what).hide(is_own)
+    });
+    PossibleValuesParser::new(values).map(|given| {
+        let known = FORMATS.iter().find(|(_, name, _)| *name == given);
+        known.expect("it is one of them").0
+    })
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -54,7 +88,7 @@ pub struct Options {
     /// table, json, jsonl or plain
     #[arg(
         long,
-        value_enum,
+        value_parser = format(),
         value_name = "FORMAT",
         global = true,
         hide_possible_values = true

@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches as _};
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::options::{Format, Options};
+use super::options::{Format, Options, Own};
 use super::start::start;
 use super::{complete, pages};
 
@@ -48,7 +48,7 @@ pub struct Verb {
     args: fn(Command) -> Command,
     run: fn(&Context, &ArgMatches) -> Ended,
     run_words: fn(&Context, &[&str]) -> Option<Ended>,
-    shell_variables: bool,
+    own_formats: &'static [Own],
 }
 
 impl Verb {
@@ -58,15 +58,15 @@ impl Verb {
             args: R::augment_args,
             run: run_verb::<R>,
             run_words: |context, words| Some(R::of_words(words)?.run(context)),
-            shell_variables: false,
+            own_formats: &[],
         }
     }
 
-    /// `--format env` makes sense for it.
+    /// It prints these as well.
     #[must_use]
-    pub const fn with_shell_variables(self) -> Self {
+    pub const fn with_formats(self, own_formats: &'static [Own]) -> Self {
         Self {
-            shell_variables: true,
+            own_formats,
             ..self
         }
     }
@@ -182,13 +182,13 @@ fn perform(program: &'static Program, verb: &Verb, matches: &ArgMatches) -> Exit
         Err(error) => return refuse(&error, &[]),
     };
     let context = Context::new(program.name, program.speaker, options);
-    let done = if context.format() == Format::Env && !verb.shell_variables {
-        Err(Failure::usage(format!(
-            "{} knows no --format env",
-            verb.name
-        )))
-    } else {
-        (verb.run)(&context, matches)
+    let done = match context.format() {
+        Format::Own(own) if !verb.own_formats.contains(&own) => {
+            let format = context.format().as_str();
+            let message = format!("{} knows no --format {format}", verb.name);
+            Err(Failure::usage(message))
+        }
+        _ => (verb.run)(&context, matches),
     };
     ended(&context, done)
 }

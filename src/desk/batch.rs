@@ -1,15 +1,16 @@
-//! Many messages as JSON lines: what a line may say of its message. Pure.
+//! Many messages or tasks as JSON lines: what a line may say of its message or task. Pure.
 
 use serde_json::{Map, Value};
 
 use crate::mailbox::MOST_CONTENT;
 use crate::names::{Draft, Explain, Kind, MessageId};
+use crate::tasks::{NewTask, TaskId, spoken};
 use crate::time::{Now, parse_time};
 
 /// What the mailbox itself decides.
 const NOT_YOURS: [&str; 7] = ["seq", "id", "from", "to", "status", "timestamp", "attempts"];
 
-/// A line of a batch that is no message.
+/// A line of a batch that is no message, or no task.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {why}")]
 pub struct BadLine {
@@ -24,7 +25,7 @@ impl Explain for BadLine {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("nothing was sent".into())
+        Some("nothing was done".into())
     }
 }
 
@@ -94,6 +95,32 @@ fn draft(model: &Draft, line: usize, text: &str, now: Now) -> Result<Draft, BadL
     Ok(draft)
 }
 
+/// One task a line, with the number of that line; times as a person says them.
+pub(super) fn tasks(lines: &str, now: Now) -> Result<Vec<(usize, NewTask)>, BadLine> {
+    batch_lines(lines)
+        .map(|(number, line)| Ok((number, task(number, line, now)?)))
+        .collect()
+}
+
+fn task(line: usize, text: &str, now: Now) -> Result<NewTask, BadLine> {
+    let bad = |column: usize, why: String| BadLine { line, column, why };
+    let said: Map<String, Value> =
+        serde_json::from_str(text).map_err(|error| bad(error.column(), reason(&error)))?;
+    let mut task = NewTask::default();
+    for (field, value) in said {
+        if field != "id" {
+            let value = spoken(&field, value, now.wall);
+            let value = value.map_err(|error| bad(1, error.to_string()))?;
+            task.fields.insert(field, value);
+        } else if let Some(id) = value.as_str() {
+            task.id = Some(TaskId::parse(id).map_err(|error| bad(1, error.to_string()))?);
+        } else if !value.is_null() {
+            return Err(bad(1, "\"id\" is no string".into()));
+        }
+    }
+    Ok(task)
+}
+
 /// The parser's own words, without the place: it counts from the start of this line.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -135,6 +162,33 @@ mod tests {
         );
         assert_eq!(drafts[0].extra["hue"].to_string(), "1.50");
         assert_eq!(drafts[1].metadata["n"].to_string(), "12345678901234567890");
+    }
+
+    #[test]
+    fn a_line_is_a_task_with_times_as_a_person_says_them() {
+        let lines = "\n{\"id\": \"a\", \"name\": \"A\", \"deadline\": \"2h\"}\n{\"id\": null, \"data\": {\"n\": 1.50}}";
+        let read = tasks(lines, now()).unwrap();
+        let ids = read
+            .iter()
+            .map(|(n, it)| (*n, it.id.as_ref().map(TaskId::as_str)));
+        assert_eq!(ids.collect::<Vec<_>>(), [(2, Some("a")), (3, None)]);
+        assert_eq!(read[0].1.fields["deadline"], "2026-11-22T14:00:00.000Z");
+        assert_eq!(read[1].1.fields["data"]["n"].to_string(), "1.50");
+        for (line, why) in [
+            ("{\"id\": 7}", "line 1, column 1: \"id\" is no string"),
+            (
+                "{\"id\": \"a b\"}",
+                "line 1, column 1: \"a b\" is no task id",
+            ),
+            (
+                "{\"deadline\": \"soon\"}",
+                "line 1, column 1: deadline: \"soon\" is no time",
+            ),
+            ("[1]", "line 1, column 0: invalid type"),
+        ] {
+            let said = tasks(line, now()).unwrap_err().to_string();
+            assert!(said.starts_with(why), "{line}: {said}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::batch::BadLine;
 use super::breaker::Loop;
 use super::policy::Refusal;
 use crate::names::{AgentId, BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
@@ -13,6 +14,14 @@ pub enum Error {
     Agents(#[from] agents::Error),
     #[error(transparent)]
     Tasks(#[from] tasks::Error),
+    #[error(transparent)]
+    BadLine(#[from] BadLine),
+    /// Of a task in a batch.
+    #[error("line {line}: {error}")]
+    OnLine {
+        line: usize,
+        error: Box<tasks::Error>,
+    },
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("{what} in {home}", home = home.display())]
@@ -60,6 +69,8 @@ impl Explain for Error {
             Self::Mailbox(e) => e.kind(),
             Self::Agents(e) => e.kind(),
             Self::Tasks(e) => e.kind(),
+            Self::OnLine { error, .. } => error.kind(),
+            Self::BadLine(e) => e.kind(),
             Self::Store(e) => e.kind(),
             Self::Name { what, .. } => what.kind(),
             Self::Refused(e) => e.kind(),
@@ -81,6 +92,8 @@ impl Explain for Error {
             Self::Mailbox(e) => e.hint(),
             Self::Agents(e) => e.hint(),
             Self::Tasks(e) => e.hint(),
+            Self::OnLine { error, .. } => error.hint(),
+            Self::BadLine(e) => e.hint(),
             Self::Store(e) => e.hint(),
             Self::Name { what, .. } => what.hint(),
             Self::Refused(e) => e.hint(),
@@ -113,6 +126,7 @@ impl Explain for Error {
             Self::Mailbox(e) => e.path(),
             Self::Agents(e) => e.path(),
             Self::Tasks(e) => e.path(),
+            Self::OnLine { error, .. } => error.path(),
             Self::Store(e) => e.path(),
             _ => None,
         }

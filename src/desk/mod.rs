@@ -31,7 +31,7 @@ pub use policy::Refusal;
 pub use register::{Purged, Renamed, Step};
 pub use runs::Ran;
 pub use stage::{Came, Stage, Waited};
-pub use tasks::{ImportedTasks, Sheets, Took};
+pub use tasks::{Created, ImportedTasks, Sheets, Taking, Took};
 pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 
@@ -64,6 +64,8 @@ pub struct Desk {
     home: Home,
     caller: Caller,
     roster: Roster,
+    /// Tasks are not changed: it is only said what would become of them.
+    rehearses: bool,
     warn: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -79,6 +81,7 @@ impl Desk {
             home,
             caller,
             roster,
+            rehearses: false,
             warn: Arc::new(warn),
         })
     }
@@ -100,6 +103,7 @@ impl Desk {
             home,
             caller,
             roster,
+            rehearses: false,
             warn: Arc::new(warn),
         })
     }
@@ -108,6 +112,15 @@ impl Desk {
     #[must_use]
     pub fn speaking_as(self, caller: Caller) -> Self {
         Self { caller, ..self }
+    }
+
+    /// As `open`; tasks are not changed then, and nobody is told of them.
+    #[must_use]
+    pub fn rehearsing(self) -> Self {
+        Self {
+            rehearses: true,
+            ..self
+        }
     }
 
     pub const fn home(&self) -> &Home {

@@ -180,16 +180,29 @@ mod tests {
                 "agent.type",
                 "agent.purge",
             ],
+            &all[19..],
         ]
         .concat();
         assert_eq!(allowed("agent-1", "agent-1"), own);
         assert_eq!(
             allowed("agent-1", "agent-2"),
-            ["mail.send", "mail.follow", "mail.recall"]
+            ["mail.send", "mail.follow", "mail.recall", "task.create"]
         );
         assert_eq!(
             allowed("agent-1", "user"),
-            ["mail.send", "mail.follow", "mail.recall"]
+            ["mail.send", "mail.follow", "mail.recall", "task.create"]
+        );
+        // Nobody's yet.
+        assert_eq!(
+            allowed("agent-1", "unassigned"),
+            [
+                "mail.send",
+                "mail.follow",
+                "mail.recall",
+                "task.create",
+                "task.work",
+                "task.edit"
+            ]
         );
         assert_eq!(
             allowed("captain", "agent-1"),
@@ -202,12 +215,16 @@ mod tests {
                 "agent.start",
                 "agent.stop",
                 "agent.type",
-                "agent.configure"
+                "agent.configure",
+                "task.create",
+                "task.work",
+                "task.edit",
+                "task.run"
             ]
         );
         assert_eq!(allowed("captain", "captain"), all);
-        assert_eq!(allowed("system", "agent-1"), ["mail.send"]);
-        assert_eq!(allowed("system", "system"), ["mail.send"]);
+        assert_eq!(allowed("system", "agent-1"), ["mail.send", "task.create"]);
+        assert_eq!(allowed("system", "system"), ["mail.send", "task.create"]);
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Desk, Done};
+use super::{Desk, Done, Error, batch};
 use crate::agents;
-use crate::names::{AgentId, Draft, Mode, Permit, Verb};
-use crate::tasks::{self, Board, Dead, Known, Letter, NewTask, Status, Tell, Texts, Wake, Zone};
+use crate::names::{AgentId, Caller, Draft, Explain as _, Kind, Mode, Permit, Verb};
+use crate::tasks::{
+    self, Board, Dead, Known, Letter, NewTask, Status, Task, Tell, Texts, Wake, Zone,
+};
 use crate::time::{Now, boot_id, local_zone};
 
 /// So long somebody else may hold all tasks.
@@ -37,11 +39,27 @@ pub struct ImportedTasks {
     pub unread: Vec<(String, String)>,
 }
 
+/// A task that has been written down.
+#[derive(Clone, Debug)]
+pub struct Created {
+    pub id: String,
+    pub agent: Option<AgentId>,
+    /// What must be completed before.
+    pub waits_for: Vec<String>,
+}
+
 /// What somebody has taken.
 #[derive(Clone, Debug)]
 pub struct Took {
     pub id: String,
     pub until: Option<crate::time::Timestamp>,
+}
+
+/// What is done with a task that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    Claim,
+    Start,
 }
 
 impl Desk {
@@ -77,7 +95,7 @@ impl Desk {
     }
 
     /// Which of the lives that hold something are over.
-    fn dead(&self, board: &Board<'_>) -> Dead {
+    pub fn dead(&self, board: &Board<'_>) -> Dead {
         let mut lives = board.lives();
         // Of one whose state cannot be read nothing is known: his claim has its time.
         lives.retain(|(agent, life)| agents::is_over(&self.home, agent, life).unwrap_or(false));
@@ -86,12 +104,43 @@ impl Desk {
 
     /// What the caller can do, as far as any task asks for it.
     fn abilities(&self, board: &Board<'_>) -> Done<Vec<String>> {
+        self.abilities_of(&self.caller.agent, board)
+    }
+
+    fn abilities_of(&self, agent: &AgentId, board: &Board<'_>) -> Done<Vec<String>> {
         if board.tasks().all(|task| task.capabilities.is_empty()) {
             return Ok(Vec::new());
         }
         let all = agents::agents(&self.home)?;
-        let own = all.into_iter().find(|agent| agent.id == self.caller.agent);
+        let own = all.into_iter().find(|it| it.id == *agent);
         Ok(own.map(|agent| agent.capabilities).unwrap_or_default())
+    }
+
+    /// What can be taken, the most urgent first: by anybody, or by one of them.
+    pub fn ready_tasks<'b>(
+        &self,
+        board: &'b Board<'_>,
+        by: Option<&AgentId>,
+    ) -> Done<Vec<&'b Task<'b>>> {
+        let dead = self.dead(board);
+        let Some(agent) = by else {
+            return Ok(board.ready(&dead, None));
+        };
+        let abilities = self.abilities_of(agent, board)?;
+        let caller = Caller {
+            agent: agent.clone(),
+            ..self.caller.clone()
+        };
+        Ok(board.ready(&dead, Some((&caller, &abilities))))
+    }
+
+    /// What would become of it: nothing is written, nobody is told.
+    fn rehearse<T>(&self, now: Now, act: impl FnOnce(&mut Board<'_>) -> Done<T>) -> Done<T> {
+        let known = self.known()?;
+        let texts = Texts::read(&self.home)?;
+        let mut board = Board::of(&texts, &known, now.wall)?;
+        board.bury(&self.dead(&board))?;
+        act(&mut board)
     }
 
     pub(super) fn change_tasks<T>(
@@ -99,6 +148,9 @@ impl Desk {
         now: Now,
         act: impl FnOnce(&mut Board<'_>) -> Done<T>,
     ) -> Done<T> {
+        if self.rehearses {
+            return self.rehearse(now, act);
+        }
         let known = self.known()?;
         let (value, wake) = tasks::change(
             &self.home,
@@ -180,19 +232,51 @@ impl Desk {
                 let owner = owner.unwrap_or_else(AgentId::unassigned);
                 self.permit(verb, &owner).map(Some)
             }
-            // The verb says so itself, and may know it from the archive.
+            // It may be taken up again from there.
+            Err(tasks::Error::Over { id, .. }) => {
+                let owner = board.archived_one(&id)?.map(|(owner, _)| owner);
+                self.permit(verb, &owner.unwrap_or_else(AgentId::unassigned))
+                    .map(Some)
+            }
+            // The verb says so itself.
             Err(_) => Ok(None),
         }
     }
 
     /// All of them or none.
-    pub fn create_tasks(&self, tasks: Vec<NewTask>, tell: Tell, now: Now) -> Done<Vec<String>> {
+    pub fn create_tasks(&self, tasks: Vec<NewTask>, tell: Tell, now: Now) -> Done<Vec<Created>> {
         for task in &tasks {
             let to = task.fields.get("assigned_to").and_then(Value::as_str);
             let to = to.and_then(|id| AgentId::parse(id).ok());
             self.permit(Verb::TaskCreate, &to.unwrap_or_else(AgentId::unassigned))?;
         }
-        self.change_tasks(now, |board| Ok(board.create(&self.caller, tasks, tell)?))
+        self.change_tasks(now, |board| {
+            let ids = board.create(&self.caller, tasks, tell)?;
+            let created = |id: String| Created {
+                agent: board.assigned_to(&id),
+                waits_for: board.awaited(&id).into_iter().map(Into::into).collect(),
+                id,
+            };
+            Ok(ids.into_iter().map(created).collect())
+        })
+    }
+
+    /// As `create_tasks`, one task a line of JSON.
+    pub fn create_batch(&self, lines: &str, tell: Tell, now: Now) -> Done<Vec<Created>> {
+        let (numbers, tasks): (Vec<usize>, Vec<NewTask>) =
+            batch::tasks(lines, now)?.into_iter().unzip();
+        let on_line = |nth: usize, error| Error::OnLine {
+            line: numbers[nth],
+            error,
+        };
+        self.create_tasks(tasks, tell, now)
+            .map_err(|error| match error {
+                Error::Tasks(tasks::Error::OfSeveral { nth, error }) => on_line(nth, error),
+                Error::Tasks(error) if numbers.len() == 1 && error.kind() == Kind::Usage => {
+                    on_line(0, Box::new(error))
+                }
+                other => other,
+            })
     }
 
     /// Takes over the tasks of a file of the original's: how many were new, how many were here, and what is no task.
@@ -270,6 +354,17 @@ impl Desk {
 
     /// The given task, or the most urgent one that the caller may take.
     pub fn claim_task(&self, asked: Option<&str>, lease: Option<Duration>, now: Now) -> Done<Took> {
+        self.take_task(asked, Taking::Claim, lease, now)
+    }
+
+    /// As `claim_task`, and started in the same change where that is asked for.
+    pub fn take_task(
+        &self,
+        asked: Option<&str>,
+        taking: Taking,
+        lease: Option<Duration>,
+        now: Now,
+    ) -> Done<Took> {
         self.must_live()?;
         self.change_tasks(now, |board| {
             match asked {
@@ -278,6 +373,9 @@ impl Desk {
             }
             let abilities = self.abilities(board)?;
             let id = board.take(&self.caller, &abilities, asked, lease)?;
+            if taking == Taking::Start {
+                board.start(&self.caller, &abilities, &id, lease)?;
+            }
             let until = board.claim(&id).and_then(|claim| claim.until);
             Ok(Took { id, until })
         })

@@ -2,11 +2,48 @@
 
 use std::time::Duration;
 
-use super::{Desk, Done, no_message};
-use crate::mailbox::{self, Address, History, Message, Taken, Waker};
+use super::{Desk, Done, Error, Taking, Took, no_message};
+use crate::mailbox::{self, Address, History, Message, Taken};
 use crate::names::{AgentId, Verb};
 use crate::store::Deadline;
+use crate::tasks::{self, Board, Standing, Waker};
 use crate::time::Now;
+
+/// That an agent has died, nobody tells: so often it is asked of those who hold something.
+const A_LIFE: Duration = Duration::from_secs(10);
+
+/// Whether it is worth trying to take a task, and when it may be though nobody tells of it.
+struct Chance {
+    is_there: bool,
+    due: Duration,
+}
+
+/// Until there is news, or `due` is over. `false`: we have waited long enough.
+fn sleep(waker: &mut Waker, patience: &Patience<'_>, mut due: Duration) -> Done<bool> {
+    loop {
+        let (news, took) = waker.rest(patience.left().min(due))?;
+        due = due.saturating_sub(took);
+        if patience.is_over() {
+            return Ok(false);
+        }
+        if news || due.is_zero() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Whether a task that was not to be had may be later.
+fn may_come(error: &Error) -> bool {
+    let Error::Tasks(error) = error else {
+        return false;
+    };
+    matches!(
+        error,
+        tasks::Error::NothingReady { .. }
+            | tasks::Error::Held { .. }
+            | tasks::Error::Claimed { .. }
+    )
+}
 
 /// When somebody stops waiting. Who makes `interrupted` true unparks the thread that waits.
 struct Patience<'p> {
@@ -44,7 +81,7 @@ impl Desk {
         let mailbox = self.own_mailbox(agent, Now::read())?;
         let patience = Patience::new(timeout, interrupted);
         // Before the first look: what comes after that look wakes us.
-        let mut waker = Waker::new(&mailbox);
+        let mut waker = mailbox::Waker::new(&mailbox);
         loop {
             let now = Now::read();
             let taken = self.settle(mailbox.next(&permit, lease, now)?, now);
@@ -61,6 +98,65 @@ impl Desk {
                 return Ok(None);
             }
         }
+    }
+
+    /// As `take_task`, waiting until there is something to be had, `timeout` is over (`None`) or `interrupted` says so
+    /// (`None`).
+    pub fn take_task_wait(
+        &self,
+        asked: Option<&str>,
+        taking: Taking,
+        lease: Option<Duration>,
+        timeout: Option<Duration>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Done<Option<Took>> {
+        let patience = Patience::new(timeout, interrupted);
+        // Before the first look: what comes after that look wakes us.
+        let mut waker = Waker::new(&self.home)?;
+        loop {
+            match self.take_task(asked, taking, lease, Now::read()) {
+                Ok(took) => return Ok(Some(took)),
+                Err(error) if !may_come(&error) => return Err(error),
+                Err(_) if patience.is_over() => return Ok(None),
+                Err(_) => {}
+            }
+            // At least once between two tries: what could not be had is not there again without news.
+            let mut chance = self.chance(asked)?;
+            loop {
+                if !sleep(&mut waker, &patience, chance.due)? {
+                    return Ok(None);
+                }
+                chance = self.chance(asked)?;
+                if chance.is_there {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// A look without the lock: of many who wait only those try who see something.
+    fn chance(&self, asked: Option<&str>) -> Done<Chance> {
+        let now = Now::read();
+        let sheets = self.sheets(now)?;
+        let board = sheets.board()?;
+        let next = board.next_change();
+        let mut due = next.map_or(Duration::MAX, |at| at.since(now.wall));
+        if !board.lives().is_empty() {
+            due = due.min(A_LIFE);
+        }
+        let is_there = asked.is_some()
+            || !self
+                .ready_tasks(&board, Some(&self.caller.agent))?
+                .is_empty()
+            || self.has_lapsed(&board);
+        Ok(Chance { is_there, due })
+    }
+
+    /// Whether somebody does not work on something any more that nobody has taken back yet.
+    fn has_lapsed(&self, board: &Board<'_>) -> bool {
+        let standings = board.standings(&self.dead(board));
+        let mut standings = standings.iter().map(|(_, standing)| standing);
+        standings.any(|it| matches!(it, Standing::Lapsed(_)))
     }
 
     /// Follows a mailbox: every message from now on (or from the kept cursor of that name) exactly once.

@@ -13,11 +13,12 @@ use serde_json::Value;
 use super::disk::{Sheet, Shelf};
 use super::document::{self, Document, Fault, Unread};
 use super::error::Error;
-use super::graph::Graph;
+use super::graph::{Graph, Hold};
 use super::id::{self, Meant, TaskId};
 use super::record::{Change, Note, Record};
 use super::schedule::Zone;
-use super::state::{Claim, Runs, State};
+use super::standing::Standing;
+use super::state::{Claim, Dead, Runs, State};
 use super::task::{Status, Task, Text};
 use crate::names::{AgentId, Event};
 use crate::root::Home;
@@ -140,7 +141,9 @@ pub struct Board<'a> {
     pub(super) entries: Vec<Entry<'a>>,
     pub(super) at: HashMap<Text<'a>, usize>,
     pub(super) wake: Wake,
+    /// The number of the last id that was given, once it was asked for.
     last_id: Option<u64>,
+    last_id_is_changed: bool,
 }
 
 /// Why a board could not be made.
@@ -184,6 +187,7 @@ impl<'a> Board<'a> {
             at: HashMap::new(),
             wake: Wake::default(),
             last_id: None,
+            last_id_is_changed: false,
         };
         let mut edited = Vec::new();
         for sheet in &texts.sheets {
@@ -344,7 +348,13 @@ impl<'a> Board<'a> {
         }
         match id::meant(asked, self.tasks().map(|task| &*task.id)) {
             Meant::One(id) => Ok(self.find(id).expect("it was among them")),
-            Meant::None => Err(self.no_task(asked)),
+            Meant::None => match self.archived_one(asked)? {
+                Some((_, record)) => Err(Error::Over {
+                    id: asked.to_owned(),
+                    status: record.status(),
+                }),
+                None => Err(self.no_task(asked)),
+            },
             Meant::Several(ids) => Err(Error::Ambiguous {
                 asked: asked.to_owned(),
                 ids: ids.into_iter().map(Into::into).collect(),
@@ -390,6 +400,91 @@ impl<'a> Board<'a> {
     pub fn has_runs(&self) -> bool {
         let mut runs = self.pages.iter().flat_map(|page| page.state.runs.values());
         runs.any(|runs| runs.now.is_some())
+    }
+
+    /// How each stands that is in a document, in their order there.
+    pub fn standings<'b>(&'b self, dead: &Dead) -> Vec<(&'b Task<'a>, Standing<'b>)> {
+        let holds = self.graph().holds();
+        let entries = self.entries.iter().filter(|it| !it.is_gone);
+        let all = entries.zip(holds);
+        all.map(|(entry, hold)| (&entry.task, self.standing(entry, hold, dead)))
+            .collect()
+    }
+
+    fn standing<'b>(&'b self, entry: &'b Entry<'a>, hold: Hold<'b>, dead: &Dead) -> Standing<'b> {
+        let (task, page) = (&entry.task, &self.pages[entry.page]);
+        let claim = page.state.claims.get(&*task.id);
+        let lapse = claim.and_then(|claim| claim.lapsed(dead, self.now));
+        let runs = page.state.runs.get(&*task.id);
+        let later = runs.and_then(|runs| runs.next_attempt);
+        match (task.status, claim, lapse) {
+            (status @ (Status::Completed | Status::Failed | Status::Cancelled), ..) => {
+                Standing::Over(status)
+            }
+            (Status::Running, _, Some(lapse)) => Standing::Lapsed(lapse),
+            (Status::Running, claim, None) => Standing::Running(claim),
+            (Status::Pending, ..) if page.fault.is_some() => Standing::Unreadable,
+            (Status::Pending, ..) if !hold.is_free() => Standing::Held(hold),
+            (Status::Pending, ..) if task.schedule.is_some() => Standing::Scheduled,
+            (Status::Pending, Some(claim), None) => Standing::Claimed(claim),
+            (Status::Pending, ..) => match later {
+                Some(at) if at > self.now => Standing::Later(at),
+                _ => Standing::Ready,
+            },
+        }
+    }
+
+    /// Whose it is.
+    pub fn assigned_to(&self, id: &str) -> Option<AgentId> {
+        let task = &self.entries[self.find(id)?].task;
+        AgentId::parse(task.assigned_to.as_deref()?).ok()
+    }
+
+    /// What of its dependencies is not completed.
+    pub fn awaited(&self, id: &str) -> Vec<&str> {
+        let task = self.find(id).map(|at| &self.entries[at].task);
+        let on = task.map_or(&[][..], |task| &task.dependencies);
+        on.iter()
+            .filter(|on| self.status(on) != Some(Status::Completed))
+            .map(|on| &**on)
+            .collect()
+    }
+
+    /// What waits for it, itself or besides others.
+    pub fn dependents(&self, id: &str) -> Vec<&str> {
+        let waiting = self
+            .tasks()
+            .filter(|task| task.dependencies.iter().any(|on| &**on == id));
+        waiting.map(|task| &*task.id).collect()
+    }
+
+    /// When something changes because time passes: a claim lapses, or what failed is tried again.
+    pub fn next_change(&self) -> Option<Timestamp> {
+        let states = self.pages.iter().map(|page| &page.state);
+        let times = states.flat_map(|state| {
+            let lapses = state.claims.values().filter_map(|claim| claim.until);
+            lapses.chain(state.runs.values().filter_map(|runs| runs.next_attempt))
+        });
+        times.filter(|at| *at > self.now).min()
+    }
+
+    /// Whose documents there are.
+    pub fn owners(&self) -> impl Iterator<Item = &AgentId> {
+        self.pages.iter().map(|page| &page.agent)
+    }
+
+    /// Those of which somebody changed by hand what a program changed too.
+    pub fn conflicted(&self) -> Vec<Record> {
+        let entries = (0..self.entries.len()).filter(|&at| {
+            let entry = &self.entries[at];
+            // Only a text that has the word can have the field.
+            let may = entry.raw.is_none_or(|raw| raw.contains("\"conflicts\""));
+            !entry.is_gone && may
+        });
+        entries
+            .map(|at| self.whole(at))
+            .filter(|record| record.get("conflicts").is_some())
+            .collect()
     }
 
     /// All of a task.
@@ -511,6 +606,7 @@ impl<'a> Board<'a> {
         note: Note<'_>,
     ) -> Result<usize, Error> {
         self.must_be_whole(page)?;
+        self.count(record.id())?;
         let rev = self
             .next_rev(page)
             .max(record.rev().map_or(0, |rev| rev + 1));
@@ -591,6 +687,16 @@ impl<'a> Board<'a> {
 
     /// An id that nobody has or had: the next number.
     pub(super) fn new_id(&mut self) -> Result<TaskId, Error> {
+        let mut next = self.last_number()? + 1;
+        while self.at.contains_key(TaskId::numbered(next).as_str()) {
+            next += 1;
+        }
+        self.last_id = Some(next);
+        self.last_id_is_changed = true;
+        Ok(TaskId::numbered(next))
+    }
+
+    fn last_number(&mut self) -> Result<u64, Error> {
         let last = match self.last_id {
             Some(last) => last,
             None => match self.texts.shelf.last_id()? {
@@ -598,12 +704,19 @@ impl<'a> Board<'a> {
                 None => self.highest_number()?,
             },
         };
-        let mut next = last + 1;
-        while self.at.contains_key(TaskId::numbered(next).as_str()) {
-            next += 1;
+        self.last_id = Some(last);
+        Ok(last)
+    }
+
+    /// An id that somebody chose, and that looks like one of ours, is not given again once its task is in the archive.
+    fn count(&mut self, id: &str) -> Result<(), Error> {
+        if let Some(number) = id::number(id)
+            && number > self.last_number()?
+        {
+            self.last_id = Some(number);
+            self.last_id_is_changed = true;
         }
-        self.last_id = Some(next);
-        Ok(TaskId::numbered(next))
+        Ok(())
     }
 
     /// Where the number of the last id is not known any more.
@@ -654,6 +767,33 @@ impl<'a> Board<'a> {
             }
         }
         Ok(newest)
+    }
+
+    /// Which of these ids are in the archive, and whose. Read once, however many they are.
+    pub(super) fn archived_among(
+        &self,
+        ids: &HashSet<String>,
+    ) -> Result<HashMap<String, AgentId>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Named<'l> {
+            #[serde(borrow)]
+            id: Text<'l>,
+        }
+        let mut found = HashMap::new();
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        for (agent, text) in self.texts.shelf.archives()? {
+            let text = String::from_utf8_lossy(&text);
+            // To look for a word is cheaper than to read the line.
+            let may = |line: &str| ids.len() > 4 || ids.iter().any(|id| line.contains(id));
+            let lines = text.lines().filter(|line| may(line));
+            let named = lines.filter_map(|line| serde_json::from_str::<Named<'_>>(line).ok());
+            for Named { id } in named.filter(|it| ids.contains(&*it.id)) {
+                found.insert(id.to_string(), agent.clone());
+            }
+        }
+        Ok(found)
     }
 
     /// Every change of a task, oldest first: what stands with it, and what had no room there.
@@ -717,7 +857,9 @@ impl<'a> Board<'a> {
     pub fn commit(mut self) -> Result<(Wake, bool), Error> {
         self.archive();
         let disk = &self.texts.shelf;
-        if let Some(last) = self.last_id {
+        if let Some(last) = self.last_id
+            && self.last_id_is_changed
+        {
             disk.set_last_id(last)?;
         }
         for page in &self.pages {

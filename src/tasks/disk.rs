@@ -64,6 +64,8 @@ impl Sheet {
     }
 }
 
+pub(super) type Stamp = Vec<(Option<Ident>, String)>;
+
 /// The directories of the tasks of one home.
 pub(super) struct Shelf {
     comms: Dir,
@@ -108,16 +110,33 @@ impl Shelf {
         })
     }
 
+    /// As `open`, made where it is missing.
+    pub(super) fn make(home: &Home) -> Result<Self, Error> {
+        Ok(Self {
+            comms: Dir::make_path(home.dir(), home.inside(&home.comms()))?,
+            tasks: Some(Dir::make_path(
+                home.dir(),
+                home.inside(&home.task_states()),
+            )?),
+        })
+    }
+
     /// For a change: the one lock of all tasks, until it is dropped.
     pub(super) fn lock(home: &Home, patience: Duration) -> Result<(Self, Lock), Error> {
-        let comms = Dir::make_path(home.dir(), home.inside(&home.comms()))?;
-        let tasks = Dir::make_path(home.dir(), home.inside(&home.task_states()))?;
-        let lock = Lock::acquire(&tasks, LOCK, Deadline::after(patience))?;
-        let shelf = Self {
-            comms,
-            tasks: Some(tasks),
-        };
+        let shelf = Self::make(home)?;
+        let lock = Lock::acquire(shelf.tasks(), LOCK, Deadline::after(patience))?;
         Ok((shelf, lock))
+    }
+
+    /// Which versions of documents and states there are.
+    pub(super) fn stamp(&self) -> Result<Stamp, Error> {
+        let mut stamp = Stamp::new();
+        for dir in std::iter::once(&self.comms).chain(&self.tasks) {
+            for name in dir.names()?.into_iter().filter(|it| it.ends_with(".json")) {
+                stamp.push((dir.ident(&name)?, name));
+            }
+        }
+        Ok(stamp)
     }
 
     pub(super) fn path(&self, agent: &AgentId) -> std::path::PathBuf {

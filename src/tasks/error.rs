@@ -23,6 +23,8 @@ pub enum Error {
     BadId(#[from] BadTaskId),
     #[error("no task {asked:?}")]
     NoTask { asked: String, nearest: Vec<String> },
+    #[error("{id} is {status} and in the archive")]
+    Over { id: String, status: Status },
     #[error("{asked:?} may be {}", ids.join(", "))]
     Ambiguous { asked: String, ids: Vec<String> },
     #[error("a task {id} exists already, {place}")]
@@ -69,6 +71,9 @@ pub enum Error {
         agent: AgentId,
         lacks: String,
     },
+    /// Of several that were to be made at once, the `nth`, counted from 0.
+    #[error("{error}")]
+    OfSeveral { nth: usize, error: Box<Self> },
     #[error("nothing is ready for {agent}")]
     NothingReady { agent: AgentId },
     #[error("somebody writes to the documents of tasks all the time")]
@@ -81,6 +86,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Store(error) => error.kind(),
+            Self::OfSeveral { error, .. } => error.kind(),
             Self::Unreadable { .. } | Self::BadState { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Config,
             Self::NoTask { .. } | Self::Ambiguous { .. } => Kind::Unknown,
@@ -95,7 +101,8 @@ impl Explain for Error {
             | Self::NotHeld { .. }
             | Self::NotYours { .. }
             | Self::Unable { .. }
-            | Self::NothingReady { .. } => Kind::No,
+            | Self::NothingReady { .. }
+            | Self::Over { .. } => Kind::No,
             Self::Restless => Kind::Busy,
             Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
         }
@@ -104,6 +111,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint(),
+            Self::OfSeveral { error, .. } => error.hint(),
             Self::Unreadable { .. } => {
                 Some("nothing was overwritten; mend it there, the others go on".into())
             }
@@ -115,6 +123,14 @@ impl Explain for Error {
                 Some(format!("did you mean {}?", nearest.join(", ")))
             }
             Self::NoTask { .. } => Some("see: taskctl list --all".into()),
+            Self::Over { id, status } => match status {
+                Status::Failed | Status::Cancelled => {
+                    Some(format!("to take it up again: taskctl reopen {id}"))
+                }
+                Status::Completed | Status::Pending | Status::Running => {
+                    Some(format!("see: taskctl show {id}"))
+                }
+            },
             Self::BadId(_) => None,
             Self::Ambiguous { .. } => Some("give more of its id".into()),
             Self::Exists { .. } => Some("choose another id, or none: one is given".into()),
@@ -153,6 +169,7 @@ impl Explain for Error {
     fn path(&self) -> Option<&Path> {
         match self {
             Self::Store(error) => error.path(),
+            Self::OfSeveral { error, .. } => error.path(),
             Self::Unreadable { path, .. }
             | Self::Newer { path, .. }
             | Self::BadState { path, .. } => Some(path),

@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::error::Error;
 use super::id::TaskId;
+use super::record::ORDER;
 use super::run::Action;
 use super::schedule::{Schedule, Zone};
 use super::task::{Category, Priority, Status};
 use crate::names::{AgentId, Explain as _};
-use crate::time::{Timestamp, parse_span};
+use crate::time::{Timestamp, parse_span, parse_time};
 
 /// So much of a name is shown on a line.
 const LONGEST_NAME: usize = 500;
@@ -70,6 +71,53 @@ pub(super) fn checked(field: &str, value: &Value) -> Result<Option<Value>, Error
         _ => value.clone(),
     };
     Ok(Some(value).filter(|value| !is_nothing(field, value)))
+}
+
+/// That a task has such a field: what is its owner's own goes into `data`.
+pub(super) fn must_be_known(field: &str) -> Result<(), Error> {
+    let fields = ORDER.iter().filter(|it| !it.is_empty());
+    let far = fields
+        .clone()
+        .map(|it| (strsim::osa_distance(field, it), *it));
+    match far.min() {
+        Some((0, _)) => Ok(()),
+        Some((far, near)) if far <= 2 && far <= field.len() / 3 => Err(bad(
+            field,
+            "a task has no such field",
+            Some(&format!("did you mean {near}?")),
+        )),
+        _ => Err(bad(
+            field,
+            "a task has no such field",
+            Some(&format!("what is your own goes into data: data.{field}")),
+        )),
+    }
+}
+
+/// A value as somebody says it at the terminal: times are understood as of `now`.
+pub fn spoken(field: &str, value: Value, now: Timestamp) -> Result<Value, Error> {
+    match (field, &value) {
+        ("deadline", Value::String(text)) => {
+            let at = parse_time(text, now).map_err(|error| bad(field, error.to_string(), None))?;
+            Ok(at.to_string().into())
+        }
+        _ => Ok(value),
+    }
+}
+
+/// Whether what is said of a field is its very text, and no JSON.
+pub fn is_text(field: &str) -> bool {
+    matches!(
+        field,
+        "name"
+            | "description"
+            | "category"
+            | "priority"
+            | "deadline"
+            | "timeout"
+            | "schedule"
+            | "error"
+    )
 }
 
 /// Lists that say nothing are left out.
@@ -220,6 +268,20 @@ mod tests {
         for (field, value) in [("dependencies", json!([])), ("deadline", Value::Null)] {
             assert_eq!(checked(field, &value).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn a_field_that_no_task_has_is_refused_with_the_nearest() {
+        let hint =
+            |field| must_be_known(field).map_err(|error| crate::names::Explain::hint(&error));
+        assert_eq!(hint("priority"), Ok(()));
+        assert_eq!(
+            hint("prioritty"),
+            Err(Some("did you mean priority?".into()))
+        );
+        let own = "what is your own goes into data: data.colour".to_owned();
+        assert_eq!(hint("colour"), Err(Some(own)));
+        assert!(hint("").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Nothing here recurses: chains are as long as people make them.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::task::{Status, Task};
 use crate::time::Timestamp;
@@ -86,6 +86,42 @@ impl<'t> Graph<'t> {
 
     pub fn find(&self, id: &str) -> Option<&'t Task<'t>> {
         self.at.get(id).map(|&at| self.tasks[at as usize])
+    }
+
+    /// Who waits, and for whom; what nobody knows is left out.
+    pub fn edges(&self) -> impl Iterator<Item = (&'t Task<'t>, &'t Task<'t>)> {
+        (0..self.tasks.len()).flat_map(move |at| {
+            let known = self.waits_for(at).iter().filter(|&&on| on != NOBODY);
+            known.map(move |&on| (self.tasks[at], self.tasks[on as usize]))
+        })
+    }
+
+    /// Those of these ids, what they wait for and what waits for them, however far away.
+    pub fn around<'i>(&self, ids: impl IntoIterator<Item = &'i str>) -> HashSet<&'t str> {
+        let mut others: [Vec<Vec<u32>>; 2] = [(); 2].map(|()| vec![Vec::new(); self.tasks.len()]);
+        for at in 0..self.tasks.len() {
+            for &on in self.waits_for(at).iter().filter(|&&on| on != NOBODY) {
+                others[0][at].push(on);
+                others[1][on as usize].push(u32::try_from(at).unwrap_or(NOBODY));
+            }
+        }
+        let start: Vec<u32> = ids
+            .into_iter()
+            .filter_map(|id| self.at.get(id))
+            .copied()
+            .collect();
+        let mut found = HashSet::new();
+        for next in others {
+            let mut seen = vec![false; self.tasks.len()];
+            let mut open = start.clone();
+            while let Some(at) = open.pop().map(|at| at as usize) {
+                if !std::mem::replace(&mut seen[at], true) {
+                    found.insert(&*self.tasks[at].id);
+                    open.extend(&next[at]);
+                }
+            }
+        }
+        found
     }
 
     fn waits_for(&self, at: usize) -> &[u32] {
@@ -194,7 +230,7 @@ impl<'t> Graph<'t> {
 }
 
 /// Priority, then the nearer deadline, then age; then the id, so that everybody sees the same order.
-fn urgency<'t>(task: &'t Task<'_>) -> impl Ord + use<'t> {
+pub(super) fn urgency<'t>(task: &'t Task<'_>) -> impl Ord + use<'t> {
     let never = Timestamp::from_unix_ms(i64::MAX);
     (
         Reverse(task.priority),
@@ -355,6 +391,23 @@ mod tests {
                 "blocked: there is no task 99",
             ]
         );
+    }
+
+    #[test]
+    fn around_a_task_stands_what_it_waits_for_and_what_waits_for_it() {
+        let on: [&[usize]; 6] = [&[], &[0], &[1, 99], &[0], &[], &[4]];
+        let tasks: Vec<_> = on
+            .iter()
+            .enumerate()
+            .map(|(id, on)| task(id, Status::Pending, on))
+            .collect();
+        let graph = Graph::of(&tasks);
+        let around = |ids: &[&str]| BTreeSet::from_iter(graph.around(ids.iter().copied()));
+        assert_eq!(around(&["1"]), BTreeSet::from(["0", "1", "2"]));
+        assert_eq!(around(&["5", "3"]), BTreeSet::from(["0", "3", "4", "5"]));
+        let edges = graph.edges().map(|(task, on)| (&*task.id, &*on.id));
+        let all = [("1", "0"), ("2", "1"), ("3", "0"), ("5", "4")];
+        assert_eq!(edges.collect::<Vec<_>>(), all);
     }
 
     #[test]

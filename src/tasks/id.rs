@@ -44,10 +44,15 @@ pub(super) fn is_valid(text: &str) -> bool {
         && !text.contains("..")
 }
 
+/// Nobody makes more tasks than that: a longer number somebody chose himself.
+const LONGEST_NUMBER: usize = 9;
+
 /// The number of an id that we gave.
 pub(super) fn number(id: &str) -> Option<u64> {
     let digits = id.strip_prefix('t')?;
-    let is_ours = !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    let is_ours = digits.len() <= LONGEST_NUMBER
+        && !digits.starts_with('0')
+        && digits.bytes().all(|b| b.is_ascii_digit());
     if is_ours { digits.parse().ok() } else { None }
 }
 
@@ -143,7 +148,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_ids_that_we_gave() {
         assert_eq!(number(TaskId::numbered(17).as_str()), Some(17));
-        for other in ["t", "t01", "t1a", "T1", "17", "tt1"] {
+        for other in ["t", "t01", "t1a", "T1", "17", "tt1", "t1234567890"] {
             assert_eq!(number(other), None, "{other}");
         }
     }

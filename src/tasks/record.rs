@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::print;
-use super::task::Task;
+use super::task::{Status, Task};
 use crate::names::{AgentId, Caller};
 use crate::time::Timestamp;
 
 /// In this order they are written; what we do not know stands before the last three.
-const ORDER: [&str; 26] = [
+pub(super) const ORDER: [&str; 26] = [
     "id",
     "name",
     "description",
@@ -138,12 +138,18 @@ impl Record {
         self.get("rev").and_then(Value::as_u64)
     }
 
+    pub fn status(&self) -> Status {
+        self.str("status")
+            .and_then(Status::parse)
+            .unwrap_or_default()
+    }
+
     pub fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
 
     /// As the rules see it.
-    pub(super) fn task(&self) -> Result<Task<'static>, serde_json::Error> {
+    pub fn task(&self) -> Result<Task<'static>, serde_json::Error> {
         let text = serde_json::to_string(&self.fields)?;
         serde_json::from_str::<Task<'_>>(&text).map(Task::into_owned)
     }
@@ -241,14 +247,35 @@ impl Record {
         Some(past)
     }
 
-    /// As it stands in a document, indented as there.
-    pub(super) fn print(&self) -> String {
+    /// As a person edits it: without what only programs write.
+    pub fn text(&self) -> String {
+        let shown = |field: &str| field == "id" || !OURS.contains(&field);
+        let mut out = String::new();
+        for (field, value) in self.ordered().into_iter().filter(|(field, _)| shown(field)) {
+            out.push_str(if out.is_empty() { "{\n  " } else { ",\n  " });
+            print::field(&mut out, field, value, 2);
+        }
+        out.push_str("\n}\n");
+        out
+    }
+
+    /// The fields in the order in which they are written.
+    fn ordered(&self) -> Vec<(&str, &Value)> {
         let place = |field: &str| {
             let known = ORDER.iter().position(|it| *it == field);
             known.unwrap_or(ORDER.len() - 4)
         };
-        let mut fields: Vec<_> = self.fields.iter().collect();
+        let fields = self.fields.iter();
+        let mut fields: Vec<_> = fields
+            .map(|(field, value)| (field.as_str(), value))
+            .collect();
         fields.sort_by_key(|(field, _)| place(field));
+        fields
+    }
+
+    /// As it stands in a document, indented as there.
+    pub(super) fn print(&self) -> String {
+        let fields = self.ordered();
         let mut out = String::with_capacity(512);
         out.push('{');
         for (n, (field, value)) in fields.into_iter().enumerate() {
@@ -373,5 +400,9 @@ mod tests {
     }"#
         );
         assert_eq!(Record::parse(&record.print()).unwrap(), record);
+        assert_eq!(
+            record.text(),
+            "{\n  \"id\": \"a\",\n  \"name\": \"x\",\n  \"status\": \"pending\",\n  \"theirs\": [1]\n}\n"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What can be done to tasks, each verb by the rules: who may start what, who holds it, what a change brings with it.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -7,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::board::{Board, Letter};
 use super::error::Error;
 use super::fields;
-use super::graph::Graph;
 use super::id::TaskId;
 use super::record::{By, Note, Record};
 use super::state::{Claim, Dead, Lapse};
@@ -116,48 +116,37 @@ impl Board<'_> {
         tasks: Vec<NewTask>,
         tell: Tell,
     ) -> Result<Vec<String>, Error> {
-        let by = Self::by(caller);
-        let mut made = Vec::with_capacity(tasks.len());
+        let count = tasks.len();
+        let of = |nth: usize| {
+            move |error: Error| match count {
+                1 => error,
+                _ => Error::OfSeveral {
+                    nth,
+                    error: Box::new(error),
+                },
+            }
+        };
+        let given = tasks.iter().filter_map(|task| task.id.as_ref());
+        let given: HashSet<String> = given.map(ToString::to_string).collect();
+        let archived = self.archived_among(&given)?;
+        let mut made = Vec::with_capacity(count);
         let mut awaited = Vec::new();
-        for NewTask { id, fields } in tasks {
-            let id = match id {
-                Some(id) => {
-                    self.must_be_free(&id)?;
-                    id
-                }
-                None => self.new_id()?,
-            };
-            let record = self.filled_in(id.as_str(), &fields, &by)?;
-            if !record.get("status").is_some_and(known_fields) {
-                return Err(Error::BadField {
-                    field: "status".into(),
-                    why: "a new task is pending".into(),
-                    hint: Some("start or complete it by its own verb".into()),
-                });
-            }
-            let page = self.page_for(&record)?;
-            let at = self.add(page, record, self.noted("create", &by))?;
-            awaited.extend(
-                self.entries[at]
-                    .task
-                    .dependencies
-                    .iter()
-                    .map(|on| (at, on.to_string())),
-            );
-            if tell == Tell::Concerned {
-                self.announce(at, &caller.agent);
-            }
-            self.say(Level::Info, "task.created", at, "created");
-            made.push(id.to_string());
+        for (nth, mut task) in tasks.into_iter().enumerate() {
+            let named = self.in_full(task.fields.get_mut("dependencies"), &given);
+            named.map_err(of(nth))?;
+            let at = self.create_one(caller, task, &archived, tell);
+            let task = &self.entries[at.map_err(of(nth))?].task;
+            awaited.extend(task.dependencies.iter().map(|on| (nth, on.to_string())));
+            made.push(task.id.to_string());
         }
-        for (at, on) in awaited {
+        for (nth, on) in awaited {
             if self.find(&on).is_none() && !self.fetch(&on)? {
-                let id = self.entries[at].task.id.to_string();
-                return Err(Error::NoDependency { id, on });
+                let id = made[nth].clone();
+                return Err(of(nth)(Error::NoDependency { id, on }));
             }
         }
         // One alone waits for what was there before: nobody can wait for it yet.
-        if made.len() > 1 || made.first().is_some_and(|id| self.waits_for_itself(id)) {
+        if count > 1 || made.first().is_some_and(|id| self.waits_for_itself(id)) {
             self.must_not_be_circular()?;
         }
         Ok(made)
@@ -167,10 +156,12 @@ impl Board<'_> {
     /// many were new. What they wait for and nobody knows is left out of it, and said.
     pub fn import(&mut self, caller: &Caller, tasks: Vec<NewTask>) -> Result<usize, Error> {
         let by = Self::by(caller);
+        let given = tasks.iter().filter_map(|task| task.id.as_ref());
+        let archived = self.archived_among(&given.map(ToString::to_string).collect())?;
         let mut added = Vec::new();
         for NewTask { id, fields } in tasks {
             let id = match id {
-                Some(id) if self.must_be_free(&id).is_err() => continue,
+                Some(id) if self.must_be_free(&id, &archived).is_err() => continue,
                 Some(id) => id,
                 None => self.new_id()?,
             };
@@ -220,6 +211,53 @@ impl Board<'_> {
         Ok(added.len())
     }
 
+    /// Names of tasks as a person shortens them, written out; of what is not known the rules say so later.
+    fn in_full(&self, names: Option<&mut Value>, given: &HashSet<String>) -> Result<(), Error> {
+        for name in names.and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(asked) = name.as_str().filter(|it| !given.contains(*it)) else {
+                continue;
+            };
+            match self.resolve(asked) {
+                Ok(at) => *name = self.entries[at].task.id.to_string().into(),
+                Err(Error::NoTask { .. } | Error::Over { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn create_one(
+        &mut self,
+        caller: &Caller,
+        NewTask { id, fields }: NewTask,
+        archived: &HashMap<String, AgentId>,
+        tell: Tell,
+    ) -> Result<usize, Error> {
+        let by = Self::by(caller);
+        let id = match id {
+            Some(id) => {
+                self.must_be_free(&id, archived)?;
+                id
+            }
+            None => self.new_id()?,
+        };
+        let record = self.filled_in(id.as_str(), &fields, &by)?;
+        if !record.get("status").is_some_and(known_fields) {
+            return Err(Error::BadField {
+                field: "status".into(),
+                why: "a new task is pending".into(),
+                hint: Some("start or complete it by its own verb".into()),
+            });
+        }
+        let page = self.page_for(&record)?;
+        let at = self.add(page, record, self.noted("create", &by))?;
+        if tell == Tell::Concerned {
+            self.announce(at, &caller.agent);
+        }
+        self.say(Level::Info, "task.created", at, "created");
+        Ok(at)
+    }
+
     fn waits_for_itself(&self, id: &str) -> bool {
         let at = self.find(id);
         at.is_some_and(|at| {
@@ -231,10 +269,10 @@ impl Board<'_> {
         })
     }
 
-    fn must_be_free(&self, id: &TaskId) -> Result<(), Error> {
-        let place = match (self.owner(id.as_str()), self.archived_one(id.as_str())?) {
+    fn must_be_free(&self, id: &TaskId, archived: &HashMap<String, AgentId>) -> Result<(), Error> {
+        let place = match (self.owner(id.as_str()), archived.get(id.as_str())) {
             (Some(owner), _) => format!("in {owner}.json"),
-            (None, Some((owner, _))) => format!("in the archive of {owner}"),
+            (None, Some(owner)) => format!("in the archive of {owner}"),
             (None, None) => return Ok(()),
         };
         Err(Error::Exists {
@@ -306,7 +344,11 @@ impl Board<'_> {
                     checked.push(("data".to_owned(), Some(Value::Object(data))));
                     continue;
                 }
-                _ => fields::checked(&field, &value)?,
+                _ if self.whole(at).get(&field).is_some() => fields::checked(&field, &value)?,
+                _ => {
+                    fields::must_be_known(&field)?;
+                    fields::checked(&field, &value)?
+                }
             };
             checked.push((field, value));
         }
@@ -356,7 +398,7 @@ impl Board<'_> {
         for asked in add {
             let found = match self.resolve(asked) {
                 Ok(at) => self.entries[at].task.id.to_string(),
-                Err(Error::NoTask { .. }) if self.fetch(asked)? => asked.clone(),
+                Err(Error::Over { id, .. }) if self.fetch(&id)? => id,
                 Err(Error::NoTask { .. }) => {
                     return Err(Error::NoDependency {
                         id,
@@ -590,19 +632,34 @@ impl Board<'_> {
     }
 
     fn next_for(&self, caller: &Caller, abilities: &[String]) -> Option<usize> {
-        let graph = Graph::of(self.tasks());
-        let ready = graph
-            .ready()
-            .into_iter()
-            .filter_map(|task| self.find(&task.id));
-        let mut fit = ready.filter(|&at| {
-            self.claim_of(at).is_none()
-                && self.must_be_for(at, caller).is_ok()
-                && self.must_be_able(at, caller, abilities).is_ok()
-                && self.pages[self.entries[at].page].fault.is_none()
-                && self.not_before(at).is_none_or(|at| at <= self.now)
+        let ready = self.graph().ready().into_iter();
+        let mut ready = ready.filter_map(|task| self.find(&task.id));
+        // What was claimed by the dead is nobody's any more: they were buried before.
+        ready.find(|&at| self.is_to_be_had(at, &Dead::new()) && self.is_for(at, caller, abilities))
+    }
+
+    fn is_to_be_had(&self, at: usize, dead: &Dead) -> bool {
+        let claim = self.claim_of(at);
+        claim.is_none_or(|claim| claim.lapsed(dead, self.now).is_some())
+            && self.pages[self.entries[at].page].fault.is_none()
+            && self.not_before(at).is_none_or(|at| at <= self.now)
+    }
+
+    fn is_for(&self, at: usize, caller: &Caller, abilities: &[String]) -> bool {
+        self.must_be_for(at, caller).is_ok() && self.must_be_able(at, caller, abilities).is_ok()
+    }
+
+    /// What can be taken, the most urgent first: by anybody, or by one who can do this.
+    pub fn ready(&self, dead: &Dead, whom: Option<(&Caller, &[String])>) -> Vec<&Task<'_>> {
+        let mut ready = self.graph().ready();
+        ready.retain(|task| {
+            let at = self.find(&task.id);
+            at.is_some_and(|at| {
+                self.is_to_be_had(at, dead)
+                    && whom.is_none_or(|(caller, can)| self.is_for(at, caller, can))
+            })
         });
-        fit.next()
+        ready
     }
 
     /// A task that failed is tried again after a while.
@@ -854,7 +911,7 @@ impl Board<'_> {
     }
 
     pub fn reopen(&mut self, caller: &Caller, asked: &str) -> Result<String, Error> {
-        if matches!(self.resolve(asked), Err(Error::NoTask { .. })) {
+        if matches!(self.resolve(asked), Err(Error::Over { .. })) {
             self.fetch(asked)?;
         }
         let at = self.resolve(asked)?;

@@ -1,0 +1,68 @@
+use dreamos::cli::{Context, Exit, Failure, Run};
+use serde_json::json;
+
+use super::desk::open;
+use super::units::{escaped, told};
+
+/// Print systemd user units that run what is due each minute
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  taskctl unit                       # says where each goes
+  taskctl unit --service > ~/.config/systemd/user/dreamos-tasks.service
+  taskctl unit --timer   > ~/.config/systemd/user/dreamos-tasks.timer
+  systemctl --user enable --now dreamos-tasks.timer; loginctl enable-linger")]
+pub(crate) struct Unit {
+    /// The service alone
+    #[arg(long)]
+    service: bool,
+    /// The timer alone
+    #[arg(long, conflicts_with = "service")]
+    timer: bool,
+}
+
+/// One run makes good what was missed while the machine was off.
+const TIMER: &str = "\
+[Unit]
+Description=Run the tasks that are due, each minute
+
+[Timer]
+OnCalendar=minutely
+AccuracySec=1s
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+";
+
+impl Run for Unit {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let desk = open(context)?;
+        let home = escaped(desk.home().dir());
+        // In a command a dollar is a variable's.
+        let own = escaped(&std::env::current_exe().unwrap_or_else(|_| "taskctl".into()))
+            .replace('$', "$$");
+        let service = format!(
+            "[Unit]\nDescription=Run the tasks of {home} that are due\n\n[Service]\nType=oneshot\n\
+             Environment=\"DREAMOS_HOME={home}\"\nExecStart=\"{own}\" run --due\n"
+        );
+        let (service, timer) = (
+            ("dreamos-tasks.service", service.as_str()),
+            ("dreamos-tasks.timer", TIMER),
+        );
+        let units = match (self.service, self.timer) {
+            (true, _) => vec![service],
+            (_, true) => vec![timer],
+            (false, false) => vec![service, timer],
+        };
+        if context.format().is_json() {
+            let units = units
+                .iter()
+                .map(|(name, text)| json!({"name": name, "text": text}));
+            let units: Vec<_> = units.collect();
+            context.print_json(&json!({"schema": "dreamos.units/1", "units": units}))?;
+        } else {
+            context.print(&told(&units))?;
+        }
+        Ok(Exit::DONE)
+    }
+}
