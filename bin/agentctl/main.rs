@@ -35,6 +35,8 @@ mod status;
 mod stop;
 mod type_text;
 mod unit;
+#[path = "../phone/units.rs"]
+mod units;
 mod unregister;
 mod until;
 mod up;

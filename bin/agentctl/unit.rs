@@ -1,9 +1,8 @@
-use std::path::Path;
-
 use dreamos::cli::{Context, Exit, Failure, Run};
 use serde_json::json;
 
 use super::desk::open;
+use super::units::{escaped, told};
 
 /// Print systemd user units that keep this home's agents up
 #[derive(clap::Args)]
@@ -65,24 +64,4 @@ impl Run for Unit {
         }
         Ok(Exit::DONE)
     }
-}
-
-/// One alone goes into its file as it is; of several it is said where each goes.
-fn told(units: &[(&str, &str)]) -> String {
-    match units {
-        [(_, text)] => (*text).to_owned(),
-        several => {
-            let told = several
-                .iter()
-                .map(|(name, text)| format!("# ~/.config/systemd/user/{name}\n{text}"));
-            told.collect::<Vec<_>>().join("\n")
-        }
-    }
-}
-
-/// Between double quotes, where systemd takes `%` for its own.
-fn escaped(path: &Path) -> String {
-    let path = path.display().to_string();
-    let path = path.replace('\\', "\\\\").replace('"', "\\\"");
-    path.replace('%', "%%")
 }

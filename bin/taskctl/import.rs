@@ -48,7 +48,11 @@ impl Run for Import {
         let mut exit = Exit::DONE;
         let mut lines = Vec::new();
         let mut files = Vec::new();
-        let would = if self.dry_run.is_dry { "would have " } else { "" };
+        let would = if self.dry_run.is_dry {
+            "would have "
+        } else {
+            ""
+        };
         for file in self.files {
             let text = whole_text(&file, LONGEST)?;
             let imported = desk.import_tasks(text.as_bytes(), Now::read())?;
@@ -57,8 +61,13 @@ impl Run for Import {
                 exit = Exit::of(Kind::Corrupt);
             }
             let (new, known, bad) = (imported.new, imported.known, imported.unread.len());
-            lines.push(format!("{file}: {would}imported {new}, {known} known before, {bad} unreadable"));
-            let unread = imported.unread.into_iter().map(|(place, why)| Part { place, why });
+            lines.push(format!(
+                "{file}: {would}imported {new}, {known} known before, {bad} unreadable"
+            ));
+            let unread = imported
+                .unread
+                .into_iter()
+                .map(|(place, why)| Part { place, why });
             files.push(One {
                 file,
                 new,

@@ -12,14 +12,21 @@ mod complete;
 mod create;
 #[path = "../phone/desk.rs"]
 mod desk;
+mod explain;
 mod fail;
+mod import;
 mod item;
 mod list;
+mod next;
 mod options;
 mod page;
 mod ready;
+mod run;
 mod show;
 mod start;
+mod unit;
+#[path = "../phone/units.rs"]
+mod units;
 
 static VERBS: &[Verb] = &[
     Verb::of::<create::Create>("create"),
@@ -30,6 +37,11 @@ static VERBS: &[Verb] = &[
     Verb::of::<start::Start>("start"),
     Verb::of::<complete::Complete>("complete"),
     Verb::of::<fail::Fail>("fail"),
+    Verb::of::<run::Run>("run"),
+    Verb::of::<next::Next>("next"),
+    Verb::of::<explain::Explain>("explain"),
+    Verb::of::<import::Import>("import"),
+    Verb::of::<unit::Unit>("unit"),
 ];
 
 static PROGRAM: Program = Program {

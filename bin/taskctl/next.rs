@@ -39,7 +39,10 @@ impl Run for Next {
         let now = Now::read();
         let sheets = desk.sheets(now)?;
         let board = sheets.board()?;
-        let named = self.tasks.iter().map(|task| Ok(board.record(task)?.id().to_owned()));
+        let named = self
+            .tasks
+            .iter()
+            .map(|task| Ok(board.record(task)?.id().to_owned()));
         let mut ids = named.collect::<Result<Vec<String>, tasks::Error>>()?;
         if ids.is_empty() {
             let scheduled = board.tasks().filter(|task| task.schedule.is_some());
@@ -59,7 +62,12 @@ impl Run for Next {
                 task,
             });
         }
-        all.sort_by_key(|one| one.next.first().copied().unwrap_or(Timestamp::from_unix_ms(i64::MAX)));
+        all.sort_by_key(|one| {
+            one.next
+                .first()
+                .copied()
+                .unwrap_or(Timestamp::from_unix_ms(i64::MAX))
+        });
         if context.format().is_json() {
             context.print_json(&Document {
                 schema: "dreamos.next/1",
@@ -70,7 +78,11 @@ impl Run for Next {
         let mut table = Table::new(&["TASK", "NEXT", "SCHEDULE"]);
         for one in all {
             let times: Vec<_> = one.next.iter().map(ToString::to_string).collect();
-            let times = if times.is_empty() { vec!["-".to_owned()] } else { times };
+            let times = if times.is_empty() {
+                vec!["-".to_owned()]
+            } else {
+                times
+            };
             for at in times {
                 table.row(vec![one.task.clone(), at, one.schedule.clone()]);
             }

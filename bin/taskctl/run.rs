@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use dreamos::cli::{Context, Exit, Failure, Run as _, Table};
+use dreamos::cli::{Context, Exit, Failure, Run as Runs, Table};
 use dreamos::desk::{Desk, Ran};
 use dreamos::names::Kind;
 use dreamos::time::{Now, Timestamp};
@@ -24,7 +24,11 @@ EXIT STATUS
   1   a task failed: a line on standard error says which, and where its log is
   75  another pass is at work, with --fail-if-locked")]
 pub(crate) struct Run {
-    #[arg(value_name = "TASK", required_unless_present = "due", conflicts_with = "due")]
+    #[arg(
+        value_name = "TASK",
+        required_unless_present = "due",
+        conflicts_with = "due"
+    )]
     tasks: Vec<String>,
     /// All that is due by its schedule
     #[arg(long)]
@@ -39,8 +43,8 @@ pub(crate) struct Run {
     #[arg(long, requires = "due")]
     fail_if_locked: bool,
     /// Say what would run and why, and run nothing
-    #[arg(long, requires = "due")]
-    dry_run: bool,
+    #[arg(long = "dry-run", requires = "due")]
+    is_dry: bool,
 }
 
 #[derive(Serialize)]
@@ -90,14 +94,14 @@ struct Plan {
     next: Option<Timestamp>,
 }
 
-impl dreamos::cli::Run for Run {
+impl Runs for Run {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
-        if self.dry_run {
+        if self.is_dry {
             return plans(context, &desk);
         }
         if !self.due {
-            return now(context, &desk, &self.tasks);
+            return Ok(now(context, &desk, &self.tasks));
         }
         let patience = self.wait.unwrap_or_default();
         let ran = desk.run_due(self.jobs.get(), patience, Now::read())?;
@@ -131,7 +135,7 @@ fn complain(context: &Context, ran: &[Ran]) -> Exit {
     exit
 }
 
-fn now(context: &Context, desk: &Desk, tasks: &[String]) -> Result<Exit, Failure> {
+fn now(context: &Context, desk: &Desk, tasks: &[String]) -> Exit {
     let mut worst = Exit::DONE;
     let mut all = Vec::new();
     let mut lines = Vec::new();
@@ -159,7 +163,7 @@ fn now(context: &Context, desk: &Desk, tasks: &[String]) -> Result<Exit, Failure
     if context.format().is_json() || !lines.is_empty() {
         context.report(&lines.join("\n"), &report);
     }
-    Ok(worst)
+    worst
 }
 
 fn plans(context: &Context, desk: &Desk) -> Result<Exit, Failure> {
@@ -183,7 +187,8 @@ fn plans(context: &Context, desk: &Desk) -> Result<Exit, Failure> {
         table.row(vec![
             plan.task,
             if plan.is_due { "now" } else { "-" }.to_owned(),
-            plan.next.map_or_else(|| "-".to_owned(), |at| at.to_string()),
+            plan.next
+                .map_or_else(|| "-".to_owned(), |at| at.to_string()),
             plan.why,
             plan.name,
         ]);
