@@ -25,7 +25,7 @@ pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
 pub use register::{Purged, Renamed, Step};
-pub use tasks::{Created, Sheets, Taking, Took};
+pub use tasks::{Sheets, Taking, Took, Written};
 pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 

@@ -33,6 +33,8 @@ pub enum Error {
     Cycle { ids: Vec<String> },
     #[error("{id} cannot wait for {on}: there is no such task")]
     NoDependency { id: String, on: String },
+    #[error("{id} does not wait for {on}")]
+    NotAwaited { id: String, on: String },
     #[error("{field}: {why}")]
     BadField {
         field: String,
@@ -87,7 +89,7 @@ impl Explain for Error {
             Self::OfSeveral { error, .. } => error.kind(),
             Self::Unreadable { .. } | Self::BadState { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Config,
-            Self::NoTask { .. } | Self::Ambiguous { .. } => Kind::Unknown,
+            Self::NoTask { .. } | Self::Ambiguous { .. } | Self::NotAwaited { .. } => Kind::Unknown,
             Self::BadId(_)
             | Self::Exists { .. }
             | Self::Cycle { .. }
@@ -144,7 +146,9 @@ impl Explain for Error {
                 }
                 Status::Completed => Some("what is completed stays so; create a new one".into()),
             },
-            Self::Held { id, .. } => Some(format!("see: taskctl show {id}")),
+            Self::Held { id, .. } | Self::NotAwaited { id, .. } => {
+                Some(format!("see: taskctl show {id}"))
+            }
             Self::Claimed { id, .. } => {
                 Some(format!("wait until it lapses, or see: taskctl show {id}"))
             }
