@@ -39,9 +39,10 @@ impl Run for Dep {
             How::Rm => (none, self.on.as_slice()),
         };
         let written = desk.depend_task(&self.task, add, remove, Now::read())?;
-        let on = match written.waits_for.as_slice() {
-            [] => "nothing".to_owned(),
-            some => some.join(", "),
+        let on = match (self.how, written.waits_for.as_slice()) {
+            (How::Add, []) => format!("{}: that is completed", self.on.join(", ")),
+            (How::Rm, []) => "nothing".to_owned(),
+            (How::Add | How::Rm, some) => some.join(", "),
         };
         let line = format!("made {} wait for {on}", written.id);
         let change = Change {

@@ -104,3 +104,15 @@ fn quoted(text: String) -> String {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_a_cell_or_a_line_is_quoted() {
+        let quoted = |text: &str| quoted(text.to_owned());
+        assert_eq!(quoted("a b"), "a b");
+        assert_eq!(quoted("a, \"b\"\n"), "\"a, \"\"b\"\"\n\"");
+    }
+}

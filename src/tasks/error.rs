@@ -138,7 +138,8 @@ impl Explain for Error {
             }
             Self::NoDependency { .. } => Some("create that one first; see: taskctl list".into()),
             Self::BadField { hint, .. } => hint.clone(),
-            Self::Illegal { id, status, .. } => match status {
+            Self::Illegal { id, status, wanted } => match status {
+                Status::Pending if *wanted == "reopened" => None,
                 Status::Pending => Some(format!("start it first: taskctl start {id}")),
                 Status::Running => None,
                 Status::Failed | Status::Cancelled => {
