@@ -80,6 +80,7 @@ static PROGRAM: Program = Program {
     speaker: None,
     verbs: &[VERBS],
     agents: desk::agents,
+    tasks: None,
 };
 
 #[cfg_attr(

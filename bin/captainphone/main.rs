@@ -24,6 +24,7 @@ static PROGRAM: Program = Program {
     speaker: Some(dreamos::names::CAPTAIN),
     verbs: &[SENDING, phone::VERBS],
     agents: phone::desk::agents,
+    tasks: None,
 };
 
 #[cfg_attr(

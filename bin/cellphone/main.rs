@@ -35,6 +35,7 @@ static PROGRAM: Program = Program {
     speaker: None,
     verbs: &[SENDING, phone::VERBS, KEEPING],
     agents: phone::desk::agents,
+    tasks: None,
 };
 
 #[cfg_attr(

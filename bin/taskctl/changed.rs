@@ -3,7 +3,6 @@
 use dreamos::cli::{Context, Exit, Failure};
 use dreamos::names::AgentId;
 use dreamos::tasks::Status;
-use dreamos::time::Timestamp;
 use serde::Serialize;
 
 #[derive(Default, Serialize)]
@@ -15,8 +14,6 @@ pub(crate) struct Change {
     pub(crate) agent: Option<AgentId>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) waits_for: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<Status>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use dreamos::cli::{Context, Draft, Error, Exit, Failure, Run, whole_text};
-use dreamos::desk::{Created, Desk};
+use dreamos::desk::{Desk, Written};
 use dreamos::tasks::{Category, NewTask, Priority, TaskId};
 use dreamos::time::{Now, parse_time};
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ const LONGEST_BATCH: usize = 256 << 20;
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   taskctl create fix the parser --for agent-3 --priority high
-  taskctl create deploy --id deploy-web --after t4 --after t5 --deadline 'tomorrow 17:00'
+  taskctl create deploy --id deploy-web --after t4,t5 --deadline 'tomorrow 17:00'
   taskctl create backup --schedule '0 3 * * *' --retries 2 --timeout 10m -- make backup
   taskctl create greet --schedule @daily --send agent-2 'good morning'
   seq 3 | jq -c '{name: \"part \\(.)\", data: {n: .}}' | taskctl create --batch -")]
@@ -43,11 +43,11 @@ pub(crate) struct Create {
     /// Write the description in your editor
     #[arg(long, conflicts_with = "description")]
     editor: bool,
-    /// What must be completed before; may be repeated
-    #[arg(long, value_name = "TASK", num_args = 1..)]
+    /// What must be completed before; several divided by commas, or repeated
+    #[arg(long, value_name = "TASK", value_delimiter = ',')]
     after: Vec<String>,
-    /// What one must be able to do for it; may be repeated
-    #[arg(long, value_name = "CAPABILITY", num_args = 1..)]
+    /// What one must be able to do for it; several divided by commas, or repeated
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
     needs: Vec<String>,
     /// When it must be done: 2h, tomorrow 17:00, 2026-12-01T09:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -127,7 +127,7 @@ fn lines(path: &str) -> Result<String, Error> {
     Ok(lines)
 }
 
-fn change(it: Created) -> Change {
+fn change(it: Written) -> Change {
     let agent = it.agent.as_ref();
     let whose = agent.map_or_else(|| "nobody yet".into(), ToString::to_string);
     let waits = match it.waits_for.as_slice() {

@@ -1,4 +1,4 @@
-//! What a shell completes: verbs and options from the grammar, agents from the home.
+//! What a shell completes: verbs and options from the grammar, agents and tasks from the home.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
@@ -17,15 +17,18 @@ use super::program::Program;
 /// Set by the script of `gen bash` and its like, and only there.
 pub(super) const VARIABLE: &str = "DREAMOS_COMPLETE";
 
-/// What a value must be called for agents to be offered.
-const PLACEHOLDERS: [&str; 2] = ["AGENT", "TO"];
+/// What a value must be called for agents to be offered, and what for tasks.
+const AGENTS: [&str; 2] = ["AGENT", "TO"];
+const TASK: &str = "TASK";
+
+type Known = fn(&Context) -> Vec<String>;
 
 /// `None`: nobody asked for a completion.
 pub(super) fn answer(program: &'static Program) -> Option<Exit> {
     variable(VARIABLE)?;
     let args: Vec<OsString> = std::env::args_os().collect();
     let home = home_among(&args);
-    let tree = || with_agents(pages::tree(program), program, home.as_ref());
+    let tree = || with_names(pages::tree(program), program, home.as_ref());
     let cwd = std::env::current_dir().ok();
     // A shell can do nothing with an error in the middle of a line.
     let done = CompleteEnv::with_factory(tree)
@@ -47,21 +50,24 @@ fn home_among(args: &[OsString]) -> Option<PathBuf> {
         .map(|two| PathBuf::from(&two[1]))
 }
 
-fn with_agents(tree: Command, program: &'static Program, home: Option<&PathBuf>) -> Command {
-    let takes_agents = |arg: &Arg| {
-        arg.get_value_names().is_some_and(|names| {
-            names
-                .iter()
-                .any(|name| PLACEHOLDERS.contains(&name.as_str()))
-        })
+fn with_names(tree: Command, program: &'static Program, home: Option<&PathBuf>) -> Command {
+    let known = |arg: &Arg| -> Option<Known> {
+        let names = arg.get_value_names()?;
+        let is_agent = |name: &str| AGENTS.contains(&name);
+        if names.iter().any(|name| is_agent(name)) {
+            return Some(program.agents);
+        }
+        program
+            .tasks
+            .filter(|_| names.iter().any(|name| name == TASK))
     };
     let offer = |arg: Arg| {
-        if !takes_agents(&arg) {
+        let Some(known) = known(&arg) else {
             return arg;
-        }
+        };
         let home = home.cloned();
         arg.add(ArgValueCompleter::new(move |typed: &OsStr| {
-            candidates(program, home.clone(), typed)
+            candidates(program, known, home.clone(), typed)
         }))
     };
     tree.mut_args(offer)
@@ -70,6 +76,7 @@ fn with_agents(tree: Command, program: &'static Program, home: Option<&PathBuf>)
 
 fn candidates(
     program: &'static Program,
+    known: Known,
     home: Option<PathBuf>,
     typed: &OsStr,
 ) -> Vec<CompletionCandidate> {
@@ -78,7 +85,7 @@ fn candidates(
     };
     let options = Options::for_home(home);
     let context = Context::new(program.name, program.speaker, options);
-    (program.agents)(&context)
+    known(&context)
         .into_iter()
         .filter(|name| name.starts_with(typed))
         .map(CompletionCandidate::new)

@@ -22,6 +22,8 @@ pub struct Program {
     pub verbs: &'static [&'static [Verb]],
     /// Whom a shell may complete. Never fails: a completion that knows nobody offers nobody.
     pub agents: fn(&Context) -> Vec<String>,
+    /// The same of tasks, where it has verbs for them.
+    pub tasks: Option<fn(&Context) -> Vec<String>>,
 }
 
 /// What a verb does with its arguments, which are its own fields. Their doc comments are the help text.

@@ -31,7 +31,7 @@ pub use policy::Refusal;
 pub use register::{Purged, Renamed, Step};
 pub use runs::Ran;
 pub use stage::{Came, Stage, Waited};
-pub use tasks::{Created, ImportedTasks, Sheets, Taking, Took};
+pub use tasks::{ImportedTasks, Sheets, Taking, Took, Written};
 pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 

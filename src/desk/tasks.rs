@@ -39,13 +39,23 @@ pub struct ImportedTasks {
     pub unread: Vec<(String, String)>,
 }
 
-/// A task that has been written down.
+/// A task as it has been written down.
 #[derive(Clone, Debug)]
-pub struct Created {
+pub struct Written {
     pub id: String,
     pub agent: Option<AgentId>,
     /// What must be completed before.
     pub waits_for: Vec<String>,
+}
+
+impl Written {
+    fn of(board: &Board<'_>, id: String) -> Self {
+        Self {
+            agent: board.assigned_to(&id),
+            waits_for: board.awaited(&id).into_iter().map(Into::into).collect(),
+            id,
+        }
+    }
 }
 
 /// What somebody has taken.
@@ -244,7 +254,7 @@ impl Desk {
     }
 
     /// All of them or none.
-    pub fn create_tasks(&self, tasks: Vec<NewTask>, tell: Tell, now: Now) -> Done<Vec<Created>> {
+    pub fn create_tasks(&self, tasks: Vec<NewTask>, tell: Tell, now: Now) -> Done<Vec<Written>> {
         for task in &tasks {
             let to = task.fields.get("assigned_to").and_then(Value::as_str);
             let to = to.and_then(|id| AgentId::parse(id).ok());
@@ -252,17 +262,12 @@ impl Desk {
         }
         self.change_tasks(now, |board| {
             let ids = board.create(&self.caller, tasks, tell)?;
-            let created = |id: String| Created {
-                agent: board.assigned_to(&id),
-                waits_for: board.awaited(&id).into_iter().map(Into::into).collect(),
-                id,
-            };
-            Ok(ids.into_iter().map(created).collect())
+            Ok(ids.into_iter().map(|id| Written::of(board, id)).collect())
         })
     }
 
     /// As `create_tasks`, one task a line of JSON.
-    pub fn create_batch(&self, lines: &str, tell: Tell, now: Now) -> Done<Vec<Created>> {
+    pub fn create_batch(&self, lines: &str, tell: Tell, now: Now) -> Done<Vec<Written>> {
         let (numbers, tasks): (Vec<usize>, Vec<NewTask>) =
             batch::tasks(lines, now)?.into_iter().unzip();
         let on_line = |nth: usize, error| Error::OnLine {
@@ -332,10 +337,11 @@ impl Desk {
         add: &[String],
         remove: &[String],
         now: Now,
-    ) -> Done<String> {
+    ) -> Done<Written> {
         self.change_tasks(now, |board| {
             self.may(Verb::TaskEdit, board, asked)?;
-            Ok(board.depend(&self.caller, asked, add, remove)?)
+            let id = board.depend(&self.caller, asked, add, remove)?;
+            Ok(Written::of(board, id))
         })
     }
 

@@ -79,6 +79,17 @@ pub struct Known {
     pub boot: String,
 }
 
+impl Known {
+    /// For a look that asks for nothing of it.
+    pub fn nobody() -> Self {
+        Self {
+            agents: HashSet::new(),
+            zone: Zone::UTC,
+            boot: String::new(),
+        }
+    }
+}
+
 /// What is to be done in the wake of a change, and what is to be said of it.
 #[derive(Debug, Default)]
 pub struct Wake {

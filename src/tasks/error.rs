@@ -33,6 +33,8 @@ pub enum Error {
     Cycle { ids: Vec<String> },
     #[error("{id} cannot wait for {on}: there is no such task")]
     NoDependency { id: String, on: String },
+    #[error("{id} does not wait for {on}")]
+    NotAwaited { id: String, on: String },
     #[error("{field}: {why}")]
     BadField {
         field: String,
@@ -89,7 +91,7 @@ impl Explain for Error {
             Self::OfSeveral { error, .. } => error.kind(),
             Self::Unreadable { .. } | Self::BadState { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Config,
-            Self::NoTask { .. } | Self::Ambiguous { .. } => Kind::Unknown,
+            Self::NoTask { .. } | Self::Ambiguous { .. } | Self::NotAwaited { .. } => Kind::Unknown,
             Self::BadId(_)
             | Self::Exists { .. }
             | Self::Cycle { .. }
@@ -139,7 +141,8 @@ impl Explain for Error {
             }
             Self::NoDependency { .. } => Some("create that one first; see: taskctl list".into()),
             Self::BadField { hint, .. } => hint.clone(),
-            Self::Illegal { id, status, .. } => match status {
+            Self::Illegal { id, status, wanted } => match status {
+                Status::Pending if *wanted == "reopened" => None,
                 Status::Pending => Some(format!("start it first: taskctl start {id}")),
                 Status::Running => None,
                 Status::Failed | Status::Cancelled => {
@@ -147,7 +150,9 @@ impl Explain for Error {
                 }
                 Status::Completed => Some("what is completed stays so; create a new one".into()),
             },
-            Self::Held { id, .. } => Some(format!("see: taskctl show {id}")),
+            Self::Held { id, .. } | Self::NotAwaited { id, .. } => {
+                Some(format!("see: taskctl show {id}"))
+            }
             Self::Claimed { id, .. } => {
                 Some(format!("wait until it lapses, or see: taskctl show {id}"))
             }

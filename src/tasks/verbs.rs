@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::board::{Board, Letter};
 use super::error::Error;
 use super::fields;
-use super::id::TaskId;
+use super::id::{self, Meant, TaskId};
 use super::record::{By, Note, Record};
 use super::state::{Claim, Dead, Lapse};
 use super::task::{Status, Task};
@@ -392,8 +392,32 @@ impl Board<'_> {
         let task = &self.entries[at].task;
         let id = task.id.to_string();
         let mut on: Vec<String> = task.dependencies.iter().map(ToString::to_string).collect();
+        if !add.is_empty() && task.status != Status::Pending {
+            return Err(Error::Illegal {
+                id,
+                status: task.status,
+                wanted: "made to wait",
+            });
+        }
         for asked in remove {
-            on.retain(|it| it != asked && !it.eq_ignore_ascii_case(asked));
+            match id::meant(asked, on.iter().map(String::as_str)) {
+                Meant::One(known) => {
+                    let known = known.to_owned();
+                    on.retain(|it| *it != known);
+                }
+                Meant::None => {
+                    return Err(Error::NotAwaited {
+                        id,
+                        on: asked.clone(),
+                    });
+                }
+                Meant::Several(ids) => {
+                    return Err(Error::Ambiguous {
+                        asked: asked.clone(),
+                        ids: ids.into_iter().map(Into::into).collect(),
+                    });
+                }
+            }
         }
         for asked in add {
             let found = match self.resolve(asked) {

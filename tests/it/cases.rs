@@ -6,19 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::home::TASKCTL;
 use crate::lives::{AGENTCTL, with_argument};
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-const PROGRAMS: [(&str, &str); 3] = [
+const PROGRAMS: [(&str, &str); 4] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone")),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone")),
     ("agentctl", AGENTCTL),
+    ("taskctl", TASKCTL),
 ];
 /// A verb that two programs share is shown by the cases of one.
-const FAMILIES: [&[&str]; 2] = [&["cellphone", "captainphone"], &["agentctl"]];
+const FAMILIES: [&[&str]; 3] = [&["cellphone", "captainphone"], &["agentctl"], &["taskctl"]];
 /// How long a supervisor may be on its way out after a stop.
 const ENDING: Duration = Duration::from_secs(5);
 
@@ -117,6 +119,11 @@ fn captainphone_prints_exactly_what_its_cases_say() {
 #[test]
 fn agentctl_prints_exactly_what_its_cases_say() {
     run_all("agentctl");
+}
+
+#[test]
+fn taskctl_prints_exactly_what_its_cases_say() {
+    run_all("taskctl");
 }
 
 #[test]

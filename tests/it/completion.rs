@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::home::TASKCTL;
+
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -80,6 +82,31 @@ fn bash_completes_verbs_options_and_agents() {
 }
 
 #[test]
+fn bash_completes_tasks() {
+    let place = tempfile::tempdir().unwrap();
+    let home = home(place.path());
+    for id in ["deploy-web", "deploy-api", "backup"] {
+        let made = Command::new(TASKCTL)
+            .args(["create", id, "--id", id, "-q"])
+            .env("DREAMOS_HOME", &home)
+            .status();
+        assert!(made.unwrap().success());
+    }
+    let both = ["deploy-api", "deploy-web"];
+    let mut tasks = offered(&home, &["taskctl", "show", "dep"]);
+    tasks.sort_unstable();
+    assert_eq!(tasks, both);
+    assert_eq!(
+        offered(&home, &["taskctl", "dep", "add", "backup", "deploy-w"]),
+        ["deploy-web"]
+    );
+    assert_eq!(
+        offered(&home, &["taskctl", "assign", "backup", "agent-4"]),
+        ["agent-4"]
+    );
+}
+
+#[test]
 fn without_a_home_a_completion_offers_nobody_and_does_not_fail() {
     let place = tempfile::tempdir().unwrap();
     let nobody: [&str; 0] = [];
@@ -105,12 +132,18 @@ fn the_home_that_is_being_typed_is_the_one_that_is_asked() {
 
 #[test]
 fn a_man_page_names_every_verb_and_every_exit_code() {
-    for program in ["cellphone", "captainphone"] {
+    let mail = ["SEND", "NEXT", "STATUS", "WATCH"];
+    let tasks = ["CREATE", "CLAIM", "DEP", "LINT"];
+    for (program, verbs) in [
+        ("cellphone", mail),
+        ("captainphone", mail),
+        ("taskctl", tasks),
+    ] {
         let binary = Path::new(env!("CARGO_BIN_EXE_cellphone")).with_file_name(program);
         let page = Command::new(&binary).args(["gen", "man"]).output().unwrap();
         assert!(page.status.success());
         let page = String::from_utf8(page.stdout).unwrap();
-        for verb in ["SEND", "NEXT", "STATUS", "WATCH"] {
+        for verb in verbs {
             assert!(
                 page.contains(&format!(".SH \"{verb}\"")),
                 "{program}: {verb}"

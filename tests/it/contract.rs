@@ -80,6 +80,7 @@ fn used_home(home: &Path) {
     far_away(home);
     watched(home);
     renamed_and_gone(home);
+    tasks(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
 
@@ -106,6 +107,45 @@ fn renamed_and_gone(home: &Path) {
     agentctl(home, "register agent-7");
     cellphone(home, "send agent-7 hello", "");
     agentctl(home, "unregister agent-7 --purge --yes");
+}
+
+/// What is to be done: made, changed more often than a document remembers, done, given up, and written by hand.
+fn tasks(home: &Path) {
+    taskctl(home, "create first --for agent-3");
+    for n in 0..25 {
+        taskctl(home, &format!("set t1 data.n {n}"));
+    }
+    taskctl(home, "start t1 --as agent-3");
+    taskctl(home, "progress t1 50 --as agent-3");
+    taskctl(home, "complete t1 --as agent-3");
+    taskctl(home, "create second --for agent-4 --retries 1");
+    taskctl(home, "claim t2 --as agent-4");
+    taskctl(home, "start t2 --as agent-4");
+    taskctl(home, "fail t2 --as agent-4");
+    taskctl(home, "start t2 --as agent-4");
+    taskctl(home, "fail t2 --as agent-4");
+    taskctl(home, "reopen t2");
+    taskctl(home, "assign t2 agent-3");
+    taskctl(home, "cancel t2");
+    taskctl(home, "create third --for agent-2");
+    let document = home.join("config/agent_comms/agent-2.json");
+    let text = std::fs::read_to_string(&document).unwrap();
+    taskctl(home, "set t3 name one");
+    let edited = text.replace("\"third\"", "\"two\"");
+    std::fs::write(&document, edited).unwrap();
+    taskctl(home, "claim t3 --as agent-2 --start --lease 1ms");
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    taskctl(home, "set t3 name other");
+}
+
+fn taskctl(home: &Path, line: &str) {
+    let done = Command::new(env!("CARGO_BIN_EXE_taskctl"))
+        .args(line.split_whitespace())
+        .env_clear()
+        .env("DREAMOS_HOME", home)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "taskctl {line}: {done:?}");
 }
 
 /// A verb that takes the disk for a network file system.
@@ -213,6 +253,12 @@ fn of_shape(row: &str, path: &str) -> bool {
     rest == row
 }
 
+/// Those of tasks, all of which the used home has seen.
+fn task_events(contract: &str) -> impl Iterator<Item = &str> {
+    let names = contract.split('`');
+    names.filter(|name| name.starts_with("task.") && !name.contains(' '))
+}
+
 fn walk(dir: &Path, base: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -246,6 +292,7 @@ fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
     let rows = rows();
     let mut found = Vec::new();
     walk(&home.join("runtime"), &home.join("runtime"), &mut found);
+    walk(&home.join("config/agent_comms"), &home, &mut found);
     let is_parent = |path: &str| {
         rows.iter().any(|(row, _)| {
             let depth = path.split('/').count();
@@ -289,6 +336,12 @@ fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
                     .to_owned(),
             );
         }
+    }
+    for event in task_events(&listed) {
+        assert!(
+            events.contains(event),
+            "nothing tells of {event}: {events:?}"
+        );
     }
     assert!(events.contains("mail.sent"), "{events:?}");
     for event in events {

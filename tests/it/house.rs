@@ -163,6 +163,7 @@ fn what_is_shipped_is_static_and_small() {
         ("captainphone", 3_000_000),
         // Edits YAML and renders templates beside sending mail.
         ("agentctl", 4_000_000),
+        ("taskctl", 4_000_000),
         // One of it an agent.
         ("dreamos-superd", 1_500_000),
     ] {
@@ -291,12 +292,16 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
 
     make("install");
     let files = installed();
-    let schemas = ["bin/phone/schemas", "bin/agentctl/schemas"];
+    let schemas = [
+        "bin/phone/schemas",
+        "bin/agentctl/schemas",
+        "bin/taskctl/schemas",
+    ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
         files.len(),
-        15 + 1 + schemas.iter().sum::<usize>(),
-        "three programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
+        20 + 1 + schemas.iter().sum::<usize>(),
+        "four programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(

@@ -1,4 +1,4 @@
-//! `--json` is a promise: what the programs print is what `bin/phone/schemas/` and `bin/agentctl/schemas/` say.
+//! `--json` is a promise: what the programs print is what the schemas of mail, agents and tasks say (`bin/*/schemas/`).
 //!
 //! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
 //! cannot promise what is not checked. A key that no schema describes is a fault, too.
@@ -10,10 +10,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::home::{Home, TASKCTL, run};
 use crate::lives::Swarm;
 
 const MAIL: &str = "bin/phone/schemas";
 const AGENTS: &str = "bin/agentctl/schemas";
+const TASKS: &str = "bin/taskctl/schemas";
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -145,11 +147,9 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let dir = if schemas_in(AGENTS).contains(name) {
-        AGENTS
-    } else {
-        MAIL
-    };
+    let own = [AGENTS, TASKS].into_iter();
+    let mut own = own.filter(|dir| schemas_in(dir).contains(name));
+    let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -385,13 +385,110 @@ fn every_verb_of_agentctl_prints_what_its_schema_says() {
     print("agents", "list");
     std::fs::remove_file(swarm.file("agent-5", "state.json")).unwrap();
 
-    for name in schemas_in(AGENTS) {
+    assert_all_is_printed(AGENTS, &seen);
+}
+
+/// Every key that the schemas of a directory describe has been seen.
+fn assert_all_is_printed(dir: &str, seen: &BTreeSet<String>) {
+    for name in schemas_in(dir) {
         let schema = schema_named(&name);
         let mut promised = BTreeSet::new();
         described(&schema, &schema, &name, &mut promised);
-        let absent: Vec<_> = promised.difference(&seen).collect();
+        let absent: Vec<_> = promised.difference(seen).collect();
         assert!(absent.is_empty(), "nothing prints {absent:#?}");
     }
+}
+
+#[test]
+fn every_verb_of_taskctl_prints_what_its_schema_says() {
+    let home = Home::new();
+    let mut seen = BTreeSet::new();
+    let mut print = |expected: &str, line: &str, input: &str| {
+        let mut command = home.command(TASKCTL);
+        if !line.contains("--format") {
+            command.arg("--json");
+        }
+        command.args(line.split_whitespace());
+        if line.contains("--as agent-3") {
+            command
+                .env("DREAMOS_AGENT", "agent-3")
+                .env("DREAMOS_INCARNATION", "01jd8x3k5m6n7p8q9r0s1t2v3w");
+        }
+        command.env("EDITOR", "sed -i s/A.thing/Another/");
+        let ran = run(&mut command, input.as_bytes());
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, line) {
+            assert_eq!(assert_valid(&document, line), expected, "{line}");
+            printed(&document, expected, &mut seen);
+        }
+    };
+    for (expected, line, input) in [
+        (
+            "task-changes",
+            "create first --for agent-3 --data a=1 --retries 1 --no-mail",
+            "",
+        ),
+        (
+            "task-changes",
+            "create A-thing --after t1 --for agent-3 --category system --priority high --deadline 2026-01-01 \
+             --timeout 5m --description text --needs rust --schedule @daily --zone UTC -- make backup",
+            "",
+        ),
+        (
+            "task-changes",
+            "create --batch -",
+            "{\"id\": \"a\", \"own\": 1}\n{\"id\": \"b\"}\n",
+        ),
+        ("error", "create --batch -", "{\"id\": \"a\"}\n"),
+        ("tasks", "list", ""),
+        ("tasks", "ready --agent agent-3 -n 1", ""),
+        ("task", "claim t1 --as agent-3 --lease 1h", ""),
+        ("task-changes", "start t1 nope --as agent-3", ""),
+        ("task-changes", "progress t1 40 half --as agent-3", ""),
+        ("task", "show t1", ""),
+        ("task", "list --format jsonl", ""),
+        ("task-changes", "fail t1 why --as agent-3", ""),
+        ("task-changes", "start t1 --as agent-3", ""),
+        (
+            "task-changes",
+            "complete t1 --result {\"n\":1} --as agent-3",
+            "",
+        ),
+        ("task", "show t1", ""),
+        ("task", "show t2", ""),
+        ("task-changes", "dep add a b --dry-run", ""),
+        ("task-changes", "dep add a b", ""),
+        ("task-changes", "set a data.x [1]", ""),
+        ("task-changes", "edit t2", ""),
+        ("task-changes", "assign a agent-2 --no-mail", ""),
+        ("task-graph", "graph", ""),
+        ("task-changes", "cancel b why", ""),
+        ("task-findings", "lint", ""),
+        ("task-changes", "reopen b", ""),
+        ("task-changes", "cancel t2 why", ""),
+        ("task", "show t2", ""),
+        ("task-history", "history t1", ""),
+        ("task-archived", "archive", ""),
+        ("task-stats", "stats", ""),
+        ("tasks", "list --all", ""),
+        ("error", "show nope", ""),
+    ] {
+        print(expected, line, input);
+    }
+    // One who edits and a program change the same field.
+    let document = home.dir.join("config/agent_comms/agent-2.json");
+    let text = std::fs::read_to_string(&document).unwrap();
+    print("task-changes", "set a name one", "");
+    std::fs::write(
+        &document,
+        text.replace("\"name\": \"a\"", "\"name\": \"two\""),
+    )
+    .unwrap();
+    print("tasks", "list", "");
+    print("task", "show a", "");
+    print("task-findings", "lint", "");
+    print("tasks", "export --archived", "");
+    assert_all_is_printed(TASKS, &seen);
 }
 
 /// The markers that stand in a source file.
@@ -415,7 +512,8 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let schemas: BTreeSet<String> = &schemas_in(MAIL) | &schemas_in(AGENTS);
+    let all = [MAIL, AGENTS, TASKS].into_iter();
+    let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }
 
