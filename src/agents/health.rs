@@ -56,7 +56,7 @@ pub struct Signals<'a> {
     pub pulse: Option<&'a Pulse>,
     /// When it last printed something.
     pub printed: Option<Timestamp>,
-    /// Since when it holds a lease or leaves mail lying.
+    /// Since when it holds a lease or a task, or leaves mail lying.
     pub owes_since: Option<Timestamp>,
     /// What its screen tells, and by which prompt.
     pub screen: Option<(Activity, &'static str)>,

@@ -16,6 +16,7 @@ use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended, Wish};
 use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Verb};
 use crate::store::{Deadline, sum};
+use crate::tasks;
 use crate::time::{Now, Timestamp};
 
 /// Beside what its own settings allow: for the supervisor to begin, and to say so.
@@ -413,15 +414,18 @@ impl Desk {
         Ok(standing)
     }
 
-    /// When the oldest message came that waits for it; `None` where none does, or where we may not look.
+    /// When the oldest message came that waits for it, or when it took the task that it holds; `None` where it owes
+    /// nothing, or where we may not look.
     fn owes_since(&self, id: &AgentId, now: Now) -> Done<Option<Timestamp>> {
         let Ok(permit) = self.permit(Verb::MailRead, id) else {
             return Ok(None);
         };
-        let Some(mailbox) = self.mailbox(id)? else {
-            return Ok(None);
+        let mail = match self.mailbox(id)? {
+            Some(mailbox) => mailbox.oldest_pending(&permit, now)?,
+            None => None,
         };
-        Ok(mailbox.oldest_pending(&permit, now)?)
+        let task = tasks::holds_since(self.home(), id)?;
+        Ok(mail.into_iter().chain(task).min())
     }
 
     /// The caller lives, and says what it does.

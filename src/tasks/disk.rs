@@ -219,26 +219,10 @@ impl Shelf {
     }
 
     pub(super) fn state(&self, agent: &AgentId) -> Result<State, Error> {
-        let name = state_name(agent);
-        let file = match &self.tasks {
-            Some(tasks) => tasks.file_if_any(&name, Open::Read)?,
-            None => None,
-        };
-        let Some(file) = file else {
-            return Ok(State::default());
-        };
-        let bytes = file.read_to_end(LARGEST_STATE)?;
-        let state: State = serde_json::from_slice(&bytes).map_err(|error| Error::BadState {
-            path: file.path().into(),
-            why: error.to_string(),
-        })?;
-        if state.version > state::VERSION {
-            return Err(Error::Newer {
-                path: file.path().into(),
-                version: state.version,
-            });
+        match &self.tasks {
+            Some(tasks) => read_state(tasks, agent),
+            None => Ok(State::default()),
         }
-        Ok(state)
     }
 
     pub(super) fn write_state(&self, agent: &AgentId, state: &State) -> Result<(), Error> {
@@ -497,6 +481,44 @@ impl Runner {
         let text = format!("{}\n", serde_json::json!(passes));
         replace(&self.tasks, PASSES, text.as_bytes(), Flush::No)
     }
+}
+
+fn read_state(tasks: &Dir, agent: &AgentId) -> Result<State, Error> {
+    let name = state_name(agent);
+    let Some(file) = tasks.file_if_any(&name, Open::Read)? else {
+        return Ok(State::default());
+    };
+    let bytes = file.read_to_end(LARGEST_STATE)?;
+    let state: State = serde_json::from_slice(&bytes).map_err(|error| Error::BadState {
+        path: file.path().into(),
+        why: error.to_string(),
+    })?;
+    if state.version > state::VERSION {
+        return Err(Error::Newer {
+            path: file.path().into(),
+            version: state.version,
+        });
+    }
+    Ok(state)
+}
+
+/// Since when an agent holds a task: one of its own, or one that is nobody's yet.
+pub fn holds_since(home: &Home, agent: &AgentId) -> Result<Option<Timestamp>, Error> {
+    let tasks = home.task_states();
+    if !Dir::is_dir(&tasks) {
+        return Ok(None);
+    }
+    let tasks = Dir::open(&tasks)?;
+    let mut since = None;
+    for page in [agent, &AgentId::unassigned()] {
+        let state = read_state(&tasks, page)?;
+        let own = state
+            .claims
+            .into_values()
+            .filter(|claim| claim.by == *agent);
+        since = own.map(|claim| claim.at).chain(since).min();
+    }
+    Ok(since)
 }
 
 /// What is known of the passes of a home.

@@ -28,7 +28,7 @@ mod verbs;
 mod watch;
 
 pub use board::{Board, Known, Letter, Texts, Wake, change};
-pub use disk::{Passes, Runner, passes};
+pub use disk::{Passes, Runner, holds_since, passes};
 pub use document::Fault;
 pub use due::{Due, Fired, due, next};
 pub use error::Error;
