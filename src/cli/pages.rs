@@ -12,13 +12,16 @@ pub(super) const GEN: &str = "gen";
 
 const EXIT_CODES: [(&str, &str); 13] = [
     ("0", "done, or \"yes\""),
-    ("1", "an honest \"no\": no mail, leased to another"),
+    (
+        "1",
+        "an honest \"no\": no mail, nothing ready, held by another",
+    ),
     ("2", "usage"),
     (
         "65",
         "input or a state file that cannot be read as what it should be",
     ),
-    ("66", "no such agent or message, or an ambiguous name"),
+    ("66", "no such agent, message or task, or an ambiguous name"),
     ("70", "a bug of this program"),
     ("73", "cannot create"),
     ("74", "I/O: nothing happened"),
