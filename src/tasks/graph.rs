@@ -249,13 +249,13 @@ mod tests {
     use super::super::task::{Priority, Text};
     use super::*;
 
-    fn text(it: impl ToString) -> Text<'static> {
+    fn text(it: &impl ToString) -> Text<'static> {
         Text(it.to_string().into())
     }
 
     fn task(id: usize, status: Status, dependencies: &[usize]) -> Task<'static> {
         Task {
-            id: text(id),
+            id: text(&id),
             status,
             dependencies: dependencies.iter().map(text).collect(),
             ..Task::default()
@@ -346,7 +346,7 @@ mod tests {
             let mut tasks = tasks;
             for (at, task) in tasks.iter_mut().enumerate() {
                 task.priority = priorities[at];
-                let time = |n: i64| text(Timestamp::from_unix_ms(n));
+                let time = |n: i64| text(&Timestamp::from_unix_ms(n));
                 task.deadline = (times[at] > 0).then(|| time(times[at]));
                 task.created_at = Some(time(times[12 + at]));
             }

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    fn record(value: Value) -> Record {
+    fn record(value: &Value) -> Record {
         Record::parse(&value.to_string()).unwrap()
     }
 
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    fn made(value: Value, rev: u64) -> Record {
+    fn made(value: &Value, rev: u64) -> Record {
         let mut made = record(value);
         made.tell(note("create", &by()), rev, Map::new());
         made
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn each_side_s_change_stands_and_a_field_that_both_changed_keeps_both() {
         let before = made(
-            json!({"id":"a","name":"x","priority":"low","data":{"k":1,"l":1}}),
+            &json!({"id":"a","name":"x","priority":"low","data":{"k":1,"l":1}}),
             1,
         );
         let mut his = before.clone();
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn only_what_he_has_seen_can_he_remove() {
-        let ours = [made(json!({"id":"old"}), 3), made(json!({"id":"new"}), 9)];
+        let ours = [made(&json!({"id":"old"}), 3), made(&json!({"id":"new"}), 9)];
         let removed = |seen| edits(&ours, vec![], seen);
         assert_eq!(removed(Some(5)), [Edit::Removed { id: "old".into() }]);
         assert_eq!(
@@ -284,11 +284,11 @@ mod tests {
 
     #[test]
     fn what_programs_took_away_is_not_made_anew_by_an_old_text() {
-        let gone = made(json!({"id":"a"}), 3);
+        let gone = made(&json!({"id":"a"}), 3);
         let edits = |task: &Record| edits(&[], vec![task.clone()], Some(4));
         assert!(matches!(edits(&gone).as_slice(), [Edit::Late(_)]));
         assert!(matches!(
-            edits(&record(json!({"id":"a"}))).as_slice(),
+            edits(&record(&json!({"id":"a"}))).as_slice(),
             [Edit::New(_)]
         ));
     }
@@ -303,7 +303,7 @@ mod tests {
             read_at in 0..7_usize,
         ) {
             let field = |n: usize| format!("f{n}");
-            let mut task = made(json!({"id":"a"}), 1);
+            let mut task = made(&json!({"id":"a"}), 1);
             let mut versions = vec![task.clone()];
             for (rev, (n, value)) in (2..).zip(&ours) {
                 let by = by();
