@@ -9,7 +9,7 @@
 //! bin/*     ─► cli + desk (to change state) + the room it reads
 //! desk      permit → do → log → follow-ups: the only room that knows several others
 //! supervisor ─► agents, logs
-//! mailbox   agents   logs                            (never one another)
+//! mailbox   agents   tasks   logs                    (never one another)
 //! store     journal, lock, pages, replace, watch
 //! root  names  time                                  (cli stands beside them, over these three alone)
 //! ```
@@ -21,6 +21,8 @@
 //! *stamp* — what we remember of the faces that we rendered. *window* — the part of the inbox that the face
 //! shows. *lease* — the right to work on a message for a while. *pending* — neither acknowledged, discarded,
 //! expired nor dead. *agent* — whoever has a mailbox and may be run. *supervisor* — the process that runs one agent.
+//! *task* — something that is to be done. *document* — `<agent>.json`, the tasks of one agent. *claim* — the right of one run
+//! of an agent to work on a task for a while. *standing* — how a task stands at this moment: ready, blocked and why.
 //! *life*, *incarnation* — one run of an agent, and its name. *adopted* — a message that a person or a foreign script wrote into the face.
 
 pub mod agents;

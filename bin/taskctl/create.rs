@@ -112,7 +112,9 @@ impl Run for Create {
             None => desk.create_tasks(vec![self.task(context, &desk, now)?], tell, now)?,
         };
         let mut report = Report::new(is_dry);
-        created.into_iter().for_each(|it| report.add(change(it)));
+        for it in created {
+            report.add(change(it));
+        }
         report.tell(context);
         Ok(Exit::DONE)
     }

@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use dreamos::cli::{Context, Exit, Failure, Format, Own, Run};
-use dreamos::tasks::{Board, Standing, Task, sort};
+use dreamos::tasks::{Board, Record, Standing, Task, sort};
 use dreamos::time::Now;
 use serde::Serialize;
 
@@ -101,7 +101,7 @@ impl Graph {
         if !self.tasks.is_empty() {
             let ids = self.tasks.iter().map(|asked| board.record(asked));
             let ids = ids.collect::<Result<Vec<_>, _>>()?;
-            let around = board.graph().around(ids.iter().map(|it| it.id()));
+            let around = board.graph().around(ids.iter().map(Record::id));
             return Ok(around.into_iter().map(Into::into).collect());
         }
         if self.all {

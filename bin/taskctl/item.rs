@@ -211,9 +211,12 @@ fn table(context: &Context, board: &Board<'_>, items: &[Item<'_>], now: Timestam
     ]);
     for it in items {
         let task = it.task;
-        let deadline = task.deadline().map(|at| match is_plain {
-            true => at.to_string(),
-            false => relative(at, now),
+        let deadline = task.deadline().map(|at| {
+            if is_plain {
+                at.to_string()
+            } else {
+                relative(at, now)
+            }
         });
         table.row(vec![
             task.id.to_string(),

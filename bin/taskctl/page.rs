@@ -143,7 +143,7 @@ impl Page<'_> {
             other => other.to_string(),
         };
         let shown = self.context.shown(&text).into_owned();
-        self.line(&self.context.shown(name).into_owned(), &shown);
+        self.line(&self.context.shown(name), &shown);
     }
 
     fn progress(&mut self, record: &Record, now: Timestamp) {

@@ -52,9 +52,9 @@ fn table(stats: &Counted) -> Table {
         ("priority", &stats.priority),
         ("agent", &stats.agents),
     ] {
-        counts
-            .iter()
-            .for_each(|(which, n)| row(what, which, n.to_string()));
+        for (which, n) in counts {
+            row(what, which, n.to_string());
+        }
     }
     row("overdue", "-", stats.overdue.to_string());
     if let Some(took) = stats.took {

@@ -14,14 +14,14 @@ const EXIT_CODES: [(&str, &str); 14] = [
     ("0", "done, or \"yes\""),
     (
         "1",
-        "an honest \"no\": no mail, leased to another, doctor found something",
+        "an honest \"no\": no mail, nothing ready, held by another, doctor or lint found something",
     ),
     ("2", "usage"),
     (
         "65",
         "input or a state file that cannot be read as what it should be",
     ),
-    ("66", "no such agent or message, or an ambiguous name"),
+    ("66", "no such agent, message or task, or an ambiguous name"),
     ("69", "an agent that would have to run does not"),
     ("70", "a bug of this program"),
     ("73", "cannot create"),

@@ -866,7 +866,6 @@ impl<'a> Board<'a> {
     /// Writes what was changed. What a person wrote in the same moment is merged by whoever opens the board next: then
     /// `false` is the answer.
     pub fn commit(mut self) -> Result<(Wake, bool), Error> {
-        self.archive();
         let disk = &self.texts.shelf;
         if let Some(last) = self.last_id
             && self.last_id_is_changed
@@ -982,7 +981,10 @@ pub fn change<T, E: From<Error>>(
         let is_tidy = !board.is_changed();
         if is_tidy && let Some(act) = act.take() {
             match act(&mut board) {
-                Ok(done) => value = Some(Ok(done)),
+                Ok(done) => {
+                    board.archive();
+                    value = Some(Ok(done));
+                }
                 Err(refused) => {
                     wake.letters = board.letters();
                     return Ok((Err(refused), wake));

@@ -132,7 +132,9 @@ impl Shelf {
     pub(super) fn stamp(&self) -> Result<Stamp, Error> {
         let mut stamp = Stamp::new();
         for dir in std::iter::once(&self.comms).chain(&self.tasks) {
-            for name in dir.names()?.into_iter().filter(|it| it.ends_with(".json")) {
+            let mut names = dir.names()?;
+            names.retain(|name| name.strip_suffix(".json").is_some());
+            for name in names {
                 stamp.push((dir.ident(&name)?, name));
             }
         }

@@ -60,9 +60,9 @@ pub fn stats<'r>(
     }
     let mut spans = Vec::new();
     for record in archived {
-        let status = record.str("status").and_then(Status::parse);
-        count(&mut stats.status, status.unwrap_or_default().as_str());
-        if status == Some(Status::Completed) {
+        let ended = record.status();
+        count(&mut stats.status, ended.as_str());
+        if ended == Status::Completed {
             spans.extend(span(record));
         }
     }

@@ -463,7 +463,7 @@ fn every_verb_of_taskctl_prints_what_its_schema_says() {
         ("task-changes", "assign a agent-2 --no-mail", ""),
         ("task-graph", "graph", ""),
         ("task-changes", "cancel b why", ""),
-        ("task-findings", "lint", ""),
+        ("findings", "lint", ""),
         ("task-changes", "reopen b", ""),
         ("task-changes", "cancel t2 why", ""),
         ("task", "show t2", ""),
@@ -472,6 +472,22 @@ fn every_verb_of_taskctl_prints_what_its_schema_says() {
         ("task-stats", "stats", ""),
         ("tasks", "list --all", ""),
         ("error", "show nope", ""),
+        (
+            "task-changes",
+            "create ticks --id ticks --schedule @hourly --shell true --no-mail",
+            "",
+        ),
+        ("next", "next -n 2", ""),
+        ("plans", "run --due --dry-run", ""),
+        ("runs", "run --due", ""),
+        ("runs", "run ticks", ""),
+        ("schedule", "explain @daily --zone UTC", ""),
+        (
+            "tasks-imported",
+            "import - --dry-run",
+            "{\"tasks\":[7,{\"id\":\"z\",\"name\":\"Z\"}]}",
+        ),
+        ("units", "unit", ""),
     ] {
         print(expected, line, input);
     }
@@ -486,7 +502,7 @@ fn every_verb_of_taskctl_prints_what_its_schema_says() {
     .unwrap();
     print("tasks", "list", "");
     print("task", "show a", "");
-    print("task-findings", "lint", "");
+    print("findings", "lint", "");
     print("tasks", "export --archived", "");
     assert_all_is_printed(TASKS, &seen);
 }

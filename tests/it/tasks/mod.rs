@@ -63,7 +63,7 @@ impl Rig {
         let made = self
             .user()
             .create_tasks(vec![task], Tell::Nobody, Now::read());
-        made.map(|ids| ids.into_iter().next().unwrap())
+        made.map(|made| made.into_iter().next().unwrap().id)
     }
 
     fn document(&self, agent: &str) -> PathBuf {
