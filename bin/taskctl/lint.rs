@@ -40,12 +40,10 @@ impl Run for Lint {
             let fields = record.get("conflicts").and_then(|it| it.as_array());
             let fields = fields.into_iter().flatten();
             let fields: Vec<_> = fields.filter_map(|it| it["field"].as_str()).collect();
-            let fields = fields.join(", ");
-            find(
-                "conflict",
-                &owner,
-                format!("{}: {fields}: see taskctl show", record.id()),
-            );
+            let (id, fields) = (record.id(), fields.join(", "));
+            let detail =
+                format!("{id}: {fields}; once settled: taskctl set {id} conflicts --unset");
+            find("conflict", &owner, detail);
         }
         for (task, standing) in live(&board, &desk.dead(&board)) {
             let owner = owner(&board, &task.id);
