@@ -140,7 +140,7 @@ fn a_file_that_cannot_be_read_is_named_with_its_place_and_the_others_go_on() {
             .unwrap_err();
         assert_eq!(refused.kind(), Kind::Corrupt, "{refused}");
         rig.user()
-            .set_task("t2", vec![("x".into(), json!(why))], now)
+            .set_task("t2", vec![("data.x".into(), json!(why))], now)
             .unwrap();
         assert_eq!(
             std::fs::read_to_string(rig.document("agent-1")).unwrap(),
