@@ -399,6 +399,26 @@ fn assert_all_is_printed(dir: &str, seen: &BTreeSet<String>) {
     }
 }
 
+/// What is printed of what runs by itself, and of files of the original's.
+const BY_ITSELF: [(&str, &str, &str); 8] = [
+    (
+        "task-changes",
+        "create ticks --id ticks --schedule @hourly --shell true --no-mail",
+        "",
+    ),
+    ("next", "next -n 2", ""),
+    ("plans", "run --due --dry-run", ""),
+    ("runs", "run --due", ""),
+    ("runs", "run ticks", ""),
+    ("schedule", "explain @daily --zone UTC", ""),
+    (
+        "tasks-imported",
+        "import - --dry-run",
+        "{\"tasks\":[7,{\"id\":\"z\",\"name\":\"Z\"}]}",
+    ),
+    ("units", "unit", ""),
+];
+
 #[test]
 fn every_verb_of_taskctl_prints_what_its_schema_says() {
     let home = Home::new();
@@ -472,23 +492,10 @@ fn every_verb_of_taskctl_prints_what_its_schema_says() {
         ("task-stats", "stats", ""),
         ("tasks", "list --all", ""),
         ("error", "show nope", ""),
-        (
-            "task-changes",
-            "create ticks --id ticks --schedule @hourly --shell true --no-mail",
-            "",
-        ),
-        ("next", "next -n 2", ""),
-        ("plans", "run --due --dry-run", ""),
-        ("runs", "run --due", ""),
-        ("runs", "run ticks", ""),
-        ("schedule", "explain @daily --zone UTC", ""),
-        (
-            "tasks-imported",
-            "import - --dry-run",
-            "{\"tasks\":[7,{\"id\":\"z\",\"name\":\"Z\"}]}",
-        ),
-        ("units", "unit", ""),
-    ] {
+    ]
+    .into_iter()
+    .chain(BY_ITSELF)
+    {
         print(expected, line, input);
     }
     // One who edits and a program change the same field.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dreamos::desk::Ran;
 use dreamos::time::{Now, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Rig;
 
@@ -22,7 +22,7 @@ impl Rig {
     }
 
     /// As if it had been made then.
-    fn scheduled(&self, id: &str, schedule: serde_json::Value, run: serde_json::Value, made: &str) {
+    fn scheduled(&self, id: &str, schedule: &Value, run: &Value, made: &str) {
         self.create(
             json!({"id": id, "name": id, "schedule": schedule, "run": run, "created_at": made}),
         );
@@ -40,8 +40,8 @@ fn what_is_due_runs_once_and_is_pending_again() {
     let line = "echo $DREAMOS_TASK $DREAMOS_AGENT $DREAMOS_OCCURRENCE >> ran";
     rig.scheduled(
         "a",
-        json!("TZ=UTC 0 9 * * *"),
-        json!(line),
+        &json!("TZ=UTC 0 9 * * *"),
+        &json!(line),
         "2026-03-01T08:00:00Z",
     );
     assert_eq!(rig.pass(at("2026-03-01T08:59:59Z")).len(), 0);
@@ -139,8 +139,8 @@ fn a_task_may_send_a_message_and_one_with_a_time_is_over_then() {
     let rig = Rig::new();
     rig.scheduled(
         "post",
-        json!("2026-03-01T09:00:00Z"),
-        json!({"send": {"to": "agent-2", "content": "good morning", "mode": "PRIORITY"}}),
+        &json!("2026-03-01T09:00:00Z"),
+        &json!({"send": {"to": "agent-2", "content": "good morning", "mode": "PRIORITY"}}),
         "2026-03-01T08:00:00Z",
     );
     assert_eq!(rig.pass(at("2026-03-01T08:59:00Z")).len(), 0);
@@ -157,8 +157,8 @@ fn each_of_the_last_missed_ones_runs_where_that_is_wanted() {
     let rig = Rig::new();
     rig.scheduled(
         "a",
-        json!({"cron": "0 * * * *", "zone": "UTC", "catch_up": "all:3"}),
-        json!(["sh", "-c", "echo $DREAMOS_OCCURRENCE >> ran"]),
+        &json!({"cron": "0 * * * *", "zone": "UTC", "catch_up": "all:3"}),
+        &json!(["sh", "-c", "echo $DREAMOS_OCCURRENCE >> ran"]),
         "2026-03-01T00:30:00Z",
     );
     let ran = rig.pass(at("2026-03-01T08:10:00Z"));
