@@ -27,7 +27,7 @@ impl Run for History {
         let board = sheets.board()?;
         let (id, changes) = with(&desk, &board, &self.task, |it| {
             let record = it.record(&board)?;
-            let changes = board.history(&record, &it.owner(&board))?;
+            let changes = board.history(&record)?;
             Ok((record.id().to_owned(), changes))
         })?;
         if context.format().is_json() {

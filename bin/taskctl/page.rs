@@ -88,10 +88,10 @@ pub(crate) fn page(
         board.dependents(&task.id).into_iter().map(Into::into),
     );
     page.list("needs", task.capabilities.iter().map(ToString::to_string));
-    if task.retries > 0 {
-        page.line("retries", &task.retries.to_string());
+    if let Some(retries) = record.get("retries") {
+        page.line("retries", &retries.to_string());
     }
-    if let Some(timeout) = &task.timeout {
+    if let Some(timeout) = record.str("timeout") {
         page.line("timeout", timeout);
     }
     if let Some(claim) = it.standing.claim() {

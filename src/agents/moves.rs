@@ -1,5 +1,5 @@
 //! What an agent has on disk beside its mailbox and its place in the configuration: what its supervisor keeps, its
-//! devlog, its tasks. Given to another name or removed, while nobody supervises it.
+//! devlog. Given to another name or removed, while nobody supervises it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -120,13 +120,6 @@ pub(crate) fn rename(
             done => done.and_then(|()| devlogs.sync())?,
         }
     }
-    if let Some(comms) = open(&home.comms())? {
-        match comms.rename(&tasks(old), &tasks(new), Target::Kept) {
-            Err(error) if error.is_absent() => {}
-            Err(error) if error.is_taken() => left.push(home.tasks(old)),
-            done => done.and_then(|()| comms.sync())?,
-        }
-    }
     let left = left
         .into_iter()
         .map(|path| format!("{} stays: {new} has such a thing already", path.display()));
@@ -190,10 +183,6 @@ pub(crate) fn remove(home: &Home, agent: &AgentId, still: Still) -> Result<(), E
     if let Some(devlogs) = open(&home.devlogs())? {
         devlogs.remove_tree(agent.as_str(), "")?;
         devlogs.sync()?;
-    }
-    if let Some(comms) = open(&home.comms())? {
-        comms.remove(&tasks(agent))?;
-        comms.sync()?;
     }
     Ok(())
 }

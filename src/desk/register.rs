@@ -13,7 +13,11 @@ use crate::mailbox::{self, Mailbox, Waiting};
 use crate::names::{
     AgentId, CAPTAIN, Channel, Event, Explain as _, Finding, Kind, Level, Permit, Roster, Verb,
 };
+use crate::tasks;
 use crate::time::Now;
+
+/// So long somebody else may hold all tasks.
+const TASKS: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What a rename came to.
 #[derive(Clone, Debug)]
@@ -157,6 +161,7 @@ impl Desk {
         };
         mailbox::remove_rest(&self.home().mailboxes(), id)?;
         moves::remove(self.home(), id, still)?;
+        tasks::purge(self.home(), id, TASKS)?;
         let fields = vec![("waited", waited.into())];
         let msg = format!("all that {id} had was removed");
         self.tell_of("agent.purged", id, msg, fields, now);
@@ -171,7 +176,7 @@ impl Desk {
     pub fn rename(&self, old: &str, new: &AgentId, now: Now) -> Done<Renamed> {
         let id = self.resolve(old)?;
         if id == *new {
-            return self.renamed_before(old, new);
+            return self.renamed_before(old, new, now);
         }
         let permit = self.permit_rename(&id, new)?;
         let still = self.hold_still(&id)?;
@@ -188,7 +193,11 @@ impl Desk {
         for path in left {
             (self.warn)(&path);
         }
+        // What was edited by hand is taken over first, as long as its name is known.
+        self.settle_tasks(now)?;
+        tasks::rename(self.home(), &id, new, TASKS)?;
         agents::edit(self.home(), |registry| registry.rename(&id, new))?;
+        self.rename_in_tasks(&id, new, now)?;
         moves::leave_no_trace(self.home(), &id)?;
         drop(stills);
         let fields = vec![("from", id.as_str().into())];
@@ -265,11 +274,12 @@ impl Desk {
         from.ok_or_else(|| Error::SameName { agent: new.clone() })
     }
 
-    fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
+    fn renamed_before(&self, old: &str, new: &AgentId, now: Now) -> Done<Renamed> {
         let from = self.former_name(old, new)?;
         self.permit(Verb::AgentConfigure, new)?;
         let _still = moves::hold_still(self.home(), &from)?;
         moves::leave_no_trace(self.home(), &from)?;
+        self.settle_tasks(now)?;
         Ok(Renamed {
             from,
             agent: new.clone(),

@@ -1,7 +1,7 @@
 //! What is to be done: changed by the rules of `tasks`, with what else of the home these ask for — who there is, whose
 //! life is over, what one can do — and with the mail that follows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -97,8 +97,18 @@ impl Desk {
     fn known(&self) -> Done<Known> {
         let mut agents: HashSet<AgentId> = self.everybody()?.into_iter().collect();
         agents.insert(AgentId::user());
+        let mut former = HashMap::new();
+        for entry in &self.roster.agents {
+            let names = entry
+                .aliases
+                .iter()
+                .filter_map(|name| AgentId::parse(name).ok());
+            let names = names.filter(|name| self.roster.entry(name).is_none());
+            former.extend(names.map(|name| (name, entry.id.clone())));
+        }
         Ok(Known {
             agents,
+            former,
             zone: Zone::parse(&local_zone()).unwrap_or(Zone::UTC),
             boot: boot_id().map_or_else(|_| String::new(), |boot| format!("{boot:032x}")),
         })
@@ -175,12 +185,12 @@ impl Desk {
         )?;
         let sent = self.follow(wake, now);
         if !sent.is_empty() {
-            let tidy = |board: &mut Board<'_>| Done::Ok(board.sent(&sent)?);
-            let act = |_: &mut Board<'_>| Done::Ok(());
+            let tidy = |_: &mut Board<'_>| Done::Ok(());
+            let act = |board: &mut Board<'_>| Done::Ok(board.sent(&sent)?);
             // What was sent is sent again, with the same key, until it is noted.
             match tasks::change(&self.home, &known, PATIENCE, now.wall, tidy, act) {
-                Ok((_, wake)) => self.log(&wake.events, now),
-                Err(error) => (self.warn)(&format!(
+                Ok((Ok(()), wake)) => self.log(&wake.events, now),
+                Ok((Err(error), _)) | Err(error) => (self.warn)(&format!(
                     "that mail of tasks was sent is not noted: {error}"
                 )),
             }
@@ -251,6 +261,18 @@ impl Desk {
             // The verb says so itself.
             Err(_) => Ok(None),
         }
+    }
+
+    /// What is for somebody under his old name is his under the new one.
+    pub(super) fn rename_in_tasks(&self, old: &AgentId, new: &AgentId, now: Now) -> Done<()> {
+        let mut known = self.known()?;
+        known.agents.insert(new.clone());
+        known.former.insert(old.clone(), new.clone());
+        let tidy = |board: &mut Board<'_>| Done::Ok(board.bury(&self.dead(board))?);
+        let act = |_: &mut Board<'_>| Done::Ok(());
+        let (done, wake) = tasks::change(&self.home, &known, PATIENCE, now.wall, tidy, act)?;
+        self.follow(wake, now);
+        done
     }
 
     /// All of them or none.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::disk::{Sheet, Shelf};
@@ -73,6 +74,8 @@ impl Texts {
 pub struct Known {
     /// Whoever may be given a task.
     pub agents: HashSet<AgentId>,
+    /// Names that somebody had, and his name now.
+    pub former: HashMap<AgentId, AgentId>,
     /// Of schedules that name none.
     pub zone: Zone,
     /// This start of the machine.
@@ -80,10 +83,16 @@ pub struct Known {
 }
 
 impl Known {
+    /// Under the name that he has, or one that he had: then `follow_names` finds him.
+    pub(super) fn knows(&self, agent: &AgentId) -> bool {
+        self.agents.contains(agent) || self.former.contains_key(agent)
+    }
+
     /// For a look that asks for nothing of it.
     pub fn nobody() -> Self {
         Self {
             agents: HashSet::new(),
+            former: HashMap::new(),
             zone: Zone::UTC,
             boot: String::new(),
         }
@@ -150,7 +159,7 @@ pub struct Board<'a> {
     pub(super) now: Timestamp,
     pub(super) pages: Vec<Page<'a>>,
     pub(super) entries: Vec<Entry<'a>>,
-    pub(super) at: HashMap<Text<'a>, usize>,
+    pub(super) at: HashMap<Text<'a>, usize, RandomState>,
     pub(super) wake: Wake,
     /// The number of the last id that was given, once it was asked for.
     last_id: Option<u64>,
@@ -195,7 +204,7 @@ impl<'a> Board<'a> {
             now,
             pages: Vec::with_capacity(texts.sheets.len()),
             entries: Vec::new(),
-            at: HashMap::new(),
+            at: HashMap::default(),
             wake: Wake::default(),
             last_id: None,
             last_id_is_changed: false,
@@ -244,17 +253,19 @@ impl<'a> Board<'a> {
         let page = &mut self.pages[at];
         let mut theirs = Vec::new();
         let mut written = Document::default();
-        if sheet.is_edited {
-            // Torn by a power cut it is as good as none: what the document says stands.
-            if let Some(base) = &sheet.base
-                && let Ok(base) = document::parse(base)
-            {
-                written = base;
-            }
+        let base = sheet.base.as_deref().map(document::parse);
+        let has_base = matches!(base, Some(Ok(_)));
+        if let Some(Ok(base)) = base {
+            written = base;
         }
         let text = sheet.text.as_deref().map(document::parse);
         match text {
             Some(Ok(document)) if !sheet.is_edited => written = document,
+            // Of what programs wrote the copy is gone, or was torn by a power cut: what stands there is the last there is.
+            Some(Ok(document)) if !has_base && document.rev.is_some() => {
+                page.is_changed = true;
+                written = document;
+            }
             Some(Ok(_)) if fault.is_some() => {}
             Some(Ok(document)) => {
                 page.is_changed = true;
@@ -808,15 +819,10 @@ impl<'a> Board<'a> {
     }
 
     /// Every change of a task, oldest first: what stands with it, and what had no room there.
-    pub fn history(&self, record: &Record, owner: &AgentId) -> Result<Vec<Change>, Error> {
+    pub fn history(&self, record: &Record) -> Result<Vec<Change>, Error> {
         let mut all: Vec<Change> = Vec::new();
-        let mut pages: Vec<&AgentId> = self.pages.iter().map(|page| &page.agent).collect();
-        pages.push(owner);
-        pages.sort_unstable();
-        pages.dedup();
         let named = format!("\"task\":{}", Value::from(record.id()));
-        for agent in pages {
-            let text = self.texts.shelf.history(agent)?;
+        for text in self.texts.shelf.histories()? {
             let text = String::from_utf8_lossy(&text);
             let lines = text.lines().filter(|line| line.contains(&named));
             all.extend(lines.filter_map(|line| serde_json::from_str::<Change>(line).ok()));
@@ -900,14 +906,24 @@ impl<'a> Board<'a> {
                 disk.remove_left(&names)?;
             }
         }
-        for page in &self.pages {
-            if page.state_is_changed && !page.claims_first {
+        for (at, page) in self.pages.iter().enumerate() {
+            if self.is_left(at) && is_whole {
+                disk.remove_page(&page.agent)?;
+            } else if page.state_is_changed && !page.claims_first {
                 disk.write_state(&page.agent, &page.state)?;
             }
         }
         let letters = self.letters();
         self.wake.letters = letters;
         Ok((self.wake, is_whole))
+    }
+
+    /// Whether whoever it was of has another name now, and nothing stands there any more.
+    fn is_left(&self, at: usize) -> bool {
+        let page = &self.pages[at];
+        self.known.former.contains_key(&page.agent)
+            && page.fault.is_none()
+            && !self.entries.iter().any(|it| it.page == at && !it.is_gone)
     }
 
     fn write(&self, at: usize) -> Result<bool, Error> {
@@ -1004,4 +1020,16 @@ pub fn change<T, E: From<Error>>(
         Some(value) => Ok((value, wake)),
         None => Err(Error::Restless.into()),
     }
+}
+
+/// Gives all that an agent has of tasks to another name. Whose each is they learn with the next change.
+pub fn rename(home: &Home, old: &AgentId, new: &AgentId, patience: Duration) -> Result<(), Error> {
+    let (shelf, _lock) = Shelf::lock(home, patience)?;
+    shelf.rename(old, new)
+}
+
+/// Removes all that an agent has of tasks, the archive too.
+pub fn purge(home: &Home, agent: &AgentId, patience: Duration) -> Result<(), Error> {
+    let (shelf, _lock) = Shelf::lock(home, patience)?;
+    shelf.purge(agent)
 }

@@ -18,6 +18,8 @@ use crate::store::{
 use crate::time::Timestamp;
 
 const LOCK: &str = ".lock";
+const UNFINISHED: &str = ".json.new-";
+const HISTORY: &str = ".history.jsonl";
 /// Whoever runs what is due holds it.
 const RUNNER_LOCK: &str = ".runner";
 const PASSES: &str = "passes.json";
@@ -49,6 +51,17 @@ pub(super) struct Sheet {
     ident: Option<Ident>,
 }
 
+/// A version of one of our own files that a killed writer left.
+fn is_left(name: &str) -> bool {
+    let parts = name
+        .strip_prefix('.')
+        .and_then(|name| name.rsplit_once('-'));
+    parts.is_some_and(|(of, random)| {
+        let is_ours = of.ends_with(".base.json") || of.ends_with(".state.json") || of == LAST;
+        is_ours && random.len() == 16 && random.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
 impl Sheet {
     /// Of one who has no document yet.
     pub(super) fn none(agent: &AgentId) -> Self {
@@ -70,6 +83,8 @@ pub(super) type Stamp = Vec<(Option<Ident>, String)>;
 pub(super) struct Shelf {
     comms: Dir,
     tasks: Option<Dir>,
+    /// Nobody else changes anything.
+    is_locked: bool,
 }
 
 fn document(agent: &AgentId) -> String {
@@ -85,10 +100,15 @@ fn state_name(agent: &AgentId) -> String {
 }
 
 fn history_name(agent: &AgentId) -> String {
-    format!("{agent}.history.jsonl")
+    format!("{agent}{HISTORY}")
 }
 
-/// `.<agent>.json-<16 hex>`: a version on its way in, or on its way out.
+/// `.<agent>.json.new-<16 hex>`: a version that is being written. What a killed writer left of it is nobody's.
+fn unfinished(agent: &AgentId) -> String {
+    format!(".{agent}{UNFINISHED}{:016x}", random_u64())
+}
+
+/// `.<agent>.json-<16 hex>`: a whole version on its way in, or one on its way out.
 fn aside(agent: &AgentId) -> String {
     format!(".{agent}.json-{:016x}", random_u64())
 }
@@ -107,6 +127,7 @@ impl Shelf {
         Ok(Self {
             comms: Dir::open(&home.comms())?,
             tasks,
+            is_locked: false,
         })
     }
 
@@ -118,13 +139,15 @@ impl Shelf {
                 home.dir(),
                 home.inside(&home.task_states()),
             )?),
+            is_locked: false,
         })
     }
 
     /// For a change: the one lock of all tasks, until it is dropped.
     pub(super) fn lock(home: &Home, patience: Duration) -> Result<(Self, Lock), Error> {
-        let shelf = Self::make(home)?;
+        let mut shelf = Self::make(home)?;
         let lock = Lock::acquire(shelf.tasks(), LOCK, Deadline::after(patience))?;
+        shelf.is_locked = true;
         Ok((shelf, lock))
     }
 
@@ -155,7 +178,9 @@ impl Shelf {
     pub(super) fn sheets(&self) -> Result<Vec<Sheet>, Error> {
         let mut agents = std::collections::BTreeMap::<AgentId, Vec<String>>::new();
         for name in self.comms.names()? {
-            if let Some(agent) = owner_of_aside(&name) {
+            if self.is_locked && name.starts_with('.') && name.contains(UNFINISHED) {
+                self.comms.remove(&name)?;
+            } else if let Some(agent) = owner_of_aside(&name) {
                 agents.entry(agent).or_default().push(name);
             } else if let Some(agent) = name
                 .strip_suffix(".json")
@@ -167,6 +192,9 @@ impl Shelf {
         }
         if let Some(tasks) = &self.tasks {
             let bases = tasks.names()?;
+            for name in bases.iter().filter(|name| self.is_locked && is_left(name)) {
+                tasks.remove(name)?;
+            }
             let bases = bases
                 .iter()
                 .filter_map(|name| name.strip_suffix(".base.json"));
@@ -245,14 +273,14 @@ impl Shelf {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let name = document(&sheet.agent);
-        let aside = aside(&sheet.agent);
-        let file = self.comms.file(&aside, Open::New)?;
+        let (unfinished, aside) = (unfinished(&sheet.agent), aside(&sheet.agent));
+        let file = self.comms.file(&unfinished, Open::New)?;
         let time = (|| {
             file.write_at(0, text)?;
             file.mark_time(now.unix_ms().div_euclid(1000))?;
             let mode = self.comms.look(&name)?.map(|look| look.mode & 0o777);
             if let Some(mode) = mode {
-                self.comms.set_mode(&aside, mode)?;
+                self.comms.set_mode(&unfinished, mode)?;
             }
             file.sync_data()?;
             Ok::<_, store::Error>(file.ident()?.mtime_ns)
@@ -261,10 +289,13 @@ impl Shelf {
             .map_err(Error::from)
             .and_then(|time| replace(self.tasks(), &base(&sheet.agent), text, Flush::Marked(time)));
         if let Err(error) = placed {
-            self.comms.remove(&aside)?;
+            self.comms.remove(&unfinished)?;
             return Err(error);
         }
         let unsure = |source| Error::OutcomeUnknown { source };
+        self.comms
+            .rename(&unfinished, &aside, Target::Kept)
+            .map_err(unsure)?;
         match self.comms.rename(&aside, &name, Target::Kept) {
             Ok(()) => {
                 self.comms.sync().map_err(unsure)?;
@@ -308,13 +339,65 @@ impl Shelf {
         append(self.tasks(), &history_name(agent), lines)
     }
 
-    pub(super) fn history(&self, agent: &AgentId) -> Result<Vec<u8>, Error> {
+    /// Of all agents: a task may have been another's.
+    pub(super) fn histories(&self) -> Result<Vec<Vec<u8>>, Error> {
+        let mut all = Vec::new();
         let Some(tasks) = &self.tasks else {
-            return Ok(Vec::new());
+            return Ok(all);
         };
-        let file = tasks.file_if_any(&history_name(agent), Open::Read)?;
-        let bytes = file.map(|file| file.read_to_end(LARGEST)).transpose()?;
-        Ok(bytes.unwrap_or_default())
+        for name in tasks.names()? {
+            if name.ends_with(HISTORY) {
+                all.push(tasks.file(&name, Open::Read)?.read_to_end(LARGEST)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The document of whoever has another name now, with nothing in it, and what belongs to it.
+    pub(super) fn remove_page(&self, agent: &AgentId) -> Result<(), Error> {
+        self.comms.remove(&document(agent))?;
+        self.comms.sync()?;
+        // Without the document its copy would stand for it: that is empty, too.
+        self.tasks().remove(&base(agent))?;
+        self.tasks().remove(&state_name(agent))?;
+        Ok(())
+    }
+
+    /// Gives all that an agent has of tasks to another name, as far as nothing bears that yet. Said again it goes on.
+    pub(super) fn rename(&self, old: &AgentId, new: &AgentId) -> Result<(), Error> {
+        let give = |dir: &Dir, name: fn(&AgentId) -> String| match dir.rename(
+            &name(old),
+            &name(new),
+            Target::Kept,
+        ) {
+            Err(error) if error.is_absent() || error.is_taken() => Ok(()),
+            done => done.and_then(|()| dir.sync()),
+        };
+        let tasks = self.tasks();
+        // Without its copy a document stands as it is; without its document a copy would stand for it.
+        tasks.remove(&base(old))?;
+        give(tasks, state_name)?;
+        give(tasks, history_name)?;
+        if tasks.exists("archive")? {
+            give(&tasks.sub("archive")?, |agent| format!("{agent}.jsonl"))?;
+        }
+        give(&self.comms, document)?;
+        Ok(())
+    }
+
+    /// All that an agent has of tasks, the archive too. The document goes last: as long as it is there, more may be.
+    pub(super) fn purge(&self, agent: &AgentId) -> Result<(), Error> {
+        let tasks = self.tasks();
+        if tasks.exists("archive")? {
+            tasks.sub("archive")?.remove(&format!("{agent}.jsonl"))?;
+        }
+        for name in [state_name(agent), history_name(agent), base(agent)] {
+            tasks.remove(&name)?;
+        }
+        tasks.sync()?;
+        self.comms.remove(&document(agent))?;
+        self.comms.sync()?;
+        Ok(())
     }
 
     pub(super) fn append_archive(&self, agent: &AgentId, lines: &[u8]) -> Result<(), Error> {

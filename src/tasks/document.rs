@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -175,7 +176,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document<'_>, Unread> {
         }
         tasks.push((raw, task));
     }
-    let mut seen = HashSet::with_capacity(tasks.len());
+    let mut seen = HashSet::with_capacity_and_hasher(tasks.len(), RandomState::default());
     for (raw, task) in &tasks {
         if !seen.insert(&*task.id) {
             let place = raw.as_ptr() as usize - text.as_ptr() as usize;

@@ -5,13 +5,15 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::task::{Status, Task};
 use crate::time::Timestamp;
 
 /// All tasks of a home, and who waits for whom.
 pub struct Graph<'t> {
     tasks: Vec<&'t Task<'t>>,
-    at: HashMap<&'t str, u32>,
+    at: HashMap<&'t str, u32, RandomState>,
     /// The dependencies of all, one task after the other; those of task `n` end at `ends[n]`.
     edges: Vec<u32>,
     ends: Vec<u32>,
@@ -61,7 +63,7 @@ impl<'t> Graph<'t> {
     pub fn of(tasks: impl IntoIterator<Item = &'t Task<'t>>) -> Self {
         let tasks: Vec<_> = tasks.into_iter().collect();
         let place = |at: usize| u32::try_from(at).unwrap_or(NOBODY);
-        let mut at = HashMap::with_capacity(tasks.len());
+        let mut at = HashMap::with_capacity_and_hasher(tasks.len(), RandomState::default());
         for (index, task) in tasks.iter().enumerate() {
             at.insert(&*task.id, place(index));
         }

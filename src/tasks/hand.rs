@@ -314,7 +314,9 @@ impl<'a> Board<'a> {
             return edit.map_or(Ok(()), |edit| self.apply(page, edit, by));
         }
         let Some((owner, record)) = self.archived_one(text.id())? else {
-            return Ok(());
+            // Nobody knows where it went: it is not lost for that.
+            let page = self.page_for(text)?;
+            return self.appeared(page, text, by);
         };
         if let Some(Edit::Changed { sets, .. }) = merge::changed(&record, text) {
             let fields: Vec<_> = sets.iter().map(|(field, _)| field.as_str()).collect();

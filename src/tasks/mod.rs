@@ -27,7 +27,7 @@ mod task;
 mod verbs;
 mod watch;
 
-pub use board::{Board, Known, Letter, Texts, Wake, change};
+pub use board::{Board, Known, Letter, Texts, Wake, change, purge, rename};
 pub use disk::{Passes, Runner, holds_since, passes};
 pub use document::Fault;
 pub use due::{Due, Fired, due, next};

@@ -144,6 +144,12 @@ impl Record {
             .unwrap_or_default()
     }
 
+    /// How often it is tried again after a failure, where it says so.
+    pub(super) fn retries(&self) -> Option<u32> {
+        let retries = self.get("retries")?.as_u64()?;
+        Some(u32::try_from(retries).unwrap_or(u32::MAX))
+    }
+
     pub fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }

@@ -238,10 +238,8 @@ impl Board<'_> {
         let id = task.id.to_string();
         let name = task.name.to_string();
         let action = action_of(task)?;
-        let timeout = task
-            .timeout
-            .as_deref()
-            .and_then(|span| parse_span(span).ok());
+        let record = self.whole(at);
+        let timeout = record.str("timeout").and_then(|span| parse_span(span).ok());
         let agent = task
             .assigned_to
             .as_deref()
@@ -300,6 +298,7 @@ impl Board<'_> {
     ) -> Result<(), Error> {
         let at = self.resolve(id)?;
         let page = self.entries[at].page;
+        let retries = self.whole(at).retries().unwrap_or(0);
         let Some(runs) = self.pages[page].state.runs.get_mut(id) else {
             return Ok(());
         };
@@ -315,7 +314,6 @@ impl Board<'_> {
             exit: outcome.exit,
         });
         let attempt = runs.attempt;
-        let retries = self.entries[at].task.retries;
         let again = outcome.fault.is_some() && attempt < retries;
         runs.attempt = if again { attempt + 1 } else { 0 };
         runs.next_attempt = again.then(|| self.now.plus(pause(attempt, chance)));

@@ -278,20 +278,12 @@ pub struct Task<'a> {
     pub deadline: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub created_at: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub started_at: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub completed_at: Option<Text<'a>>,
     /// As it is written.
     #[serde(borrow, default, deserialize_with = "raw")]
     pub schedule: Option<Text<'a>>,
     /// As it is written.
     #[serde(borrow, default, deserialize_with = "raw")]
     pub run: Option<Text<'a>>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub retries: u32,
-    #[serde(borrow, default)]
-    pub timeout: Option<Text<'a>>,
     /// Mail that is to be sent in its wake, as it is written.
     #[serde(borrow, default, deserialize_with = "raw")]
     pub outbox: Option<Text<'a>>,
@@ -333,12 +325,8 @@ impl Task<'_> {
             capabilities: all(self.capabilities),
             deadline: self.deadline.map(Text::into_owned),
             created_at: self.created_at.map(Text::into_owned),
-            started_at: self.started_at.map(Text::into_owned),
-            completed_at: self.completed_at.map(Text::into_owned),
             schedule: self.schedule.map(Text::into_owned),
             run: self.run.map(Text::into_owned),
-            retries: self.retries,
-            timeout: self.timeout.map(Text::into_owned),
             outbox: self.outbox.map(Text::into_owned),
             rev: self.rev,
         }

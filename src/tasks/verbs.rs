@@ -58,10 +58,7 @@ impl Board<'_> {
         let Some(asked) = agent.and_then(Value::as_str) else {
             return Ok(());
         };
-        match AgentId::parse(asked)
-            .ok()
-            .filter(|id| self.known.agents.contains(id))
-        {
+        match AgentId::parse(asked).ok().filter(|id| self.known.knows(id)) {
             Some(_) => Ok(()),
             None => Err(Error::BadField {
                 field: "assigned_to".into(),
@@ -831,7 +828,7 @@ impl Board<'_> {
         let at = self.resolve(asked)?;
         self.must_be_running(at, "failed")?;
         self.must_hold(at, caller)?;
-        let retries = self.entries[at].task.retries;
+        let retries = self.whole(at).retries().unwrap_or(0);
         if self.may_retry(at, retries, caller, why.unwrap_or("it failed"))? {
             return Ok(self.entries[at].task.id.to_string());
         }
@@ -970,6 +967,8 @@ impl Board<'_> {
 
     /// Claims that are over end; what was being done goes back, or has failed.
     pub fn bury(&mut self, dead: &Dead) -> Result<(), Error> {
+        self.follow_names()?;
+        self.lost_runs()?;
         let mut lapsed: Vec<(usize, Lapse)> = Vec::new();
         for page in &self.pages {
             for (id, claim) in &page.state.claims {
@@ -986,21 +985,42 @@ impl Board<'_> {
             uid: 0,
             login: None,
         };
-        self.lost_runs()?;
         for (at, lapse) in lapsed {
-            let task = &self.entries[at].task;
-            let retries = if self.whole(at).get("retries").is_some() {
-                task.retries
-            } else {
-                LAPSES
-            };
-            let status = task.status;
+            let retries = self.whole(at).retries().unwrap_or(LAPSES);
+            let status = self.entries[at].task.status;
             self.release(at);
             self.say(Level::Warn, "task.lapsed", at, lapse.as_str());
             if status == Status::Running && !self.may_retry(at, retries, &system, lapse.as_str())? {
                 let why = ("error", lapse.as_str().into());
                 self.end(at, &system, Status::Failed, Some(why), Tell::Concerned)?;
             }
+        }
+        Ok(())
+    }
+
+    /// What is for somebody under a name that he had is his.
+    fn follow_names(&mut self) -> Result<(), Error> {
+        let mut moves = Vec::new();
+        for (at, entry) in self.entries.iter().enumerate() {
+            let agent = entry.task.assigned_to.as_deref();
+            let agent = agent.and_then(|id| AgentId::parse(id).ok());
+            let now = agent.and_then(|agent| self.known.former.get(&agent));
+            if let Some(now) = now
+                && self.find(&entry.task.id) == Some(at)
+                && self.pages[entry.page].fault.is_none()
+            {
+                moves.push((at, now.clone()));
+            }
+        }
+        let by = By::from(&Caller {
+            agent: AgentId::system(),
+            incarnation: None,
+            uid: 0,
+            login: None,
+        });
+        for (at, now) in moves {
+            let sets = vec![("assigned_to".to_owned(), Some(now.as_str().into()))];
+            self.move_to(at, &now, self.noted("rename", &by), sets)?;
         }
         Ok(())
     }

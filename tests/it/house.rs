@@ -163,7 +163,8 @@ fn what_is_shipped_is_static_and_small() {
         ("captainphone", 3_000_000),
         // Edits YAML and renders templates beside sending mail.
         ("agentctl", 4_000_000),
-        ("taskctl", 4_000_000),
+        // Knows the clocks of every zone.
+        ("taskctl", 5_000_000),
         // One of it an agent.
         ("dreamos-superd", 1_500_000),
     ] {

@@ -227,3 +227,64 @@ fn a_task_given_to_another_by_hand_moves_to_his_document_and_he_is_told() {
     let mail = rig.user().inbox(&id, dreamos::desk::Which::All).unwrap();
     assert_eq!(mail.len(), 1);
 }
+
+#[test]
+fn without_the_copy_of_what_programs_wrote_the_document_stands() {
+    let rig = Rig::new();
+    for name in ["a", "b"] {
+        rig.create(json!({"id": name, "name": name, "assigned_to": "agent-1"}));
+    }
+    let base = rig.home.dir.join("runtime/tasks/agent-1.base.json");
+    let whole = std::fs::read(&base).unwrap();
+    for left in [&whole[..whole.len() / 2], b"", b"\0\0\0\0"] {
+        std::fs::write(&base, left).unwrap();
+        rig.settle().unwrap();
+        assert_eq!(rig.ids("agent-1"), ["a", "b"]);
+        assert_eq!(
+            std::fs::read(&base).unwrap(),
+            std::fs::read(rig.document("agent-1")).unwrap()
+        );
+    }
+    std::fs::remove_file(&base).unwrap();
+    assert_eq!(rig.ready(), ["a", "b"]);
+    assert_eq!(rig.ids("agent-1"), ["a", "b"]);
+    assert_eq!(rig.warnings(), [""; 0]);
+}
+
+#[test]
+fn the_tasks_of_one_who_gets_another_name_go_with_him_and_those_of_one_who_is_purged_are_gone() {
+    let rig = Rig::new();
+    let now = Now::read();
+    rig.create(json!({"id": "a", "name": "a", "assigned_to": "agent-1"}));
+    rig.create(json!({"id": "b", "name": "b", "assigned_to": "agent-2"}));
+    let new = dreamos::names::AgentId::parse("cook").unwrap();
+    for n in 0..25 {
+        rig.user()
+            .set_task("a", vec![("data.n".into(), json!(n))], now)
+            .unwrap();
+    }
+    rig.user().rename("agent-1", &new, now).unwrap();
+    assert_eq!(rig.ids("cook"), ["a"]);
+    assert!(!rig.document("agent-1").exists());
+    assert_eq!(rig.task("a").str("assigned_to"), Some("cook"));
+    let sheets = rig.user().sheets(now).unwrap();
+    let board = sheets.board().unwrap();
+    let history = board.history(&rig.task("a")).unwrap();
+    assert_eq!((history.len(), history[0].what.as_str()), (27, "create"));
+    // What somebody writes under the old name is his, too.
+    rig.save("agent-1", r#"[{"id":"late","assigned_to":"agent-1"}]"#);
+    rig.settle().unwrap();
+    assert_eq!(rig.ids("cook"), ["a", "late"]);
+    assert!(!rig.document("agent-1").exists());
+    let id = dreamos::names::AgentId::parse("agent-2").unwrap();
+    rig.user()
+        .purge(&id, dreamos::desk::Waiting::Removed, now)
+        .unwrap();
+    rig.settle().unwrap();
+    assert!(!rig.document("agent-2").exists());
+    assert_eq!(rig.ready(), ["a", "late"]);
+    let left = std::fs::read_dir(rig.home.dir.join("runtime/tasks")).unwrap();
+    let left = left.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = left.filter(|name| name.contains("agent-2")).collect();
+    assert_eq!(left, [""; 0]);
+}
