@@ -136,15 +136,41 @@ fn tasks(home: &Path) {
     taskctl(home, "claim t3 --as agent-2 --start --lease 1ms");
     std::thread::sleep(std::time::Duration::from_millis(2));
     taskctl(home, "set t3 name other");
+    by_itself(home);
 }
 
-fn taskctl(home: &Path, line: &str) {
-    let done = Command::new(env!("CARGO_BIN_EXE_taskctl"))
+/// What the original wanted done, and what runs by itself: well, badly, and beside another pass.
+fn by_itself(home: &Path) {
+    std::fs::write(
+        home.join("old.json"),
+        r#"{"tasks":[{"id":"old","name":"O"}]}"#,
+    )
+    .unwrap();
+    let old = home.join("old.json");
+    taskctl(home, &format!("import {}", old.display()));
+    std::fs::remove_file(old).unwrap();
+    taskctl(home, "create well --id well --schedule @reboot -- true");
+    taskctl(home, "create ill --id ill --shell false");
+    let ill = taskctl_ran(home, "run ill");
+    assert_eq!(ill.status.code(), Some(1), "{ill:?}");
+    taskctl(home, "run --due");
+    taskctl(home, "run well");
+    let runner = std::fs::File::open(home.join("runtime/tasks/.runner")).unwrap();
+    runner.lock().unwrap();
+    taskctl(home, "run --due");
+}
+
+fn taskctl_ran(home: &Path, line: &str) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_taskctl"))
         .args(line.split_whitespace())
         .env_clear()
         .env("DREAMOS_HOME", home)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+fn taskctl(home: &Path, line: &str) {
+    let done = taskctl_ran(home, line);
     assert!(done.status.success(), "taskctl {line}: {done:?}");
 }
 
