@@ -276,11 +276,13 @@ impl<'a> Board<'a> {
             // Never: everything is to go.
             Some(Err(Unread::Empty)) | None if !written.tasks.is_empty() => {
                 page.is_changed = true;
-                let path = self.texts.shelf.path(&sheet.agent);
-                self.wake.warnings.push(format!(
-                    "{} was empty or gone: it is written again; to remove a task, remove it from the list",
-                    path.display()
-                ));
+                if !sheet.is_on_its_way {
+                    let path = self.texts.shelf.path(&sheet.agent);
+                    self.wake.warnings.push(format!(
+                        "{} was empty or gone: it is written again; to remove a task, remove it from the list",
+                        path.display()
+                    ));
+                }
             }
             Some(Err(Unread::Empty)) | None => {}
         }
@@ -871,6 +873,9 @@ impl<'a> Board<'a> {
 
     /// Writes what was changed. What a person wrote in the same moment is merged by whoever opens the board next: then
     /// `false` is the answer.
+    ///
+    /// As long as a base is not in place an error says that nothing has happened, and nothing has. Whoever takes
+    /// something, or gets it, has it before whoever had it loses it.
     pub fn commit(mut self) -> Result<(Wake, bool), Error> {
         let disk = &self.texts.shelf;
         if let Some(last) = self.last_id
@@ -878,6 +883,53 @@ impl<'a> Board<'a> {
         {
             disk.set_last_id(last)?;
         }
+        let nobodys: Vec<Sheet> = self.pages.iter().map(|it| Sheet::none(&it.agent)).collect();
+        let mut pages: Vec<usize> = (0..self.pages.len())
+            .filter(|&at| self.pages[at].is_changed && self.pages[at].fault.is_none())
+            .collect();
+        pages.sort_by_key(|&at| !self.pages[at].is_target);
+        let sheet = |at: &usize| self.pages[*at].sheet.unwrap_or(&nobodys[*at]);
+        let sheets = || pages.iter().map(sheet);
+        let is_staged = pages
+            .iter()
+            .try_for_each(|at| disk.stage(sheet(at), &self.text(*at), self.now))
+            .and_then(|()| self.write_beside())
+            .and_then(
+                |()| match pages.iter().filter(|at| self.has_new(**at)).count() {
+                    0 | 1 => Ok(false),
+                    _ => disk.promise(sheets()).map(|()| true),
+                },
+            );
+        let is_promised = match is_staged {
+            Ok(is_promised) => is_promised,
+            Err(error) => {
+                disk.unstage(sheets())?;
+                return Err(error);
+            }
+        };
+        let mut is_whole = true;
+        for (nth, sheet) in sheets().enumerate() {
+            match disk.place_base(sheet) {
+                Err(error) if nth == 0 && !is_promised => {
+                    disk.unstage(sheets())?;
+                    return Err(error);
+                }
+                other => other.map_err(Error::unsure)?,
+            }
+            is_whole &= disk.place(sheet).map_err(Error::unsure)?;
+        }
+        if is_promised {
+            disk.promise_is_kept().map_err(Error::unsure)?;
+        }
+        self.tidy_up(is_whole).map_err(Error::unsure)?;
+        let letters = self.letters();
+        self.wake.letters = letters;
+        Ok((self.wake, is_whole))
+    }
+
+    /// What must be there before a document speaks of it, or without it.
+    fn write_beside(&self) -> Result<(), Error> {
+        let disk = &self.texts.shelf;
         for page in &self.pages {
             if page.state_is_changed && page.claims_first {
                 disk.write_state(&page.agent, &page.state)?;
@@ -891,14 +943,13 @@ impl<'a> Board<'a> {
                 disk.append_history(&page.agent, page.old_history.as_bytes())?;
             }
         }
-        let mut is_whole = true;
-        let mut order: Vec<usize> = (0..self.pages.len()).collect();
-        order.sort_by_key(|&at| !self.pages[at].is_target);
-        for at in order {
-            let page = &self.pages[at];
-            if page.is_changed && page.fault.is_none() {
-                is_whole &= self.write(at)?;
-            }
+        Ok(())
+    }
+
+    /// What follows once the documents are in place.
+    fn tidy_up(&self, is_whole: bool) -> Result<(), Error> {
+        let disk = &self.texts.shelf;
+        for page in &self.pages {
             if let Some(sheet) = page.sheet
                 && page.fault.is_none()
             {
@@ -913,9 +964,7 @@ impl<'a> Board<'a> {
                 disk.write_state(&page.agent, &page.state)?;
             }
         }
-        let letters = self.letters();
-        self.wake.letters = letters;
-        Ok((self.wake, is_whole))
+        Ok(())
     }
 
     /// Whether whoever it was of has another name now, and nothing stands there any more.
@@ -926,7 +975,13 @@ impl<'a> Board<'a> {
             && !self.entries.iter().any(|it| it.page == at && !it.is_gone)
     }
 
-    fn write(&self, at: usize) -> Result<bool, Error> {
+    /// Whether a task stands there that stood nowhere before.
+    fn has_new(&self, page: usize) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|it| it.page == page && !it.is_gone && it.raw.is_none())
+    }
+
+    fn text(&self, at: usize) -> Vec<u8> {
         let page = &self.pages[at];
         let entries = self
             .entries
@@ -941,11 +996,13 @@ impl<'a> Board<'a> {
             .and_then(|it| it.text.as_ref())
             .map_or(0, Vec::len)
             + 4096;
-        let rev = self.next_rev(at);
-        let text = document::write(page.agent.as_str(), rev, &page.keys, tasks, room);
-        let none = Sheet::none(&page.agent);
-        let sheet = page.sheet.unwrap_or(&none);
-        self.texts.shelf.replace(sheet, &text, self.now)
+        document::write(
+            page.agent.as_str(),
+            self.next_rev(at),
+            &page.keys,
+            tasks,
+            room,
+        )
     }
 
     /// What is still to be sent.

@@ -2,7 +2,8 @@
 //!
 //! The document that a person sees and `<agent>.base.json`, the last version that programs wrote, bear the same size
 //! and the same time, to a random nanosecond, as long as nobody else has written to the document. Whoever writes puts
-//! the new base in place, then the document, by an exchange: what came out of it is looked at before it goes.
+//! the new base in place, then the document, by an exchange: what came out of it is looked at before it goes. Until the
+//! base is in place nothing has happened; from then on the new version stands, whoever is killed.
 
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use crate::store::{
 use crate::time::Timestamp;
 
 const LOCK: &str = ".lock";
-const UNFINISHED: &str = ".json.new-";
 const HISTORY: &str = ".history.jsonl";
 /// Whoever runs what is due holds it.
 const RUNNER_LOCK: &str = ".runner";
 const PASSES: &str = "passes.json";
+/// Whose documents are to become what was staged for them, all or none.
+const PROMISED: &str = ".promised";
 /// One byte for each pass that found another at work.
 const SKIPPED: &str = ".skipped";
 /// The number of the last id that we gave.
@@ -43,23 +45,14 @@ pub(super) struct Sheet {
     pub(super) text: Option<Vec<u8>>,
     /// What programs wrote last, where somebody else has written to the document since.
     pub(super) base: Option<Vec<u8>>,
-    /// Texts that a killed writer or a late one left, and their names.
+    /// Texts that a killed writer or a late one left, and their names; empty where it is the base.
     pub(super) left: Vec<(String, Vec<u8>)>,
     pub(super) is_edited: bool,
+    /// The base was to become the document.
+    pub(super) is_on_its_way: bool,
     /// Whose the document is.
     pub(super) uid: u32,
     ident: Option<Ident>,
-}
-
-/// A version of one of our own files that a killed writer left.
-fn is_left(name: &str) -> bool {
-    let parts = name
-        .strip_prefix('.')
-        .and_then(|name| name.rsplit_once('-'));
-    parts.is_some_and(|(of, random)| {
-        let is_ours = of.ends_with(".base.json") || of.ends_with(".state.json") || of == LAST;
-        is_ours && random.len() == 16 && random.bytes().all(|b| b.is_ascii_hexdigit())
-    })
 }
 
 impl Sheet {
@@ -71,6 +64,7 @@ impl Sheet {
             base: None,
             left: Vec::new(),
             is_edited: false,
+            is_on_its_way: false,
             uid: 0,
             ident: None,
         }
@@ -83,8 +77,6 @@ pub(super) type Stamp = Vec<(Option<Ident>, String)>;
 pub(super) struct Shelf {
     comms: Dir,
     tasks: Option<Dir>,
-    /// Nobody else changes anything.
-    is_locked: bool,
 }
 
 fn document(agent: &AgentId) -> String {
@@ -103,12 +95,12 @@ fn history_name(agent: &AgentId) -> String {
     format!("{agent}{HISTORY}")
 }
 
-/// `.<agent>.json.new-<16 hex>`: a version that is being written. What a killed writer left of it is nobody's.
-fn unfinished(agent: &AgentId) -> String {
-    format!(".{agent}{UNFINISHED}{:016x}", random_u64())
+/// A version in the making. Whoever finds one that a killed writer left makes it anew: nothing of it has happened.
+fn unborn(name: &str) -> String {
+    format!(".{name}.new")
 }
 
-/// `.<agent>.json-<16 hex>`: a whole version on its way in, or one on its way out.
+/// `.<agent>.json-<16 hex>`: the version of the base on its way in, or another on its way out.
 fn aside(agent: &AgentId) -> String {
     format!(".{agent}.json-{:016x}", random_u64())
 }
@@ -127,7 +119,6 @@ impl Shelf {
         Ok(Self {
             comms: Dir::open(&home.comms())?,
             tasks,
-            is_locked: false,
         })
     }
 
@@ -139,15 +130,14 @@ impl Shelf {
                 home.dir(),
                 home.inside(&home.task_states()),
             )?),
-            is_locked: false,
         })
     }
 
     /// For a change: the one lock of all tasks, until it is dropped.
     pub(super) fn lock(home: &Home, patience: Duration) -> Result<(Self, Lock), Error> {
-        let mut shelf = Self::make(home)?;
+        let shelf = Self::make(home)?;
         let lock = Lock::acquire(shelf.tasks(), LOCK, Deadline::after(patience))?;
-        shelf.is_locked = true;
+        shelf.keep_promise()?;
         Ok((shelf, lock))
     }
 
@@ -178,9 +168,7 @@ impl Shelf {
     pub(super) fn sheets(&self) -> Result<Vec<Sheet>, Error> {
         let mut agents = std::collections::BTreeMap::<AgentId, Vec<String>>::new();
         for name in self.comms.names()? {
-            if self.is_locked && name.starts_with('.') && name.contains(UNFINISHED) {
-                self.comms.remove(&name)?;
-            } else if let Some(agent) = owner_of_aside(&name) {
+            if let Some(agent) = owner_of_aside(&name) {
                 agents.entry(agent).or_default().push(name);
             } else if let Some(agent) = name
                 .strip_suffix(".json")
@@ -192,9 +180,6 @@ impl Shelf {
         }
         if let Some(tasks) = &self.tasks {
             let bases = tasks.names()?;
-            for name in bases.iter().filter(|name| self.is_locked && is_left(name)) {
-                tasks.remove(name)?;
-            }
             let bases = bases
                 .iter()
                 .filter_map(|name| name.strip_suffix(".base.json"));
@@ -229,19 +214,32 @@ impl Shelf {
         };
         let base = base.map(|file| file.read_to_end(LARGEST)).transpose()?;
         let mut texts = Vec::new();
+        // As good as in place, where somebody was killed before he gave it another name.
+        let mut is_on_its_way = file.is_none()
+            && known.is_some()
+            && self.comms.ident(&unborn(&name))?.map(mark) == known.map(mark);
         for name in left {
             let Some(file) = self.comms.file_if_any(&name, Open::Read)? else {
                 continue;
             };
-            if !file.has_writer() {
-                texts.push((name, file.read_to_end(LARGEST)?));
+            if file.has_writer() {
+                continue;
             }
+            let is_base = known.map(mark) == Some(mark(file.ident()?));
+            is_on_its_way |= is_base;
+            let text = if is_base {
+                Vec::new()
+            } else {
+                file.read_to_end(LARGEST)?
+            };
+            texts.push((name, text));
         }
         Ok(Sheet {
             agent,
             text,
             base,
             is_edited,
+            is_on_its_way,
             left: texts,
             uid,
             ident,
@@ -264,65 +262,105 @@ impl Shelf {
         Ok(())
     }
 
-    /// Puts a new version of a document in place. What somebody else had written meanwhile stays the document, and what
-    /// we wrote is the base of it: then `false` is the answer, and it is to be merged.
-    pub(super) fn replace(
-        &self,
-        sheet: &Sheet,
-        text: &[u8],
-        now: Timestamp,
-    ) -> Result<bool, Error> {
+    /// Makes a new version of a document, and of its base. Nothing has happened until it is in place.
+    pub(super) fn stage(&self, sheet: &Sheet, text: &[u8], now: Timestamp) -> Result<(), Error> {
         let name = document(&sheet.agent);
-        let (unfinished, aside) = (unfinished(&sheet.agent), aside(&sheet.agent));
-        let file = self.comms.file(&unfinished, Open::New)?;
-        let time = (|| {
-            file.write_at(0, text)?;
-            file.mark_time(now.unix_ms().div_euclid(1000))?;
-            let mode = self.comms.look(&name)?.map(|look| look.mode & 0o777);
-            if let Some(mode) = mode {
-                self.comms.set_mode(&unfinished, mode)?;
-            }
-            file.sync_data()?;
-            Ok::<_, store::Error>(file.ident()?.mtime_ns)
-        })();
-        let placed = time
-            .map_err(Error::from)
-            .and_then(|time| replace(self.tasks(), &base(&sheet.agent), text, Flush::Marked(time)));
-        if let Err(error) = placed {
-            self.comms.remove(&unfinished)?;
-            return Err(error);
+        let unborn = unborn(&name);
+        self.comms.remove(&unborn)?;
+        let file = self.comms.file(&unborn, Open::New)?;
+        file.write_at(0, text)?;
+        file.mark_time(now.unix_ms().div_euclid(1000))?;
+        let mode = self.comms.look(&name)?.map(|look| look.mode & 0o777);
+        if let Some(mode) = mode {
+            self.comms.set_mode(&unborn, mode)?;
         }
-        let unsure = |source| Error::OutcomeUnknown { source };
-        self.comms
-            .rename(&unfinished, &aside, Target::Kept)
-            .map_err(unsure)?;
+        file.sync_data()?;
+        let flush = Flush::Marked(file.ident()?.mtime_ns);
+        make(self.tasks(), &base(&sheet.agent), text, flush)?;
+        Ok(())
+    }
+
+    /// Those that were staged will not be.
+    pub(super) fn unstage<'s>(&self, sheets: impl Iterator<Item = &'s Sheet>) -> Result<(), Error> {
+        for sheet in sheets {
+            self.comms.remove(&unborn(&document(&sheet.agent)))?;
+            self.tasks().remove(&unborn(&base(&sheet.agent)))?;
+        }
+        Ok(())
+    }
+
+    /// From here on all of these that were staged become the documents, whoever is killed.
+    pub(super) fn promise<'s>(&self, sheets: impl Iterator<Item = &'s Sheet>) -> Result<(), Error> {
+        let agents: Vec<&AgentId> = sheets.map(|sheet| &sheet.agent).collect();
+        for agent in &agents {
+            let base = self.tasks().file(&unborn(&base(agent)), Open::Read)?;
+            base.sync_data()?;
+        }
+        self.comms.sync()?;
+        let text = serde_json::to_vec(&agents).expect("names are text");
+        replace(self.tasks(), PROMISED, &text, Flush::Yes)?;
+        self.tasks().sync()?;
+        Ok(())
+    }
+
+    /// What somebody promised and was killed over.
+    fn keep_promise(&self) -> Result<(), Error> {
+        let Some(file) = self.tasks().file_if_any(PROMISED, Open::Read)? else {
+            return Ok(());
+        };
+        // One that a power cut tore was not given.
+        let agents: Vec<AgentId> =
+            serde_json::from_slice(&file.read_to_end(LARGEST)?).unwrap_or_default();
+        for base in agents.iter().map(base) {
+            let unborn = unborn(&base);
+            if self.tasks().exists(&unborn)? {
+                self.tasks().rename(&unborn, &base, Target::Replaced)?;
+            }
+        }
+        self.promise_is_kept()
+    }
+
+    pub(super) fn promise_is_kept(&self) -> Result<(), Error> {
+        Ok(self.tasks().remove(PROMISED)?)
+    }
+
+    /// Puts what was staged in place: its base, from which moment on it has happened.
+    pub(super) fn place_base(&self, sheet: &Sheet) -> Result<(), Error> {
+        let base = base(&sheet.agent);
+        Ok(self
+            .tasks()
+            .rename(&unborn(&base), &base, Target::Replaced)?)
+    }
+
+    /// Then the document. What somebody else had written meanwhile stays the document, and what we wrote is the base of
+    /// it: then `false` is the answer, and it is to be merged.
+    pub(super) fn place(&self, sheet: &Sheet) -> Result<bool, Error> {
+        let name = document(&sheet.agent);
+        let aside = aside(&sheet.agent);
+        self.comms.rename(&unborn(&name), &aside, Target::Kept)?;
         match self.comms.rename(&aside, &name, Target::Kept) {
             Ok(()) => {
-                self.comms.sync().map_err(unsure)?;
+                self.comms.sync()?;
                 return Ok(true);
             }
             Err(error) if error.is_taken() => {}
-            Err(error) => return Err(unsure(error)),
+            Err(error) => return Err(error.into()),
         }
-        self.comms
-            .rename(&aside, &name, Target::Exchanged)
-            .map_err(unsure)?;
-        self.comms.sync().map_err(unsure)?;
-        let Some(out) = self.comms.file_if_any(&aside, Open::Read).map_err(unsure)? else {
+        self.comms.rename(&aside, &name, Target::Exchanged)?;
+        self.comms.sync()?;
+        let Some(out) = self.comms.file_if_any(&aside, Open::Read)? else {
             return Ok(true);
         };
         if !wait_for_writer(&out) {
             // It is merged when he has closed it: whoever comes next finds it under this name.
             return Ok(true);
         }
-        if sheet.ident == Some(out.ident().map_err(unsure)?) {
-            self.comms.remove(&aside).map_err(unsure)?;
+        if sheet.ident == Some(out.ident()?) {
+            self.comms.remove(&aside)?;
             return Ok(true);
         }
-        self.comms
-            .rename(&aside, &name, Target::Exchanged)
-            .map_err(unsure)?;
-        self.comms.remove(&aside).map_err(unsure)?;
+        self.comms.rename(&aside, &name, Target::Exchanged)?;
+        self.comms.remove(&aside)?;
         Ok(false)
     }
 
@@ -501,22 +539,33 @@ enum Flush {
     Marked(i128),
 }
 
-/// A file that nobody else writes to, whole or not at all.
+/// A file that only whoever holds its lock writes to, whole or not at all.
 fn replace(tasks: &Dir, name: &str, text: &[u8], flush: Flush) -> Result<(), Error> {
-    let aside = format!(".{name}-{:016x}", random_u64());
-    let file = tasks.file(&aside, Open::New)?;
+    let unborn = make(tasks, name, text, flush)?;
+    if let Err(error) = tasks.rename(&unborn, name, Target::Replaced) {
+        // Left there it does no harm.
+        let _ = tasks.remove(&unborn);
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// The new version of such a file: what it is called as long as it is not in place.
+fn make(tasks: &Dir, name: &str, text: &[u8], flush: Flush) -> Result<String, Error> {
+    let unborn = unborn(name);
+    tasks.remove(&unborn)?;
+    let file = tasks.file(&unborn, Open::New)?;
     let written = file.write_at(0, text).and_then(|()| match flush {
         Flush::Yes => file.sync_data(),
         Flush::No => Ok(()),
         Flush::Marked(time) => file.set_time(time),
     });
-    let renamed = written.and_then(|()| tasks.rename(&aside, name, Target::Replaced));
-    if let Err(error) = renamed {
+    if let Err(error) = written {
         // Left there it does no harm.
-        let _ = tasks.remove(&aside);
+        let _ = tasks.remove(&unborn);
         return Err(error.into());
     }
-    Ok(())
+    Ok(unborn)
 }
 
 /// What is known of the passes that run what is due.

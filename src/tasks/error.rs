@@ -81,7 +81,19 @@ pub enum Error {
     #[error("somebody writes to the documents of tasks all the time")]
     Restless,
     #[error("whether it was written is not known: {source}")]
-    OutcomeUnknown { source: store::Error },
+    OutcomeUnknown { source: Box<Self> },
+}
+
+impl Error {
+    /// Something may have happened before it.
+    pub(super) fn unsure(self) -> Self {
+        match self {
+            Self::OutcomeUnknown { .. } => self,
+            source => Self::OutcomeUnknown {
+                source: Box::new(source),
+            },
+        }
+    }
 }
 
 impl Explain for Error {

@@ -965,9 +965,30 @@ impl Board<'_> {
         Ok(id)
     }
 
+    /// What a state says of tasks that stand in another document, or in the archive: whoever took them there was killed
+    /// before he wrote it down. Where the task is its own state speaks.
+    fn forget_what_is_elsewhere(&mut self) {
+        for at in 0..self.pages.len() {
+            let page = &self.pages[at];
+            let is_here = |id: &str| self.find(id).is_some_and(|it| self.entries[it].page == at);
+            let ids = page.state.claims.keys().chain(page.state.runs.keys());
+            let elsewhere: Vec<String> = ids.filter(|id| !is_here(id)).cloned().collect();
+            if elsewhere.is_empty() || page.fault.is_some() {
+                continue;
+            }
+            let page = &mut self.pages[at];
+            for id in elsewhere {
+                page.state.claims.remove(&id);
+                page.state.runs.remove(&id);
+            }
+            page.state_is_changed = true;
+        }
+    }
+
     /// Claims that are over end; what was being done goes back, or has failed.
     pub fn bury(&mut self, dead: &Dead) -> Result<(), Error> {
         self.follow_names()?;
+        self.forget_what_is_elsewhere();
         self.lost_runs()?;
         let mut lapsed: Vec<(usize, Lapse)> = Vec::new();
         for page in &self.pages {

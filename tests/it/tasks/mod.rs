@@ -3,6 +3,7 @@
 mod documents;
 mod rules;
 mod runs;
+mod siege;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
