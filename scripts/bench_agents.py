@@ -19,13 +19,6 @@ COUNT = 50
 PINNED = {"runit": "2.1.2-", "s6": "2.11.3.2-", "supervisor": "4.2.5-"}
 
 
-def rivals():
-    for package, version in PINNED.items():
-        found = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True).stdout
-        if not found.startswith(version):
-            sys.exit(f"bench: {package} {version}* is needed, found {found or 'none'}: run scripts/deps bench")
-
-
 def child(marks, name):
     return f": > {marks}/{name}.$$; exec sleep 1000000"
 
@@ -228,7 +221,6 @@ class Dreamos(Swarm):
 
 
 def measure(table, programs, place, run):
-    rivals()
     ours = Dreamos(place, programs)
     others = {"s6": S6(place, "s6"), "runit": Runit(place, "runit"), "supervisord": Supervisor(place, "supervisor")}
     if shutil.which("pm2"):
