@@ -1,7 +1,6 @@
 //! Tasks under siege: many programs at once, killed at any system call or at random, disks that fail, editors that
 //! write meanwhile, clocks that jump. What must hold afterwards stands in `Den::whole` and `Den::well`.
 
-mod claims;
 mod kills;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::home::{self, CELLPHONE, Home, Ran, TASKCTL};
+use crate::home::{self, Home, Ran, TASKCTL};
 
 /// A home of its own, whose verbs are spoken in lines.
 pub(super) struct Den {
@@ -59,10 +58,6 @@ impl Den {
         let ran = self.run(line);
         assert_eq!(ran.code, 0, "taskctl {line}: {ran:?}");
         ran
-    }
-
-    fn document(&self, agent: &str) -> std::path::PathBuf {
-        self.dir().join(format!("config/agent_comms/{agent}.json"))
     }
 
     /// Of every task, the archived ones too, what a person cares for.
@@ -167,8 +162,8 @@ impl Den {
             let known_runs = |id: &String| known(id) || state["runs"][id]["now"].is_null();
             let claims = state["claims"].as_object().unwrap();
             let runs = state["runs"].as_object().unwrap();
-            let stale = claims.keys().find(|id| !known(id));
-            if let Some(id) = stale.or_else(|| runs.keys().find(|id| !known_runs(id))) {
+            let nobodys = claims.keys().find(|id| !known(id));
+            if let Some(id) = nobodys.or_else(|| runs.keys().find(|id| !known_runs(id))) {
                 return Err(format!("{name} speaks of {id}, which is not there"));
             }
         }
@@ -242,17 +237,4 @@ fn each(jobs: usize, job: impl Fn(usize) -> Result<(), String> + Sync) -> Vec<St
         }
     });
     failed.into_inner().unwrap()
-}
-
-/// Numbers that look random and are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
 }
