@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use crate::home::{self, Home, Ran, TASKCTL};
 
+/// In which documents each task stands.
+type Places = BTreeMap<String, Vec<String>>;
+
 /// A home of its own, whose verbs are spoken in lines.
 pub(super) struct Den {
     home: Home,
@@ -90,8 +93,8 @@ impl Den {
     }
 
     /// The ids that stand in each document, and in the archive.
-    fn places(&self) -> Result<(BTreeMap<String, Vec<String>>, BTreeSet<String>), String> {
-        let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    fn places(&self) -> Result<(Places, BTreeSet<String>), String> {
+        let mut places = Places::new();
         for (name, text) in files(&self.dir().join("config/agent_comms")) {
             let Some(agent) = name.strip_suffix(".json").filter(|it| !it.starts_with('.')) else {
                 continue;
@@ -120,7 +123,10 @@ impl Den {
     /// At any moment: every file can be read, and none of these tasks is gone.
     fn whole(&self, ids: &BTreeSet<String>) -> Result<(), String> {
         for (name, text) in files(&self.dir().join("runtime/tasks")) {
-            if name.ends_with(".json") && !name.starts_with('.') {
+            if name
+                .strip_suffix(".json")
+                .is_some_and(|name| !name.starts_with('.'))
+            {
                 serde_json::from_slice::<Value>(&text)
                     .map_err(|error| format!("{name}: {error}"))?;
             }
