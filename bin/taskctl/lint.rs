@@ -1,6 +1,6 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::names::{AgentId, Explain as _, Finding};
-use dreamos::tasks::{Board, Error, Hold, Standing, Task};
+use dreamos::tasks::{Board, Error, Hold, Standing, Task, passes};
 use dreamos::time::Now;
 
 use super::desk::open;
@@ -62,6 +62,16 @@ impl Run for Lint {
                     format!("{} was to be done by {deadline}", task.id),
                 );
             }
+        }
+        for (task, what, why) in board.idle_schedules(passes(home)?.last) {
+            let path = home.tasks(&owner(&board, &task));
+            findings.push(Finding {
+                what,
+                path,
+                detail: format!("{task}: {why}"),
+                fixable: false,
+                fixed: false,
+            });
         }
         tell(context, &findings)
     }

@@ -275,6 +275,12 @@ impl Desk {
         done
     }
 
+    /// One task, of which whoever is to do it is told.
+    pub fn create_task(&self, task: NewTask, now: Now) -> Done<Written> {
+        let mut made = self.create_tasks(vec![task], Tell::Concerned, now)?;
+        Ok(made.swap_remove(0))
+    }
+
     /// All of them or none.
     pub fn create_tasks(&self, tasks: Vec<NewTask>, tell: Tell, now: Now) -> Done<Vec<Written>> {
         for task in &tasks {

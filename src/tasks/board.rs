@@ -494,7 +494,8 @@ impl<'a> Board<'a> {
 
     /// Whose documents there are.
     pub fn owners(&self) -> impl Iterator<Item = &AgentId> {
-        self.pages.iter().map(|page| &page.agent)
+        let there = |page: &&Page<'_>| page.sheet.is_some_and(|sheet| sheet.text.is_some());
+        self.pages.iter().filter(there).map(|page| &page.agent)
     }
 
     /// Those of which somebody changed by hand what a program changed too.

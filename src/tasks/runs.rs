@@ -190,6 +190,74 @@ impl Board<'_> {
         self.scheduled().into_iter().map(plan).collect()
     }
 
+    /// Schedules of which nothing comes, and why: of which task, a stable word, and the reason.
+    pub fn idle_schedules(
+        &self,
+        last_pass: Option<Timestamp>,
+    ) -> Vec<(String, &'static str, String)> {
+        let mut found = Vec::new();
+        // How often the most frequent one comes, and since when somebody waits for a pass.
+        let mut shortest: Option<(Duration, String)> = None;
+        let mut since = self.now;
+        for at in self.scheduled() {
+            let task = &self.entries[at].task;
+            let id = task.id.to_string();
+            if task.status.is_over() {
+                continue;
+            }
+            let schedule = match self.schedule_of(at) {
+                Ok(Some(schedule)) => schedule,
+                Ok(None) => continue,
+                Err(error) => {
+                    found.push((id, "bad-schedule", error.to_string()));
+                    continue;
+                }
+            };
+            let fired = self.fired_of(at);
+            let next = due::next(&schedule, &fired, self.now, 2);
+            let is_due = matches!(self.verdict(at), Ok(Verdict::Run { .. }));
+            if task.run.is_none() {
+                found.push((
+                    id,
+                    "idle-schedule",
+                    "it has a schedule and nothing to run".into(),
+                ));
+                continue;
+            }
+            if next.is_empty() && !is_due && !schedule.is_at_boot() {
+                found.push((
+                    id,
+                    "idle-schedule",
+                    "its schedule names no time to come".into(),
+                ));
+                continue;
+            }
+            since = since.min(fired.last_start.unwrap_or(fired.created));
+            if let [one, two] = next.as_slice() {
+                let period = two.since(*one);
+                if shortest.as_ref().is_none_or(|(known, _)| period < *known) {
+                    shortest = Some((period, id));
+                }
+            }
+        }
+        if let Some((period, id)) = shortest {
+            let quiet = self.now.since(last_pass.unwrap_or(since));
+            if quiet > 2 * period.max(Duration::from_mins(1)) {
+                let since = last_pass.map_or_else(
+                    || "no pass ever ran".into(),
+                    |at| format!("the last pass ran at {at}"),
+                );
+                let hint = "`taskctl run --due` belongs into crontab, see `taskctl unit`";
+                found.push((
+                    id,
+                    "no-pass",
+                    format!("{since}, and it comes more often: {hint}"),
+                ));
+            }
+        }
+        found
+    }
+
     /// Writes down that all that is due runs now. What cannot be said of a schedule is said once a pass.
     pub fn begin_due(&mut self, caller: &Caller) -> Result<Vec<Begun>, Error> {
         let mut begun = Vec::new();
