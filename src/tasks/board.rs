@@ -149,7 +149,7 @@ pub(super) struct Entry<'a> {
     pub(super) page: usize,
     raw: Option<&'a str>,
     pub(super) task: Task<'a>,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
     is_gone: bool,
 }
 
@@ -355,7 +355,11 @@ impl<'a> Board<'a> {
     }
 
     pub fn graph(&self) -> Graph<'_> {
-        Graph::of(self.tasks())
+        let tasks: Vec<_> = self.tasks().collect();
+        if tasks.len() == self.entries.len() {
+            return Graph::linked(tasks, |id| self.at.get(id).copied());
+        }
+        Graph::of(tasks)
     }
 
     pub(super) fn find(&self, id: &str) -> Option<usize> {
@@ -527,7 +531,7 @@ impl<'a> Board<'a> {
     pub(super) fn whole(&self, at: usize) -> Record {
         let entry = &self.entries[at];
         match (&entry.record, entry.raw) {
-            (Some(record), _) => record.clone(),
+            (Some(record), _) => Record::clone(record),
             (None, Some(raw)) => Record::parse(raw).expect("it was read as a task before"),
             (None, None) => Record::new(&entry.task.id),
         }
@@ -620,7 +624,7 @@ impl<'a> Board<'a> {
         }
         let entry = &mut self.entries[at];
         entry.task = record.task().expect("its fields were looked at");
-        entry.record = Some(record);
+        entry.record = Some(Box::new(record));
     }
 
     /// A new task; what it says of itself has been looked at.

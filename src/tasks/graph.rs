@@ -13,7 +13,6 @@ use crate::time::Timestamp;
 /// All tasks of a home, and who waits for whom.
 pub struct Graph<'t> {
     tasks: Vec<&'t Task<'t>>,
-    at: HashMap<&'t str, u32, RandomState>,
     /// The dependencies of all, one task after the other; those of task `n` end at `ends[n]`.
     edges: Vec<u32>,
     ends: Vec<u32>,
@@ -62,32 +61,25 @@ impl<'t> Graph<'t> {
     /// Ids are unique here: of two, the one that is given later is looked up.
     pub fn of(tasks: impl IntoIterator<Item = &'t Task<'t>>) -> Self {
         let tasks: Vec<_> = tasks.into_iter().collect();
+        let at = places(&tasks);
+        Self::linked(tasks, |id| at.get(id).copied())
+    }
+
+    /// As `of`, where somebody knows already at which place each id stands.
+    pub(super) fn linked(tasks: Vec<&'t Task<'t>>, find: impl Fn(&str) -> Option<usize>) -> Self {
         let place = |at: usize| u32::try_from(at).unwrap_or(NOBODY);
-        let mut at = HashMap::with_capacity_and_hasher(tasks.len(), RandomState::default());
-        for (index, task) in tasks.iter().enumerate() {
-            at.insert(&*task.id, place(index));
-        }
         let mut edges = Vec::with_capacity(tasks.len());
         let mut ends = Vec::with_capacity(tasks.len());
         for task in &tasks {
-            let known = |id: &str| at.get(id).copied().unwrap_or(NOBODY);
-            edges.extend(task.dependencies.iter().map(|id| known(id)));
+            let on = task.dependencies.iter();
+            edges.extend(on.map(|id| find(id).map_or(NOBODY, place)));
             ends.push(place(edges.len()));
         }
-        Self {
-            tasks,
-            at,
-            edges,
-            ends,
-        }
+        Self { tasks, edges, ends }
     }
 
     pub fn tasks(&self) -> &[&'t Task<'t>] {
         &self.tasks
-    }
-
-    pub fn find(&self, id: &str) -> Option<&'t Task<'t>> {
-        self.at.get(id).map(|&at| self.tasks[at as usize])
     }
 
     /// Who waits, and for whom; what nobody knows is left out.
@@ -107,10 +99,10 @@ impl<'t> Graph<'t> {
                 others[1][on as usize].push(u32::try_from(at).unwrap_or(NOBODY));
             }
         }
+        let known = places(&self.tasks);
         let start: Vec<u32> = ids
             .into_iter()
-            .filter_map(|id| self.at.get(id))
-            .copied()
+            .filter_map(|id| u32::try_from(*known.get(id)?).ok())
             .collect();
         let mut found = HashSet::new();
         for next in others {
@@ -229,6 +221,12 @@ impl<'t> Graph<'t> {
         ready.sort_by(|a, b| a.0.cmp(&b.0));
         ready.into_iter().map(|(_, task)| task).collect()
     }
+}
+
+/// Where each id stands.
+fn places<'t>(tasks: &[&'t Task<'t>]) -> HashMap<&'t str, usize, RandomState> {
+    let ids = tasks.iter().enumerate().map(|(at, task)| (&*task.id, at));
+    ids.collect()
 }
 
 /// Priority, then the nearer deadline, then age; then the id, so that everybody sees the same order.
