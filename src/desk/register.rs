@@ -176,7 +176,7 @@ impl Desk {
     pub fn rename(&self, old: &str, new: &AgentId, now: Now) -> Done<Renamed> {
         let id = self.resolve(old)?;
         if id == *new {
-            return self.renamed_before(old, new, now);
+            return self.renamed_before(old, new);
         }
         let permit = self.permit_rename(&id, new)?;
         let still = self.hold_still(&id)?;
@@ -193,11 +193,8 @@ impl Desk {
         for path in left {
             (self.warn)(&path);
         }
-        // What was edited by hand is taken over first, as long as its name is known.
-        self.settle_tasks(now)?;
         tasks::rename(self.home(), &id, new, TASKS)?;
         agents::edit(self.home(), |registry| registry.rename(&id, new))?;
-        self.rename_in_tasks(&id, new, now)?;
         moves::leave_no_trace(self.home(), &id)?;
         drop(stills);
         let fields = vec![("from", id.as_str().into())];
@@ -274,12 +271,11 @@ impl Desk {
         from.ok_or_else(|| Error::SameName { agent: new.clone() })
     }
 
-    fn renamed_before(&self, old: &str, new: &AgentId, now: Now) -> Done<Renamed> {
+    fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
         let from = self.former_name(old, new)?;
         self.permit(Verb::AgentConfigure, new)?;
         let _still = moves::hold_still(self.home(), &from)?;
         moves::leave_no_trace(self.home(), &from)?;
-        self.settle_tasks(now)?;
         Ok(Renamed {
             from,
             agent: new.clone(),

@@ -263,18 +263,6 @@ impl Desk {
         }
     }
 
-    /// What is for somebody under his old name is his under the new one.
-    pub(super) fn rename_in_tasks(&self, old: &AgentId, new: &AgentId, now: Now) -> Done<()> {
-        let mut known = self.known()?;
-        known.agents.insert(new.clone());
-        known.former.insert(old.clone(), new.clone());
-        let tidy = |board: &mut Board<'_>| Done::Ok(board.bury(&self.dead(board))?);
-        let act = |_: &mut Board<'_>| Done::Ok(());
-        let (done, wake) = tasks::change(&self.home, &known, PATIENCE, now.wall, tidy, act)?;
-        self.follow(wake, now);
-        done
-    }
-
     /// One task, of which whoever is to do it is told.
     pub fn create_task(&self, task: NewTask, now: Now) -> Done<Written> {
         let mut made = self.create_tasks(vec![task], Tell::Concerned, now)?;

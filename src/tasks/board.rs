@@ -1084,7 +1084,7 @@ pub fn change<T, E: From<Error>>(
     }
 }
 
-/// Gives all that an agent has of tasks to another name. Whose each is they learn with the next change.
+/// Gives all that an agent has of tasks to another name. Whose each is they learn with the next look.
 pub fn rename(home: &Home, old: &AgentId, new: &AgentId, patience: Duration) -> Result<(), Error> {
     let (shelf, _lock) = Shelf::lock(home, patience)?;
     shelf.rename(old, new)

@@ -412,12 +412,15 @@ impl Shelf {
             done => done.and_then(|()| dir.sync()),
         };
         let tasks = self.tasks();
-        // Without its copy a document stands as it is; without its document a copy would stand for it.
-        tasks.remove(&base(old))?;
         give(tasks, state_name)?;
         give(tasks, history_name)?;
         if tasks.exists("archive")? {
             give(&tasks.sub("archive")?, |agent| format!("{agent}.jsonl"))?;
+        }
+        give(tasks, base)?;
+        if let Some(base) = tasks.file_if_any(&base(new), Open::Write)? {
+            // As if the document had been edited: whoever looks next takes its tasks over under the new name.
+            base.set_time(0)?;
         }
         give(&self.comms, document)?;
         Ok(())
