@@ -200,10 +200,11 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(dir).into_iter().flatten();
     let entries = entries.map(Result::unwrap);
     entries
-        .filter(|it| it.file_type().unwrap().is_file())
-        .map(|it| {
-            let text = std::fs::read(it.path()).unwrap();
-            (it.file_name().into_string().unwrap(), text)
+        .filter(|it| it.file_type().is_ok_and(|it| it.is_file()))
+        // One that is gone by now was on its way.
+        .filter_map(|it| {
+            let text = std::fs::read(it.path()).ok()?;
+            Some((it.file_name().into_string().unwrap(), text))
         })
         .collect()
 }
