@@ -3,6 +3,7 @@
 
 mod claims;
 mod kills;
+mod week;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
