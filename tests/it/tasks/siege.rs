@@ -2,6 +2,7 @@
 //! write meanwhile, clocks that jump. What must hold afterwards stands in `Den::whole` and `Den::well`.
 
 mod claims;
+mod hand;
 mod kills;
 mod week;
 
