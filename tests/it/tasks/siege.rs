@@ -2,8 +2,10 @@
 //! write meanwhile, clocks that jump. What must hold afterwards stands in `Den::whole` and `Den::well`.
 
 mod claims;
+mod disk;
 mod hand;
 mod kills;
+mod runners;
 mod week;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::home::{self, CELLPHONE, Home, Ran, TASKCTL};
+use crate::home::{self, Home, Ran, TASKCTL};
 
 /// A home of its own, whose verbs are spoken in lines.
 pub(super) struct Den {
