@@ -4,6 +4,7 @@
 mod claims;
 mod disk;
 mod hand;
+mod imports;
 mod kills;
 mod runners;
 mod week;
