@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::{Breaker, Desk, Done, Unknown};
+use super::{Breaker, Desk, Done, Error, Unknown};
 use crate::names::{AgentId, Draft, Verb};
 use crate::store::random_u64;
 use crate::tasks::{self, Action, Begun, Plan, Post, RunOutcome, Runner};
@@ -85,8 +85,13 @@ impl Desk {
         };
         #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
         let chance = (random_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        self.change_tasks(Now::read(), |board| {
+        let noted = self.change_tasks(Now::read(), |board| {
             Ok(board.end_run(&self.caller, &begun.task, &begun.run, &outcome, chance)?)
+        });
+        noted.map_err(|error| match error {
+            // It ran, whatever else is known of it.
+            Error::Tasks(error) => Error::Tasks(error.unsure()),
+            other => other,
         })?;
         Ok(Ran {
             task: begun.task.clone(),

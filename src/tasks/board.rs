@@ -11,7 +11,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use super::disk::{Sheet, Shelf};
+use super::disk::{self, Sheet, Shelf};
 use super::document::{self, Document, Fault, Unread};
 use super::error::Error;
 use super::graph::{Graph, Hold};
@@ -137,6 +137,16 @@ pub(super) struct Page<'a> {
     pub(super) claims_first: bool,
     old_history: String,
     archive: String,
+    /// Texts that came too late and cannot be merged.
+    rejected: Vec<String>,
+}
+
+/// What people wrote that cannot stand.
+#[derive(Default)]
+struct Faults {
+    documents: BTreeMap<AgentId, Fault>,
+    /// In what was left beside a document.
+    late: BTreeMap<AgentId, Fault>,
 }
 
 #[derive(Clone, Debug)]
@@ -182,12 +192,23 @@ impl<E: Into<Error>> From<E> for Stop {
 impl<'a> Board<'a> {
     /// What people wrote is merged in memory; `commit` writes it down.
     pub fn of(texts: &'a Texts, known: &'a Known, now: Timestamp) -> Result<Self, Error> {
-        let mut faults = BTreeMap::new();
+        let mut faults = Faults::default();
         loop {
             match Self::build(texts, known, now, &faults) {
                 Ok(board) => return Ok(board),
                 Err(Stop::Error(error)) => return Err(error),
-                Err(Stop::Fault(agent, fault)) => drop(faults.insert(agent, fault)),
+                Err(Stop::Fault(agent, fault)) => {
+                    // It may be that of a text that came too late: without it the document itself may well stand.
+                    let is_late = texts
+                        .sheets
+                        .iter()
+                        .any(|it| it.agent == agent && it.is_late());
+                    if is_late && !faults.late.contains_key(&agent) {
+                        faults.late.insert(agent, fault);
+                    } else {
+                        faults.documents.insert(agent, fault);
+                    }
+                }
             }
         }
     }
@@ -196,7 +217,7 @@ impl<'a> Board<'a> {
         texts: &'a Texts,
         known: &'a Known,
         now: Timestamp,
-        faults: &BTreeMap<AgentId, Fault>,
+        faults: &Faults,
     ) -> Result<Self, Stop> {
         let mut board = Self {
             texts,
@@ -212,7 +233,7 @@ impl<'a> Board<'a> {
         let mut edited = Vec::new();
         for sheet in &texts.sheets {
             let page = board.add_page(sheet.agent.clone(), Some(sheet))?;
-            let (written, theirs) = board.read(page, sheet, faults.get(&sheet.agent));
+            let (written, theirs) = board.read(page, sheet, faults);
             board.fill(page, written);
             edited.extend(theirs.into_iter().map(|text| (page, text)));
         }
@@ -239,6 +260,7 @@ impl<'a> Board<'a> {
             claims_first: false,
             old_history: String::new(),
             archive: String::new(),
+            rejected: Vec::new(),
         });
         Ok(self.pages.len() - 1)
     }
@@ -248,8 +270,10 @@ impl<'a> Board<'a> {
         &mut self,
         at: usize,
         sheet: &'a Sheet,
-        fault: Option<&Fault>,
+        faults: &Faults,
     ) -> (Document<'a>, Vec<Document<'a>>) {
+        let fault = faults.documents.get(&sheet.agent);
+        let late = faults.late.get(&sheet.agent);
         let page = &mut self.pages[at];
         let mut theirs = Vec::new();
         let mut written = Document::default();
@@ -291,14 +315,22 @@ impl<'a> Board<'a> {
             page.fault = Some(Unreadable::Fault(fault.clone()));
         }
         for (name, text) in &sheet.left {
-            match document::parse(text) {
-                Ok(document) => theirs.push(document),
-                Err(Unread::Empty) => {}
-                Err(_) => self.wake.warnings.push(format!(
-                    "{name} beside {}.json cannot be read: what somebody wrote there too late is not merged",
-                    sheet.agent
-                )),
-            }
+            let why = match (document::parse(text), late) {
+                (Ok(document), None) => {
+                    theirs.push(document);
+                    continue;
+                }
+                (Err(Unread::Empty), _) => continue,
+                (Ok(_), Some(fault)) => fault.to_string(),
+                (Err(Unread::Fault(fault)), _) => fault.to_string(),
+                (Err(Unread::Newer(version)), _) => format!("a newer version ({version})"),
+            };
+            page.rejected.push(name.clone());
+            self.wake.warnings.push(format!(
+                "what somebody wrote to {}.json too late cannot be merged and lies beside it as {}: {why}",
+                sheet.agent,
+                disk::rejected(name)
+            ));
         }
         if page.fault.is_some() {
             theirs.clear();
@@ -958,6 +990,7 @@ impl<'a> Board<'a> {
             if let Some(sheet) = page.sheet
                 && page.fault.is_none()
             {
+                disk.reject(&page.rejected)?;
                 let names: Vec<_> = sheet.left.iter().map(|(name, _)| name.clone()).collect();
                 disk.remove_left(&names)?;
             }

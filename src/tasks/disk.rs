@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::document;
 use super::error::Error;
 use super::state::{self, State};
 use crate::names::AgentId;
@@ -33,6 +34,8 @@ const LARGEST: u64 = 1 << 30;
 /// So many logs of runs are kept of each task.
 const MOST_LOGS: usize = 30;
 const LARGEST_STATE: u64 = 256 << 20;
+/// So often somebody may begin to write while we read.
+const TRIES: u32 = 8;
 /// Whoever writes to a document in place has so long to finish.
 const WRITER: Duration = Duration::from_millis(250);
 /// The lists of the original lie here until they are imported.
@@ -55,7 +58,18 @@ pub(super) struct Sheet {
     ident: Option<Ident>,
 }
 
+/// What a text is called that somebody wrote too late, and that cannot be merged.
+pub(super) fn rejected(left: &str) -> String {
+    left.trim_start_matches('.')
+        .replace(".json-", ".json.rejected-")
+}
+
 impl Sheet {
+    /// Whether somebody wrote to a version that is the document no more.
+    pub(super) fn is_late(&self) -> bool {
+        self.left.iter().any(|(_, text)| !text.is_empty())
+    }
+
     /// Of one who has no document yet.
     pub(super) fn none(agent: &AgentId) -> Self {
         Self {
@@ -196,10 +210,16 @@ impl Shelf {
         let file = self.comms.file_if_any(&name, Open::Read)?;
         let (mut text, mut ident, mut uid) = (None, None, 0);
         if let Some(file) = &file {
-            // In the middle of it half of it is not there.
-            wait_for_writer(file);
-            ident = Some(file.ident()?);
-            text = Some(file.read_to_end(LARGEST)?);
+            for _ in 0..TRIES {
+                // In the middle of it half of it is not there.
+                let is_quiet = wait_for_writer(file);
+                ident = Some(file.ident()?);
+                text = Some(file.read_to_end(LARGEST)?);
+                // He may have begun meanwhile: what was read then is not the version of this name.
+                if !is_quiet || ident == Some(file.ident()?) {
+                    break;
+                }
+            }
             uid = self.comms.look(&name)?.map_or(0, |look| look.uid);
         }
         let known = match &self.tasks {
@@ -332,8 +352,9 @@ impl Shelf {
             .rename(&unborn(&base), &base, Target::Replaced)?)
     }
 
-    /// Then the document. What somebody else had written meanwhile stays the document, and what we wrote is the base of
-    /// it: then `false` is the answer, and it is to be merged.
+    /// Then the document. What somebody else had written meanwhile is to be merged: then `false` is the answer. It lies
+    /// aside, and not in the document again, where he may replace it by what he makes of ours; but what cannot be read is
+    /// for him to see.
     pub(super) fn place(&self, sheet: &Sheet) -> Result<bool, Error> {
         let name = document(&sheet.agent);
         let aside = aside(&sheet.agent);
@@ -359,9 +380,33 @@ impl Shelf {
             self.comms.remove(&aside)?;
             return Ok(true);
         }
-        self.comms.rename(&aside, &name, Target::Exchanged)?;
-        self.comms.remove(&aside)?;
+        if document::parse(&out.read_to_end(LARGEST)?).is_err() {
+            self.put_back(sheet, &aside)?;
+        }
         Ok(false)
+    }
+
+    fn put_back(&self, sheet: &Sheet, aside: &str) -> Result<(), Error> {
+        let name = document(&sheet.agent);
+        self.comms.rename(aside, &name, Target::Exchanged)?;
+        let ours = self.tasks().ident(&base(&sheet.agent))?;
+        let Some(out) = self.comms.file_if_any(aside, Open::Read)? else {
+            return Ok(());
+        };
+        // Somebody may have written to ours in between: then it is to be merged as well.
+        let mark = |it: Ident| (it.size, it.mtime_ns);
+        if !out.has_writer() && ours.map(mark) == Some(mark(out.ident()?)) {
+            self.comms.remove(aside)?;
+        }
+        Ok(())
+    }
+
+    /// What was left and cannot be merged is for people to look at.
+    pub(super) fn reject(&self, names: &[String]) -> Result<(), Error> {
+        for name in names {
+            self.comms.rename(name, &rejected(name), Target::Kept)?;
+        }
+        Ok(())
     }
 
     /// What was left and is merged now.

@@ -86,7 +86,7 @@ pub enum Error {
 
 impl Error {
     /// Something may have happened before it.
-    pub(super) fn unsure(self) -> Self {
+    pub(crate) fn unsure(self) -> Self {
         match self {
             Self::OutcomeUnknown { .. } => self,
             source => Self::OutcomeUnknown {

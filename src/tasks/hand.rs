@@ -244,13 +244,25 @@ impl<'a> Board<'a> {
             }
             checked.push((field, value));
         }
+        let known = self.whole(at);
+        let known = known.get("conflicts").and_then(Value::as_array);
+        let known = known.cloned().unwrap_or_default();
+        // His text may come again before he has read ours.
+        conflicts.retain(|it| {
+            !known.iter().any(|known| {
+                known["field"] == it.field
+                    && known["ours"] == it.ours
+                    && known["by_hand"] == it.by_hand
+            })
+        });
+        if checked.is_empty() && conflicts.is_empty() {
+            return Ok(());
+        }
         if !conflicts.is_empty() {
             let noted = conflicts.iter().map(|conflict| {
                 json!({"field": conflict.field, "ours": conflict.ours, "by_hand": conflict.by_hand, "at": self.now})
             });
-            let known = self.whole(at);
-            let known = known.get("conflicts").and_then(Value::as_array).cloned();
-            let mut all = known.unwrap_or_default();
+            let mut all = known;
             all.extend(noted);
             checked.push(("conflicts".into(), Some(all.into())));
             for Conflict {

@@ -34,6 +34,13 @@ pub enum Tell {
     Nobody,
 }
 
+/// Whose a task is when it is tried again.
+#[derive(Clone, Copy)]
+enum Then {
+    Stays,
+    Nobodys,
+}
+
 /// What is made of one that does not exist yet.
 fn known_fields(status: &Value) -> bool {
     status.as_str() == Some("pending")
@@ -829,7 +836,7 @@ impl Board<'_> {
         self.must_be_running(at, "failed")?;
         self.must_hold(at, caller)?;
         let retries = self.whole(at).retries().unwrap_or(0);
-        if self.may_retry(at, retries, caller, why.unwrap_or("it failed"))? {
+        if self.may_retry(at, retries, caller, why.unwrap_or("it failed"), Then::Stays)? {
             return Ok(self.entries[at].task.id.to_string());
         }
         self.end(
@@ -890,6 +897,21 @@ impl Board<'_> {
         Ok(self.entries[at].task.id.to_string())
     }
 
+    /// Whoever took it from among those that are nobody's was not given it.
+    fn whose_then(&self, at: usize) -> Result<Then, Error> {
+        let history = self.history(&self.whole(at))?;
+        let mut given = history.iter().rev();
+        let last = given.find(|change| change.changes.contains_key("assigned_to"));
+        let was_nobodys = last.is_some_and(|change| {
+            change.what == "start" && change.changes["assigned_to"].get(0) == Some(&Value::Null)
+        });
+        Ok(if was_nobodys {
+            Then::Nobodys
+        } else {
+            Then::Stays
+        })
+    }
+
     /// Back to pending, if its retries are not used up.
     fn may_retry(
         &mut self,
@@ -897,6 +919,7 @@ impl Board<'_> {
         retries: u32,
         caller: &Caller,
         why: &str,
+        then: Then,
     ) -> Result<bool, Error> {
         let entry = &self.entries[at];
         let id = entry.task.id.to_string();
@@ -917,9 +940,18 @@ impl Board<'_> {
             why: Some(format!("{why}; tried again, {} of {retries}", attempt + 1)),
             ..self.noted("retry", &by)
         };
-        self.change(at, note, sets)?;
         self.release(at);
-        let page = &mut self.pages[page];
+        let at = match then {
+            Then::Stays => {
+                self.change(at, note, sets)?;
+                at
+            }
+            Then::Nobodys => {
+                sets.push(("assigned_to".into(), None));
+                self.move_to(at, &AgentId::unassigned(), note, sets)?
+            }
+        };
+        let page = &mut self.pages[self.entries[at].page];
         page.state.runs.entry(id).or_default().attempt = attempt + 1;
         page.state_is_changed = true;
         self.say(
@@ -1011,8 +1043,11 @@ impl Board<'_> {
             let status = self.entries[at].task.status;
             self.release(at);
             self.say(Level::Warn, "task.lapsed", at, lapse.as_str());
-            if status == Status::Running && !self.may_retry(at, retries, &system, lapse.as_str())? {
-                let why = ("error", lapse.as_str().into());
+            let why = lapse.as_str();
+            if status == Status::Running
+                && !self.may_retry(at, retries, &system, why, self.whose_then(at)?)?
+            {
+                let why = ("error", why.into());
                 self.end(at, &system, Status::Failed, Some(why), Tell::Concerned)?;
             }
         }

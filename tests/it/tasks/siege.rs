@@ -1,7 +1,13 @@
 //! Tasks under siege: many programs at once, killed at any system call or at random, disks that fail, editors that
 //! write meanwhile, clocks that jump. What must hold afterwards stands in `Den::whole` and `Den::well`.
 
+mod claims;
+mod disk;
+mod hand;
+mod imports;
 mod kills;
+mod runners;
+mod week;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,9 +18,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::home::{self, Home, Ran, TASKCTL};
-
-/// In which documents each task stands.
-type Places = BTreeMap<String, Vec<String>>;
 
 /// A home of its own, whose verbs are spoken in lines.
 pub(super) struct Den {
@@ -63,6 +66,10 @@ impl Den {
         ran
     }
 
+    fn document(&self, agent: &str) -> std::path::PathBuf {
+        self.dir().join(format!("config/agent_comms/{agent}.json"))
+    }
+
     /// Of every task, the archived ones too, what a person cares for.
     fn tasks(&self) -> Result<BTreeMap<String, Value>, String> {
         let ran = self.run("list --all --json");
@@ -93,8 +100,8 @@ impl Den {
     }
 
     /// The ids that stand in each document, and in the archive.
-    fn places(&self) -> Result<(Places, BTreeSet<String>), String> {
-        let mut places = Places::new();
+    fn places(&self) -> Result<(BTreeMap<String, Vec<String>>, BTreeSet<String>), String> {
+        let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, text) in files(&self.dir().join("config/agent_comms")) {
             let Some(agent) = name.strip_suffix(".json").filter(|it| !it.starts_with('.')) else {
                 continue;
@@ -123,10 +130,7 @@ impl Den {
     /// At any moment: every file can be read, and none of these tasks is gone.
     fn whole(&self, ids: &BTreeSet<String>) -> Result<(), String> {
         for (name, text) in files(&self.dir().join("runtime/tasks")) {
-            if name
-                .strip_suffix(".json")
-                .is_some_and(|name| !name.starts_with('.'))
-            {
+            if name.ends_with(".json") && !name.starts_with('.') {
                 serde_json::from_slice::<Value>(&text)
                     .map_err(|error| format!("{name}: {error}"))?;
             }
@@ -168,8 +172,8 @@ impl Den {
             let known_runs = |id: &String| known(id) || state["runs"][id]["now"].is_null();
             let claims = state["claims"].as_object().unwrap();
             let runs = state["runs"].as_object().unwrap();
-            let nobodys = claims.keys().find(|id| !known(id));
-            if let Some(id) = nobodys.or_else(|| runs.keys().find(|id| !known_runs(id))) {
+            let stale = claims.keys().find(|id| !known(id));
+            if let Some(id) = stale.or_else(|| runs.keys().find(|id| !known_runs(id))) {
                 return Err(format!("{name} speaks of {id}, which is not there"));
             }
         }
@@ -201,10 +205,11 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(dir).into_iter().flatten();
     let entries = entries.map(Result::unwrap);
     entries
-        .filter(|it| it.file_type().unwrap().is_file())
-        .map(|it| {
-            let text = std::fs::read(it.path()).unwrap();
-            (it.file_name().into_string().unwrap(), text)
+        .filter(|it| it.file_type().is_ok_and(|it| it.is_file()))
+        // One that is gone by now was on its way.
+        .filter_map(|it| {
+            let text = std::fs::read(it.path()).ok()?;
+            Some((it.file_name().into_string().unwrap(), text))
         })
         .collect()
 }
@@ -243,4 +248,17 @@ fn each(jobs: usize, job: impl Fn(usize) -> Result<(), String> + Sync) -> Vec<St
         }
     });
     failed.into_inner().unwrap()
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
 }

@@ -50,13 +50,18 @@ impl Case {
         den
     }
 
-    pub(super) fn traced(&self, den: &Den, options: &[&str]) -> Output {
+    fn traced(&self, den: &Den, options: &[&str]) -> Output {
+        self.traced_with(den, options, &[])
+    }
+
+    pub(super) fn traced_with(&self, den: &Den, options: &[&str], more: &[&str]) -> Output {
         let mut strace = den.home.command("strace");
         strace
             .args(["-f", "-qq", "-s", "60"])
             .args(options)
             .arg(TASKCTL)
             .args(self.verb.split_whitespace())
+            .args(more)
             .stdin(Stdio::null());
         strace.output().unwrap()
     }
