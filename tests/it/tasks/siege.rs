@@ -100,7 +100,7 @@ impl Den {
     }
 
     /// The ids that stand in each document, and in the archive.
-    fn places(&self) -> Result<(BTreeMap<String, Vec<String>>, BTreeSet<String>), String> {
+    fn places(&self) -> Result<Places, String> {
         let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, text) in files(&self.dir().join("config/agent_comms")) {
             let Some(agent) = name.strip_suffix(".json").filter(|it| !it.starts_with('.')) else {
@@ -130,7 +130,7 @@ impl Den {
     /// At any moment: every file can be read, and none of these tasks is gone.
     fn whole(&self, ids: &BTreeSet<String>) -> Result<(), String> {
         for (name, text) in files(&self.dir().join("runtime/tasks")) {
-            if name.ends_with(".json") && !name.starts_with('.') {
+            if name.strip_suffix(".json").is_some() && !name.starts_with('.') {
                 serde_json::from_slice::<Value>(&text)
                     .map_err(|error| format!("{name}: {error}"))?;
             }
@@ -172,8 +172,8 @@ impl Den {
             let known_runs = |id: &String| known(id) || state["runs"][id]["now"].is_null();
             let claims = state["claims"].as_object().unwrap();
             let runs = state["runs"].as_object().unwrap();
-            let stale = claims.keys().find(|id| !known(id));
-            if let Some(id) = stale.or_else(|| runs.keys().find(|id| !known_runs(id))) {
+            let left = claims.keys().find(|id| !known(id));
+            if let Some(id) = left.or_else(|| runs.keys().find(|id| !known_runs(id))) {
                 return Err(format!("{name} speaks of {id}, which is not there"));
             }
         }
@@ -199,6 +199,9 @@ impl Den {
         all.iter().filter(|it| it.contains(text)).count()
     }
 }
+
+/// In which documents each task stands, and which are in the archive.
+type Places = (BTreeMap<String, Vec<String>>, BTreeSet<String>);
 
 /// Files of a directory, in the order of their names.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {

@@ -137,15 +137,15 @@ fn program(den: &Den, nth: usize, agents: &[&str]) {
 fn editors_of_every_kind_and_programs_lose_nothing_of_each_other() {
     let den = Den::new();
     let agents = ["agent-1", "agent-2", "agent-3"];
-    let mut batch = String::new();
+    let mut batch = Vec::new();
     for agent in agents {
         let plain = (0..TASKS).map(|n| format!("{agent}-{n}"));
         for id in plain.chain((0..CONFLICTS).map(|n| format!("{agent}-both-{n}"))) {
             let task = json!({"id": id, "name": id, "assigned_to": agent, "data": {"at": 0}});
-            batch.push_str(&format!("{task}\n"));
+            batch.push(task.to_string());
         }
     }
-    std::fs::write(den.dir().join("batch"), batch).unwrap();
+    std::fs::write(den.dir().join("batch"), batch.join("\n")).unwrap();
     den.must("create --batch batch --no-mail");
     let editors = [Editor::Renames, Editor::Overwrites, Editor::Dawdles];
     let desks: Vec<Desk<'_>> = std::iter::zip(agents, editors)
@@ -174,7 +174,10 @@ fn editors_of_every_kind_and_programs_lose_nothing_of_each_other() {
                 scope.spawn(|| desk.watch(&are_done))
             })
             .collect();
-        let ends: Vec<_> = programs.into_iter().map(|it| it.join()).collect();
+        let ends: Vec<_> = programs
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect();
         are_done.store(true, Ordering::SeqCst);
         for end in ends {
             end.unwrap();

@@ -100,7 +100,7 @@ fn what_a_killed_pass_left_is_ended_by_the_next_and_has_failed() {
     let left = [lines(&den, "runs"), lines(&den, "grandchildren")].concat();
     assert!(left.iter().all(|pid| is_there(pid)), "{left:?}");
     assert_eq!(den.tasks().unwrap()["job"]["status"], "running");
-    let next = Pass::begin(&den);
+    let mut next = Pass::begin(&den);
     until("what was left is ended", || {
         !left.iter().any(|pid| is_there(pid))
     });
@@ -109,7 +109,7 @@ fn what_a_killed_pass_left_is_ended_by_the_next_and_has_failed() {
         state["runs"]["job"]["last"]["outcome"] == "whoever ran it was killed"
     });
     std::fs::write(den.dir().join("end"), "").unwrap();
-    drop(next);
+    assert!(next.0.wait().unwrap().success());
     // It is not tried again; the captain knows.
     assert_eq!(
         den.mail("captain", "task job failed: job\nwhoever ran it was killed"),
