@@ -181,7 +181,9 @@ impl Den {
         let lint = self.run("lint --json");
         let findings = lint.json()["findings"].clone();
         let mut findings = findings.as_array().unwrap().iter();
-        if findings.any(|it| it["what"] != meant) || !lint.err.is_empty() {
+        // Whose clock is faked ran his passes at other times.
+        if findings.any(|it| it["what"] != meant && it["what"] != "no-pass") || !lint.err.is_empty()
+        {
             return Err(format!("lint: {lint:?}"));
         }
         if files(&self.dir().join("config/agent_comms")) != before {
