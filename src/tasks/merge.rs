@@ -79,6 +79,8 @@ fn arrived(task: &Record) -> Option<u64> {
 /// What he did to one task, if anything.
 pub(super) fn changed(ours: &Record, text: &Record) -> Option<Edit> {
     let seen = text.rev().and_then(|rev| ours.at(rev));
+    // Of a version older than its history nobody knows what he changed: both stay.
+    let is_forgotten = text.rev().is_some() && seen.is_none();
     let base = seen.as_ref().unwrap_or(ours);
     let mut sets = Vec::new();
     let mut conflicts = Vec::new();
@@ -94,6 +96,14 @@ pub(super) fn changed(ours: &Record, text: &Record) -> Option<Edit> {
         }
         let (was, his) = (base.get(field), text.get(field));
         let now = ours.get(field);
+        if is_forgotten && his != now {
+            conflicts.push(Conflict {
+                field: field.clone(),
+                ours: now.cloned().unwrap_or(Value::Null),
+                by_hand: his.cloned().unwrap_or(Value::Null),
+            });
+            continue;
+        }
         let merged = merge(field, was, now, his, &mut conflicts);
         if merged.as_ref() != now {
             sets.push((field.clone(), merged));
@@ -267,6 +277,26 @@ mod tests {
                 by_hand: "high".into()
             }]
         );
+    }
+
+    #[test]
+    fn a_text_that_is_older_than_the_history_undoes_nothing() {
+        let mut ours = made(&json!({"id":"a","priority":"low"}), 1);
+        let mut text = ours.clone();
+        text.put("name", Some("his".into()));
+        for rev in 2..40 {
+            set(&mut ours, rev, "progress", json!(rev));
+        }
+        set(&mut ours, 40, "priority", "critical".into());
+        let Some(Edit::Changed {
+            sets, conflicts, ..
+        }) = changed(&ours, &text)
+        else {
+            panic!("nothing was seen of it");
+        };
+        assert_eq!(sets, []);
+        let fields: Vec<_> = conflicts.iter().map(|it| it.field.as_str()).collect();
+        assert_eq!(fields, ["priority", "progress", "name"]);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::{Den, Dice, files};
 /// Of each document.
 const TASKS: usize = 30;
 const PROGRAMS: usize = 4;
-const CHANGES: usize = 120;
-const CONFLICTS: usize = 12;
+const CHANGES: usize = 60;
+const CONFLICTS: usize = 8;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Editor {
@@ -83,6 +83,8 @@ impl Desk<'_> {
             std::thread::sleep(Duration::from_millis(60 + dice.roll(120)));
             self.save(&serde_json::to_string_pretty(&document).unwrap(), &mut dice);
             self.saves.store(n + 1, Ordering::SeqCst);
+            // What he reads next is what programs made of it, if they got to it by now.
+            std::thread::sleep(Duration::from_millis(dice.roll(200)));
         }
     }
 
@@ -197,7 +199,7 @@ fn editors_of_every_kind_and_programs_lose_nothing_of_each_other() {
     let mut lost = Vec::new();
     for desk in &desks {
         let saves = desk.saves.load(Ordering::SeqCst);
-        assert!(saves > 10, "{} saved {saves} times", desk.agent);
+        assert!(saves > 5, "{} saved {saves} times", desk.agent);
         for n in 0..saves {
             if !holds(desk.agent, &format!("hand-{n}"), &json!(n)) {
                 lost.push(format!("{}: hand-{n} of {saves}", desk.agent));
