@@ -31,7 +31,7 @@ pub struct Texts {
     pub(super) shelf: Shelf,
     pub(super) sheets: Vec<Sheet>,
     // Held as long as the texts are there.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Texts {
@@ -41,7 +41,7 @@ impl Texts {
         Ok(Self {
             sheets: shelf.sheets()?,
             shelf,
-            _lock: None,
+            lock: None,
         })
     }
 
@@ -51,8 +51,13 @@ impl Texts {
         Ok(Self {
             sheets: shelf.sheets()?,
             shelf,
-            _lock: Some(lock),
+            lock: Some(lock),
         })
+    }
+
+    /// Whether they may be changed: whoever only looks, or rehearses a change, touches nothing else either.
+    pub(super) const fn are_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Whether somebody else than a program has written, so that there is something to merge.

@@ -490,7 +490,9 @@ impl Board<'_> {
             login: None,
         };
         for (id, run) in lost {
-            super::process::end_what_is_left(&run);
+            if self.texts.are_locked() {
+                super::process::end_what_is_left(&run);
+            }
             let outcome = Outcome {
                 fault: Some("whoever ran it was killed".into()),
                 exit: None,
