@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use dreamos::cli::{Context, Exit, Failure, Run as Runs, Table};
+use dreamos::cli::{Context, Exit, Failure, Interrupt, Run as Runs, Table};
 use dreamos::desk::{Desk, Ran};
 use dreamos::names::Kind;
 use dreamos::time::{Now, Timestamp};
@@ -100,11 +100,13 @@ impl Runs for Run {
         if self.is_dry {
             return plans(context, &desk);
         }
+        let interrupt = Interrupt::install()?;
         if !self.due {
-            return Ok(now(context, &desk, &self.tasks));
+            let exit = now(context, &desk, &self.tasks, &interrupt);
+            return Ok(interrupt.exit().unwrap_or(exit));
         }
         let patience = self.wait.unwrap_or_default();
-        let ran = desk.run_due(self.jobs.get(), patience, Now::read())?;
+        let ran = desk.run_due(self.jobs.get(), patience, Now::read(), &|| interrupt.came())?;
         let exit = match &ran {
             None if self.fail_if_locked => Exit::of(Kind::Busy),
             None => Exit::DONE,
@@ -118,7 +120,7 @@ impl Runs for Run {
                 runs,
             })?;
         }
-        Ok(exit)
+        Ok(interrupt.exit().unwrap_or(exit))
     }
 }
 
@@ -135,12 +137,15 @@ fn complain(context: &Context, ran: &[Ran]) -> Exit {
     exit
 }
 
-fn now(context: &Context, desk: &Desk, tasks: &[String]) -> Exit {
+fn now(context: &Context, desk: &Desk, tasks: &[String], interrupt: &Interrupt) -> Exit {
     let mut worst = Exit::DONE;
     let mut all = Vec::new();
     let mut lines = Vec::new();
     for task in tasks {
-        match desk.run_task(task, Now::read()) {
+        if interrupt.came() {
+            break;
+        }
+        match desk.run_task(task, Now::read(), &|| interrupt.came()) {
             Ok(ran) => {
                 worst = worst.max(complain(context, std::slice::from_ref(&ran)));
                 if ran.outcome.fault.is_none() {

@@ -31,7 +31,13 @@ impl Desk {
     }
 
     /// Runs all that is due, `jobs` at a time; `None` where another pass is at work.
-    pub fn run_due(&self, jobs: usize, patience: Duration, now: Now) -> Done<Option<Vec<Ran>>> {
+    pub fn run_due(
+        &self,
+        jobs: usize,
+        patience: Duration,
+        now: Now,
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Done<Option<Vec<Ran>>> {
         self.permit(Verb::TaskRun, &AgentId::unassigned())?;
         let Some(runner) = Runner::take(&self.home, patience)? else {
             return Ok(None);
@@ -51,7 +57,7 @@ impl Desk {
                 scope.spawn(move || {
                     while let Some(one) = begun.get(next.fetch_add(1, Ordering::Relaxed)) {
                         // Somebody listens as long as we are here.
-                        let _ = over.send(self.run_to_its_end(one));
+                        let _ = over.send(self.run_to_its_end(one, interrupted));
                     }
                 });
             }
@@ -70,18 +76,18 @@ impl Desk {
     }
 
     /// Runs one task now, whatever its schedule says.
-    pub fn run_task(&self, asked: &str, now: Now) -> Done<Ran> {
+    pub fn run_task(&self, asked: &str, now: Now, interrupted: &dyn Fn() -> bool) -> Done<Ran> {
         let begun = self.change_tasks(now, |board| {
             self.may(Verb::TaskRun, board, asked)?;
             Ok(board.begin_one(&self.caller, asked)?)
         })?;
-        self.run_to_its_end(&begun)
+        self.run_to_its_end(&begun, interrupted)
     }
 
-    fn run_to_its_end(&self, begun: &Begun) -> Done<Ran> {
+    fn run_to_its_end(&self, begun: &Begun, interrupted: &dyn Fn() -> bool) -> Done<Ran> {
         let outcome = match &begun.action {
             Action::Send { send } => self.send_for(begun, send),
-            _ => tasks::carry_out(begun, self.home.dir()),
+            _ => tasks::carry_out(begun, self.home.dir(), interrupted),
         };
         #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are enough")]
         let chance = (random_u64() >> 11) as f64 / (1u64 << 53) as f64;

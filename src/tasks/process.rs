@@ -19,24 +19,32 @@ use crate::time::Timestamp;
 const RUN: &str = "DREAMOS_RUN";
 /// Between the friendly end and the other.
 const GRACE: Duration = Duration::from_secs(5);
+/// Which thread a signal comes to is chance: each looks so often whether one came.
+const LOOK: Duration = Duration::from_millis(200);
 /// More of what a run prints is not kept.
 const MOST_LOG: u64 = 10 << 20;
 
 /// Carries a run out, to its end or to the end of its time, for each of its occurrences until one fails. A message is for
-/// whoever can send it.
-pub fn carry_out(begun: &Begun, home: &Path) -> Outcome {
+/// whoever can send it. Once `interrupted` says so it ends as if its time were over.
+pub fn carry_out(begun: &Begun, home: &Path, interrupted: &dyn Fn() -> bool) -> Outcome {
     let mut log = Log::new(&begun.log);
     let mut occurrences = begun.occurrences.iter().copied();
-    let mut outcome = once(begun, home, occurrences.next(), &mut log);
+    let mut outcome = once(begun, home, occurrences.next(), &mut log, interrupted);
     while outcome.fault.is_none()
         && let Some(at) = occurrences.next()
     {
-        outcome = once(begun, home, Some(at), &mut log);
+        outcome = once(begun, home, Some(at), &mut log, interrupted);
     }
     outcome
 }
 
-fn once(begun: &Begun, home: &Path, at: Option<Timestamp>, log: &mut Log<'_>) -> Outcome {
+fn once(
+    begun: &Begun,
+    home: &Path,
+    at: Option<Timestamp>,
+    log: &mut Log<'_>,
+    interrupted: &dyn Fn() -> bool,
+) -> Outcome {
     let (argv, more) = match &begun.action {
         Action::Shell(line) => (run::Line::Shell(line.clone()).argv(), None),
         Action::Program(argv) => (argv.clone(), None),
@@ -61,7 +69,7 @@ fn once(begun: &Begun, home: &Path, at: Option<Timestamp>, log: &mut Log<'_>) ->
         .stdin(Stdio::null())
         .process_group(0);
     match started(&mut command) {
-        Ok((child, out)) => followed(child, out, begun, log)
+        Ok((child, out)) => followed(child, out, begun, log, interrupted)
             .unwrap_or_else(|error| failed(format!("its end is not known: {error}"))),
         Err(_) if !cwd.is_dir() => {
             failed(format!("there is no directory {} to run in", cwd.display()))
@@ -92,24 +100,30 @@ fn followed(
     mut out: PipeReader,
     begun: &Begun,
     log: &mut Log<'_>,
+    interrupted: &dyn Fn() -> bool,
 ) -> io::Result<Outcome> {
     let pid = Pid::from_child(&child);
     let end: OwnedFd = pidfd_open(pid, PidfdFlags::empty())?;
     let mut deadline = begun.timeout.map(|timeout| Instant::now() + timeout);
-    let mut is_late = false;
+    let (mut is_late, mut was_interrupted) = (false, false);
     let mut is_open = true;
     loop {
-        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        let timeout = left.map(|left| Timespec {
+        if !is_late && interrupted() {
+            was_interrupted = true;
+            deadline = Some(Instant::now());
+        }
+        let left = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
+        let left = left.min(LOOK);
+        let timeout = Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: left.subsec_nanos().into(),
-        });
+        };
         let mut fds = vec![PollFd::new(&end, PollFlags::IN)];
         if is_open {
             fds.push(PollFd::new(&out, PollFlags::IN));
         }
         // An interruption is a reason to look around like any other.
-        let _ = poll(&mut fds, timeout.as_ref());
+        let _ = poll(&mut fds, Some(&timeout));
         let has_ended = !fds[0].revents().is_empty();
         let has_printed = fds.get(1).is_some_and(|out| !out.revents().is_empty());
         if has_printed {
@@ -132,7 +146,9 @@ fn followed(
         let _ = kill_process_group(pid, Signal::KILL);
     }
     let status = child.wait()?;
-    Ok(if is_late {
+    Ok(if was_interrupted {
+        failed("it was interrupted and was ended".into())
+    } else if is_late {
         let after = begun.timeout.unwrap_or_default();
         failed(format!("it did not end within {after:?} and was ended"))
     } else {

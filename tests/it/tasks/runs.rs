@@ -17,7 +17,10 @@ fn at(text: &str) -> Now {
 
 impl Rig {
     fn pass(&self, now: Now) -> Vec<Ran> {
-        let ran = self.user().run_due(4, Duration::from_secs(5), now).unwrap();
+        let ran = self
+            .user()
+            .run_due(4, Duration::from_secs(5), now, &|| false)
+            .unwrap();
         ran.expect("nobody else is at work")
     }
 
@@ -117,7 +120,7 @@ fn what_does_not_end_in_its_time_is_ended_with_all_that_it_started() {
     let rig = Rig::new();
     rig.create(json!({"id": "a", "name": "a", "timeout": "1s",
         "run": "trap '' TERM; sh -c 'trap \"\" TERM; sleep 1000' & echo $! > pid; sleep 1000"}));
-    let ran = rig.user().run_task("a", Now::read()).unwrap();
+    let ran = rig.user().run_task("a", Now::read(), &|| false).unwrap();
     assert_eq!(
         ran.outcome.fault.as_deref(),
         Some("it did not end within 1s and was ended")
@@ -192,4 +195,30 @@ fn a_schedule_that_is_none_is_refused_where_it_is_written() {
             "{schedule}: {said}"
         );
     }
+}
+
+#[test]
+fn who_is_interrupted_ends_what_he_runs_and_says_so() {
+    let rig = Rig::new();
+    rig.create(json!({"id": "a", "name": "a", "run": "echo $$ > pid; sleep 1000"}));
+    let mut run = rig.home.command(crate::home::TASKCTL);
+    let mut run = run.args(["run", "a"]).spawn().unwrap();
+    let began = std::time::Instant::now();
+    while rig.lines("pid").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it never ran");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = rig.lines("pid")[0].clone();
+    let asked = std::process::Command::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status();
+    assert!(asked.unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    assert!(stat.is_err(), "it lives: {stat:?}");
+    assert_eq!(rig.status("a"), "failed");
+    assert_eq!(
+        rig.task("a").str("error"),
+        Some("it was interrupted and was ended")
+    );
 }
