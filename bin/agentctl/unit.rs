@@ -1,8 +1,7 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
-use serde_json::json;
 
 use super::desk::open;
-use super::units::{escaped, told};
+use super::units::{escaped, print};
 
 /// Print systemd user units that keep this home's agents up
 #[derive(clap::Args)]
@@ -53,15 +52,6 @@ impl Run for Unit {
             (_, true) => vec![timer],
             (false, false) => vec![service, timer],
         };
-        if context.format().is_json() {
-            let units = units
-                .iter()
-                .map(|(name, text)| json!({"name": name, "text": text}));
-            let units: Vec<_> = units.collect();
-            context.print_json(&json!({"schema": "dreamos.units/1", "units": units}))?;
-        } else {
-            context.print(&told(&units))?;
-        }
-        Ok(Exit::DONE)
+        print(context, &units)
     }
 }

@@ -2,8 +2,24 @@
 
 use std::path::Path;
 
+use dreamos::cli::{Context, Exit, Failure};
+use serde_json::json;
+
+pub(crate) fn print(context: &Context, units: &[(&str, &str)]) -> Result<Exit, Failure> {
+    if context.format().is_json() {
+        let units = units
+            .iter()
+            .map(|(name, text)| json!({"name": name, "text": text}));
+        let units: Vec<_> = units.collect();
+        context.print_json(&json!({"schema": "dreamos.units/1", "units": units}))?;
+    } else {
+        context.print(&told(units))?;
+    }
+    Ok(Exit::DONE)
+}
+
 /// One alone goes into its file as it is; of several it is said where each goes.
-pub(crate) fn told(units: &[(&str, &str)]) -> String {
+fn told(units: &[(&str, &str)]) -> String {
     match units {
         [(_, text)] => (*text).to_owned(),
         several => {

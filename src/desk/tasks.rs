@@ -303,11 +303,7 @@ impl Desk {
     /// Takes over the tasks of a file of the original's: how many were new, how many were here, and what is no task.
     /// Whom they are for and nobody knows is kept in their `data`.
     pub fn import_tasks(&self, text: &[u8], now: Now) -> Done<ImportedTasks> {
-        let unreadable = |why| tasks::Error::BadField {
-            field: "the file".into(),
-            why,
-            hint: Some("nothing was imported".into()),
-        };
+        let unreadable = |why| tasks::Error::NoTasks { why };
         let mut foreign = tasks::import::read(text).map_err(unreadable)?;
         self.permit(Verb::TaskEdit, &AgentId::unassigned())?;
         for task in &mut foreign.tasks {

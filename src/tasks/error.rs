@@ -19,6 +19,8 @@ pub enum Error {
     Newer { path: PathBuf, version: u64 },
     #[error("{}: {why}", path.display())]
     BadState { path: PathBuf, why: String },
+    #[error("the file: {why}")]
+    NoTasks { why: String },
     #[error(transparent)]
     BadId(#[from] BadTaskId),
     #[error("no task {asked:?}")]
@@ -101,7 +103,7 @@ impl Explain for Error {
         match self {
             Self::Store(error) => error.kind(),
             Self::OfSeveral { error, .. } => error.kind(),
-            Self::Unreadable { .. } | Self::BadState { .. } => Kind::Corrupt,
+            Self::Unreadable { .. } | Self::BadState { .. } | Self::NoTasks { .. } => Kind::Corrupt,
             Self::Newer { .. } => Kind::Config,
             Self::NoTask { .. } | Self::Ambiguous { .. } | Self::NotAwaited { .. } => Kind::Unknown,
             Self::BadId(_)
@@ -145,6 +147,7 @@ impl Explain for Error {
                     Some(format!("see: taskctl show {id}"))
                 }
             },
+            Self::NoTasks { .. } => Some("nothing was imported".into()),
             Self::BadId(_) => None,
             Self::Ambiguous { .. } => Some("give more of its id".into()),
             Self::Exists { .. } => Some("choose another id, or none: one is given".into()),
