@@ -51,6 +51,8 @@ impl Mailbox {
             ("bytes_freed", pruned.bytes_freed.into()),
         ];
         visit.event(Level::Info, "mail.pruned", msg, None, &fields);
+        // Nothing that it shows has changed, but what killed renders left beside it goes.
+        visit.show();
         Ok(Outcome::of(pruned, visit))
     }
 }

@@ -1065,3 +1065,18 @@ fn who_shows_late_what_he_flushed_before_a_compaction_hides_nothing() {
     assert_eq!(visit.warnings, Vec::<String>::new());
     assert_eq!(rig.seqs_shown(), [1, 2, 3, 4, 5, 6]);
 }
+
+#[test]
+fn what_a_killed_render_left_goes_with_a_prune_however_many_wait() {
+    let rig = Rig::new();
+    let full = face::MOST_MESSAGES;
+    rig.try_send((0..full).map(|n| draft(&n.to_string())).collect())
+        .unwrap();
+    std::fs::copy(rig.path("inbox.json"), rig.path(".face-0000000000000001")).unwrap();
+    // The face is full: a message beyond it makes no new one.
+    rig.mail("last");
+    assert!(rig.names().iter().any(|name| name.starts_with(".face-")));
+    rig.prune();
+    assert!(!rig.names().iter().any(|name| name.starts_with(".face-")));
+    assert_eq!(rig.pending().len(), full + 1);
+}
