@@ -77,69 +77,124 @@ pub(super) struct Document<'a> {
     pub(super) tasks: Vec<(&'a str, Task<'a>)>,
 }
 
-/// The object, before its tasks are looked at.
-struct Outer<'a> {
-    version: u64,
-    rev: Option<u64>,
-    keys: Vec<(String, &'a str)>,
-    tasks: Option<Vec<&'a RawValue>>,
+/// Goes through a text once: values are read by serde_json, what stands between them is looked at here. So each
+/// task is read where it stands, and where it begins and ends is known.
+struct Walk<'a> {
+    text: &'a str,
+    at: usize,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Outer<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Outer<'de>;
+impl<'a> Walk<'a> {
+    fn fault(&self, why: impl Into<String>) -> Unread {
+        Unread::Fault(Fault::at(self.text, self.at, why.into()))
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with \"tasks\", or an array of tasks")
+    /// What comes next, white space aside.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let blank = rest.iter().take_while(|b| b" \t\r\n".contains(b)).count();
+        self.at += blank;
+        rest.get(blank).copied()
+    }
+
+    fn takes(&mut self, mark: u8) -> bool {
+        let is_next = self.peek() == Some(mark);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn value<T: Deserialize<'a>>(&mut self) -> Result<T, Unread> {
+        let rest = &self.text[self.at..];
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter();
+        match values.next() {
+            Some(Ok(value)) => {
+                self.at += values.byte_offset();
+                Ok(value)
             }
+            Some(Err(error)) => Err(Unread::Fault(Fault::of(self.text, self.at, &error))),
+            None => Err(self.fault("the text ends where a value should stand")),
+        }
+    }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Self::Value, A::Error> {
-                use serde::de::Error as _;
-                let mut outer = Outer {
-                    version: VERSION,
-                    rev: None,
-                    keys: Vec::new(),
-                    tasks: None,
-                };
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "version" => outer.version = map.next_value()?,
-                        "rev" => outer.rev = map.next_value()?,
-                        "agent" => drop(map.next_value::<&RawValue>()?),
-                        "tasks" if outer.tasks.is_some() => {
-                            return Err(A::Error::duplicate_field("tasks"));
-                        }
-                        "tasks" => outer.tasks = Some(map.next_value()?),
-                        _ => outer
-                            .keys
-                            .push((key, map.next_value::<&'de RawValue>()?.get())),
-                    }
-                }
-                Ok(outer)
+    /// The items up to `end`, with commas between them.
+    fn items(
+        &mut self,
+        end: u8,
+        mut item: impl FnMut(&mut Self) -> Result<(), Unread>,
+    ) -> Result<(), Unread> {
+        let mut is_over = self.takes(end);
+        while !is_over {
+            item(self)?;
+            is_over = self.takes(end);
+            if !is_over && !self.takes(b',') {
+                return Err(self.fault(format!("expected `,` or `{}`", char::from(end))));
             }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<Self::Value, A::Error> {
-                let mut tasks = Vec::new();
-                while let Some(task) = seq.next_element()? {
-                    tasks.push(task);
-                }
-                Ok(Outer {
-                    version: VERSION,
-                    rev: None,
-                    keys: Vec::new(),
-                    tasks: Some(tasks),
-                })
+            if !is_over && self.peek() == Some(end) {
+                return Err(self.fault("trailing comma"));
             }
         }
-        from.deserialize_any(Visitor)
+        Ok(())
+    }
+
+    fn document(&mut self) -> Result<Document<'a>, Unread> {
+        let mut document = Document::default();
+        if self.takes(b'[') {
+            document.tasks = self.tasks()?;
+            return Ok(document);
+        }
+        if !self.takes(b'{') {
+            return Err(self.fault("expected an object with \"tasks\", or an array of tasks"));
+        }
+        let mut tasks = None;
+        self.items(b'}', |walk| {
+            walk.peek();
+            let start = walk.at;
+            let key: String = walk.value()?;
+            if !walk.takes(b':') {
+                return Err(walk.fault("expected `:`"));
+            }
+            match key.as_str() {
+                "version" => match walk.value()? {
+                    newer if newer > VERSION => return Err(Unread::Newer(newer)),
+                    _ => {}
+                },
+                "rev" => document.rev = walk.value()?,
+                "agent" => drop(walk.value::<&RawValue>()?),
+                "tasks" if tasks.is_some() => {
+                    walk.at = start;
+                    return Err(walk.fault("duplicate field `tasks`"));
+                }
+                "tasks" if walk.takes(b'[') => tasks = Some(walk.tasks()?),
+                "tasks" => return Err(walk.fault("expected an array of tasks")),
+                _ => {
+                    let raw: &RawValue = walk.value()?;
+                    document.keys.push((key, raw.get()));
+                }
+            }
+            Ok(())
+        })?;
+        document.tasks = tasks.ok_or_else(|| {
+            self.at = 0;
+            self.fault("there is no \"tasks\" in it")
+        })?;
+        Ok(document)
+    }
+
+    /// Of an array whose bracket has been opened.
+    fn tasks(&mut self) -> Result<Vec<(&'a str, Task<'a>)>, Unread> {
+        let mut tasks: Vec<(&str, Task<'_>)> = Vec::new();
+        self.items(b']', |walk| {
+            walk.peek();
+            let start = walk.at;
+            let task: Task<'_> = walk.value()?;
+            if !id::is_valid(&task.id) {
+                walk.at = start;
+                return Err(walk.fault(super::BadTaskId(task.id.to_string()).to_string()));
+            }
+            tasks.push((&walk.text[start..walk.at], task));
+            Ok(())
+        })?;
+        Ok(tasks)
     }
 }
 
@@ -156,39 +211,19 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document<'_>, Unread> {
     if text.bytes().all(|b| b == 0 || b.is_ascii_whitespace()) {
         return Err(Unread::Empty);
     }
-    let fault = |at, error: &_| Unread::Fault(Fault::of(text, at, error));
-    let outer: Outer<'_> = serde_json::from_str(text).map_err(|error| fault(0, &error))?;
-    if outer.version > VERSION {
-        return Err(Unread::Newer(outer.version));
+    let mut walk = Walk { text, at: 0 };
+    let document = walk.document()?;
+    if walk.peek().is_some() {
+        return Err(walk.fault("trailing characters"));
     }
-    let Some(raws) = outer.tasks else {
-        let why = "there is no \"tasks\" in it".into();
-        return Err(Unread::Fault(Fault::at(text, 0, why)));
-    };
-    let mut tasks: Vec<(&str, Task<'_>)> = Vec::with_capacity(raws.len());
-    for raw in raws {
-        let raw = raw.get();
-        let place = || raw.as_ptr() as usize - text.as_ptr() as usize;
-        let task: Task<'_> = serde_json::from_str(raw).map_err(|error| fault(place(), &error))?;
-        if !id::is_valid(&task.id) {
-            let why = super::BadTaskId(task.id.to_string()).to_string();
-            return Err(Unread::Fault(Fault::at(text, place(), why)));
-        }
-        tasks.push((raw, task));
-    }
-    let mut seen = HashSet::with_capacity_and_hasher(tasks.len(), RandomState::default());
-    for (raw, task) in &tasks {
+    let mut seen = HashSet::with_capacity_and_hasher(document.tasks.len(), RandomState::default());
+    for (raw, task) in &document.tasks {
         if !seen.insert(&*task.id) {
-            let place = raw.as_ptr() as usize - text.as_ptr() as usize;
-            let why = format!("a task {} stands above already", task.id);
-            return Err(Unread::Fault(Fault::at(text, place, why)));
+            walk.at = raw.as_ptr() as usize - text.as_ptr() as usize;
+            return Err(walk.fault(format!("a task {} stands above already", task.id)));
         }
     }
-    Ok(Document {
-        rev: outer.rev,
-        keys: outer.keys,
-        tasks,
-    })
+    Ok(document)
 }
 
 /// Where a task stands in the text of its document.
