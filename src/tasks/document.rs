@@ -16,6 +16,8 @@ use super::id;
 use super::task::Task;
 
 pub(super) const VERSION: u64 = 1;
+/// In a text of so many bytes another thread is worth its while.
+const WORTH_TWO: usize = 1 << 20;
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,15 +118,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The items up to `end`, with commas between them.
+    /// The items up to `end`, with commas between them; or up to one that `item` does not take.
     fn items(
         &mut self,
         end: u8,
-        mut item: impl FnMut(&mut Self) -> Result<(), Unread>,
-    ) -> Result<(), Unread> {
+        mut item: impl FnMut(&mut Self) -> Result<Taken, Unread>,
+    ) -> Result<Taken, Unread> {
         let mut is_over = self.takes(end);
         while !is_over {
-            item(self)?;
+            if item(self)? == Taken::No {
+                return Ok(Taken::No);
+            }
             is_over = self.takes(end);
             if !is_over && !self.takes(b',') {
                 return Err(self.fault(format!("expected `,` or `{}`", char::from(end))));
@@ -133,7 +137,7 @@ impl<'a> Walk<'a> {
                 return Err(self.fault("trailing comma"));
             }
         }
-        Ok(())
+        Ok(Taken::Yes)
     }
 
     fn document(&mut self) -> Result<Document<'a>, Unread> {
@@ -171,7 +175,7 @@ impl<'a> Walk<'a> {
                     document.keys.push((key, raw.get()));
                 }
             }
-            Ok(())
+            Ok(Taken::Yes)
         })?;
         document.tasks = tasks.ok_or_else(|| {
             self.at = 0;
@@ -180,22 +184,61 @@ impl<'a> Walk<'a> {
         Ok(document)
     }
 
-    /// Of an array whose bracket has been opened.
+    /// Of an array whose bracket has been opened. A long one is gone through from its middle at the same time: a
+    /// guess where a task begins there, which holds if the first half ends just there.
     fn tasks(&mut self) -> Result<Vec<(&'a str, Task<'a>)>, Unread> {
+        let middle = self.at + (self.text.len() - self.at) / 2;
+        let guess = memchr::memmem::find(&self.text.as_bytes()[middle..], b",\n    {");
+        let Some(guess) = guess.filter(|_| self.text.len() >= WORTH_TWO) else {
+            return Ok(self.tasks_before(usize::MAX)?.0);
+        };
+        let second = middle + guess + b",\n    ".len();
+        std::thread::scope(|scope| {
+            let text = self.text;
+            let other = scope.spawn(move || {
+                let mut walk = Walk { text, at: second };
+                let (tasks, _) = walk.tasks_before(usize::MAX)?;
+                Ok((tasks, walk.at))
+            });
+            let (mut tasks, taken) = self.tasks_before(second)?;
+            if taken == Taken::No {
+                let (more, at) = match other.join() {
+                    Ok(read) => read?,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                };
+                tasks.extend(more);
+                self.at = at;
+            }
+            Ok(tasks)
+        })
+    }
+
+    /// Up to the end, or to a task that begins at `stop`.
+    fn tasks_before(&mut self, stop: usize) -> Result<(Vec<(&'a str, Task<'a>)>, Taken), Unread> {
         let mut tasks: Vec<(&str, Task<'_>)> = Vec::new();
-        self.items(b']', |walk| {
+        let taken = self.items(b']', |walk| {
             walk.peek();
             let start = walk.at;
+            if start == stop {
+                return Ok(Taken::No);
+            }
             let task: Task<'_> = walk.value()?;
             if !id::is_valid(&task.id) {
                 walk.at = start;
                 return Err(walk.fault(super::BadTaskId(task.id.to_string()).to_string()));
             }
             tasks.push((&walk.text[start..walk.at], task));
-            Ok(())
+            Ok(Taken::Yes)
         })?;
-        Ok(tasks)
+        Ok((tasks, taken))
     }
+}
+
+/// Whether an item was read, or left where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    No,
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Document<'_>, Unread> {
@@ -300,6 +343,33 @@ mod tests {
     fn an_array_alone_is_read() {
         let read = parse(b"[{\"id\":\"a\",\"priority\":2}]").unwrap();
         assert_eq!((read.rev, read.tasks.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_long_text_is_read_from_two_places_as_from_one() {
+        let long = "x".repeat(WORTH_TWO / 100);
+        let task = |n: usize| {
+            format!("{{\"id\": \"t{n}\", \"data\": [{{\"a\": \"{long}\"}},\n    {{\"b\": 1}}]}}")
+        };
+        let tasks: Vec<_> = (0..200).map(task).collect();
+        // Where each task stands as programs write it, and where only something within one looks like it.
+        for separator in [",\n    ", ", "] {
+            let text = format!(
+                "{{\"tasks\": [\n    {}\n  ], \"rev\": 7}}",
+                tasks.join(separator)
+            );
+            let read = parse(text.as_bytes()).unwrap();
+            assert_eq!((read.rev, read.tasks.len()), (Some(7), 200));
+            for (n, (raw, found)) in read.tasks.iter().enumerate() {
+                assert_eq!((&*found.id, *raw), (&*format!("t{n}"), &*task(n)));
+            }
+            let again = format!("{separator}{{\"id\": \"t3\"}}");
+            assert!(
+                fault(&text.replace("\n  ], ", &format!("{again}\n  ], ")))
+                    .contains("a task t3 stands above")
+            );
+            assert!(fault(&text.replace("\n  ], ", ",\n  ], ")).contains("trailing comma"));
+        }
     }
 
     #[test]
