@@ -70,16 +70,18 @@ pub(super) enum Unread {
     Fault(Fault),
 }
 
+/// A task as it stands there, and as the rules see it.
+pub(super) type Written<'a> = (&'a str, Task<'a>);
+
 #[derive(Debug, Default)]
 pub(super) struct Document<'a> {
     pub(super) rev: Option<u64>,
     /// What else stands beside the tasks.
     pub(super) keys: Vec<(String, &'a str)>,
-    /// Each as it stands, and as the rules see it.
-    pub(super) tasks: Vec<(&'a str, Task<'a>)>,
+    pub(super) tasks: Vec<Written<'a>>,
 }
 
-/// Goes through a text once: values are read by serde_json, what stands between them is looked at here. So each
+/// Goes through a text once: values are read by `serde_json`, what stands between them is looked at here. So each
 /// task is read where it stands, and where it begins and ends is known.
 struct Walk<'a> {
     text: &'a str,
@@ -186,7 +188,7 @@ impl<'a> Walk<'a> {
 
     /// Of an array whose bracket has been opened. A long one is gone through from its middle at the same time: a
     /// guess where a task begins there, which holds if the first half ends just there.
-    fn tasks(&mut self) -> Result<Vec<(&'a str, Task<'a>)>, Unread> {
+    fn tasks(&mut self) -> Result<Vec<Written<'a>>, Unread> {
         let middle = self.at + (self.text.len() - self.at) / 2;
         let guess = memchr::memmem::find(&self.text.as_bytes()[middle..], b",\n    {");
         let Some(guess) = guess.filter(|_| self.text.len() >= WORTH_TWO) else {
@@ -214,8 +216,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Up to the end, or to a task that begins at `stop`.
-    fn tasks_before(&mut self, stop: usize) -> Result<(Vec<(&'a str, Task<'a>)>, Taken), Unread> {
-        let mut tasks: Vec<(&str, Task<'_>)> = Vec::new();
+    fn tasks_before(&mut self, stop: usize) -> Result<(Vec<Written<'a>>, Taken), Unread> {
+        let mut tasks: Vec<Written<'_>> = Vec::new();
         let taken = self.items(b']', |walk| {
             walk.peek();
             let start = walk.at;
