@@ -166,6 +166,11 @@ impl Home {
         self.logs().join(format!("{}.log", channel.as_str()))
     }
 
+    /// How large logs may grow, if anybody says so.
+    pub fn logs_yaml(&self) -> PathBuf {
+        self.dir.join("config/logs.yaml")
+    }
+
     pub fn agents(&self) -> PathBuf {
         self.dir.join("runtime/agents")
     }

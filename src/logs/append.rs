@@ -5,15 +5,14 @@
 //! stays locked is an error, which must not fail what it tells of.
 
 use rustix::io::Errno;
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use super::close;
+use super::error::Error;
+use super::line::Line;
 use crate::names::{Caller, Channel, Event};
 use crate::root::Home;
-use crate::store::{Dir, Error, File, Hold, Open, busy, try_hold};
+use crate::store::{self, Dir, File, Hold, Open, busy, try_hold};
 use crate::time::Timestamp;
-
-/// Format of a line.
-const VERSION: u32 = 1;
 
 /// So much is written at once, and whole lines only: many lines need no room of their own in memory.
 const PIECE: usize = 256 << 10;
@@ -38,15 +37,15 @@ pub(crate) fn append(
     let dir = Dir::open(home.dir())?;
     let pid = std::process::id();
     let mut outcome = Ok(());
+    // What was waited for counts once.
+    let mut waited_ms = u64::try_from(store::take_waited().as_millis()).unwrap_or(u64::MAX);
     for channel in channels {
         let of_channel = events.iter().filter(|event| event.channel == channel);
         let lines = of_channel.map(|event| Line {
-            event,
-            caller,
-            now,
-            pid,
+            waited_ms: std::mem::take(&mut waited_ms),
+            ..Line::new(event, caller, now, pid)
         });
-        outcome = outcome.and(write(home, &dir, channel, lines));
+        outcome = outcome.and(write(home, &dir, channel, lines, now));
     }
     outcome
 }
@@ -56,24 +55,26 @@ fn write<'e>(
     dir: &Dir,
     channel: Channel,
     mut lines: impl Iterator<Item = Line<'e>>,
+    now: Timestamp,
 ) -> Result<(), Error> {
     let path = home.log(channel);
     // Before the log is held: a rotator waits for no spelling.
     let mut piece = spelled(&mut lines);
     let file = open_shared(home, dir, home.inside(&path))?;
+    let mut written = 0;
     while !piece.is_empty() {
         put(&file, &piece)?;
+        written += piece.len() as u64;
         piece = spelled(&mut lines);
     }
-    Ok(())
+    close::if_due(home, channel, &file, written, now)
 }
 
 /// The next lines, at least `PIECE` bytes of them if there are so many.
 fn spelled<'e>(lines: &mut impl Iterator<Item = Line<'e>>) -> Vec<u8> {
     let mut piece = Vec::new();
     for line in lines {
-        serde_json::to_writer(&mut piece, &line).expect("every key of a line is text");
-        piece.push(b'\n');
+        line.spell(&mut piece);
         if piece.len() >= PIECE {
             break;
         }
@@ -81,13 +82,13 @@ fn spelled<'e>(lines: &mut impl Iterator<Item = Line<'e>>) -> Vec<u8> {
     piece
 }
 
-fn put(file: &File, lines: &[u8]) -> Result<(), Error> {
+fn put(file: &File, lines: &[u8]) -> Result<(), store::Error> {
     let taken = file.append_once(lines)?;
     if taken == lines.len() {
         return Ok(());
     }
     take_back(file, &lines[..taken])?;
-    Err(Error::Io {
+    Err(store::Error::Io {
         doing: "write",
         path: file.path().into(),
         // The usual reason why a plain file takes only a part.
@@ -96,8 +97,8 @@ fn put(file: &File, lines: &[u8]) -> Result<(), Error> {
 }
 
 /// The log under its own name, held shared. Once more where a rotator was just at it.
-fn open_shared(home: &Home, dir: &Dir, path: &str) -> Result<File, Error> {
-    let attempt = || -> Result<Result<File, File>, Error> {
+fn open_shared(home: &Home, dir: &Dir, path: &str) -> Result<File, store::Error> {
+    let attempt = || -> Result<Result<File, File>, store::Error> {
         let file = open(home, dir, path)?;
         let is_held = try_hold(&file, Hold::Shared)?;
         // Renamed between our opening and our locking: what we wrote would be in a log that is closed.
@@ -113,7 +114,7 @@ fn open_shared(home: &Home, dir: &Dir, path: &str) -> Result<File, Error> {
     }
 }
 
-fn open(home: &Home, dir: &Dir, path: &str) -> Result<File, Error> {
+fn open(home: &Home, dir: &Dir, path: &str) -> Result<File, store::Error> {
     match dir.file_below(path, Open::AppendCreate) {
         Err(e) if e.is(Errno::NOENT) => {
             Dir::make_path(home.dir(), home.inside(&home.logs()))?;
@@ -125,7 +126,7 @@ fn open(home: &Home, dir: &Dir, path: &str) -> Result<File, Error> {
 
 /// Removes the beginning of a line that found no room, if nothing came after it; else ends it, so that the
 /// next line begins on its own.
-fn take_back(file: &File, fragment: &[u8]) -> Result<(), Error> {
+fn take_back(file: &File, fragment: &[u8]) -> Result<(), store::Error> {
     if try_hold(file, Hold::Alone)? {
         let size = file.size()?;
         let start = size.saturating_sub(fragment.len() as u64);
@@ -136,48 +137,6 @@ fn take_back(file: &File, fragment: &[u8]) -> Result<(), Error> {
         }
     }
     file.append_once(b"\n").map(drop)
-}
-
-struct Line<'e> {
-    event: &'e Event,
-    caller: &'e Caller,
-    now: Timestamp,
-    pid: u32,
-}
-
-impl Serialize for Line<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        /// What every line has; a field of the event cannot speak for it.
-        const OURS: [&str; 11] = [
-            "v", "ts", "level", "channel", "event", "msg", "who", "agent", "id", "run", "pid",
-        ];
-        let Self {
-            event,
-            caller,
-            now,
-            pid,
-        } = self;
-        let mut line = to.serialize_map(None)?;
-        line.serialize_entry("v", &VERSION)?;
-        line.serialize_entry("ts", now)?;
-        line.serialize_entry("level", &event.level)?;
-        line.serialize_entry("channel", &event.channel)?;
-        line.serialize_entry("event", event.event)?;
-        line.serialize_entry("msg", &event.msg)?;
-        line.serialize_entry("who", &caller.agent)?;
-        line.serialize_entry("agent", &event.agent)?;
-        line.serialize_entry("id", &event.id)?;
-        if let Some(run) = &caller.incarnation {
-            line.serialize_entry("run", run)?;
-        }
-        line.serialize_entry("pid", pid)?;
-        for (key, value) in &event.fields {
-            if !OURS.contains(key) {
-                line.serialize_entry(key, value)?;
-            }
-        }
-        line.end()
-    }
 }
 
 #[cfg(test)]

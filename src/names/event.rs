@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{AgentId, Draft, MessageId};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     System,
@@ -19,6 +19,21 @@ pub enum Channel {
 }
 
 impl Channel {
+    pub const ALL: [Self; 8] = [
+        Self::System,
+        Self::Agents,
+        Self::Tasks,
+        Self::Messages,
+        Self::Captain,
+        Self::Devlog,
+        Self::Bridge,
+        Self::Security,
+    ];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -33,12 +48,30 @@ impl Channel {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
+    Debug,
     Info,
     Warn,
     Error,
+}
+
+impl Level {
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
 }
 
 /// One line of `runtime/logs/<channel>.log`. `event` is `room.verb` of the closed list in `runtime/README.md`.

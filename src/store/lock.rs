@@ -1,6 +1,7 @@
 //! Kernel locks with a deadline. They die with their holder, so that none is ever stale.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -59,6 +60,19 @@ pub(crate) fn busy(file: &File) -> Error {
     }
 }
 
+static WAITED_US: AtomicU64 = AtomicU64::new(0);
+
+fn note_wait(begun: Instant) {
+    let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    WAITED_US.fetch_add(waited, Ordering::Relaxed);
+}
+
+/// How long this process has waited for locks that it got in the end, since it was asked last. Whoever finds a lock
+/// free pays nothing for it.
+pub(crate) fn take_waited() -> Duration {
+    Duration::from_micros(WAITED_US.swap(0, Ordering::Relaxed))
+}
+
 /// An exclusive lock on a file that exists for nothing else. Dropping it unlocks.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -69,11 +83,15 @@ pub(crate) struct Lock {
 impl Lock {
     pub(crate) fn acquire(dir: &Dir, name: &str, deadline: Deadline) -> Result<Self, Error> {
         let mut pause = Duration::from_micros(20);
+        let mut begun = None;
         loop {
             match Self::attempt(dir, name)? {
-                Ok(lock) => return Ok(lock),
+                Ok(lock) => {
+                    begun.map_or((), note_wait);
+                    return Ok(lock);
+                }
                 Err(file) if deadline.is_over() => return Err(busy(&file)),
-                Err(_) => {}
+                Err(_) => begun = begun.or_else(|| Some(Instant::now())),
             }
             // A sleep, not a wait in the kernel: `flock` has no deadline, and signals belong to the program.
             std::thread::sleep(pause);

@@ -19,7 +19,7 @@ mod watch;
 pub(crate) use dir::{Dir, File, Ident, Look, Open, Target, What, random_u64, random_u128};
 pub use error::Error;
 pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
-pub(crate) use lock::{Deadline, Hold, Lock, busy, try_hold};
+pub(crate) use lock::{Deadline, Hold, Lock, busy, take_waited, try_hold};
 pub(crate) use pages::Pages;
 pub(crate) use walk::files_below;
 pub(crate) use watch::{DirWatch, Slept};

@@ -1,0 +1,210 @@
+//! Closing a log that has become too large or too old, and removing those that nobody keeps any longer.
+//!
+//! A log is renamed by whoever holds it alone; it never grows after that. Whoever cannot have it alone at once lets
+//! it be: the next writer finds it due as well.
+
+use crate::names::Channel;
+use crate::root::Home;
+use crate::store::{self, Deadline, Dir, File, Hold, Open, Target, try_hold};
+use crate::time::Timestamp;
+
+use super::error::Error;
+use super::limits::{self, Grown, Kept, LEAST, Limits};
+use super::segment::{Closed, Segment};
+
+/// A writer removes no more than so many at once; the next one goes on.
+const MOST_REMOVED: usize = 16;
+
+/// What a rotation did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Rotated {
+    pub closed: Vec<String>,
+    pub packed: Vec<String>,
+    pub removed: Vec<String>,
+    /// Somebody wrote to them all the time.
+    pub busy: Vec<Channel>,
+}
+
+/// `config/logs.yaml`, or what holds where there is none.
+pub(super) fn limits(home: &Home) -> Result<Limits, Error> {
+    let path = home.logs_yaml();
+    let dir = Dir::open(home.dir())?;
+    let text = match dir.file_below(home.inside(&path), Open::Read) {
+        Ok(file) => file.read_to_end(1 << 20)?,
+        Err(error) if error.is_absent() => return Ok(Limits::default()),
+        Err(error) => return Err(error.into()),
+    };
+    Limits::read(&text).map_err(|unfit| Error::Limits {
+        path,
+        why: unfit.0,
+    })
+}
+
+/// After a line: what is due is closed, in a moment or not at all. `written` bytes came to what was there before.
+pub(super) fn if_due(
+    home: &Home,
+    channel: Channel,
+    file: &File,
+    written: u64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let before = file.opened();
+    let ms = i64::try_from(before.mtime_ns / 1_000_000).unwrap_or(i64::MAX);
+    let grown = Grown {
+        size: before.size + written,
+        before: (before.size > 0).then(|| Timestamp::from_unix_ms(ms)),
+    };
+    if grown.size < LEAST && !grown.is_of_a_day_before(now) {
+        return Ok(());
+    }
+    let (limits, bad) = match limits(home) {
+        Ok(limits) => (limits, None),
+        Err(error) => (Limits::default(), Some(error)),
+    };
+    if limits.is_due(&grown, now) && try_hold(file, Hold::Alone)? {
+        let logs = Dir::open(&home.logs())?;
+        close(&logs, channel, file, now)
+            .and_then(|_| retire(&logs, &limits, now, MOST_REMOVED))
+            .map_err(Error::NotClosed)?;
+    }
+    bad.map_or(Ok(()), Err)
+}
+
+/// The log that is held alone gets the name that it keeps; `None` where another was quicker.
+fn close(
+    logs: &Dir,
+    channel: Channel,
+    file: &File,
+    now: Timestamp,
+) -> Result<Option<Segment>, store::Error> {
+    let name = Segment::current(channel).to_string();
+    if logs.ident(&name)?.is_none_or(|it| it.ino != file.opened().ino) {
+        return Ok(None);
+    }
+    let last = segments(logs)?
+        .into_iter()
+        .filter(|it| it.channel == channel)
+        .filter_map(|it| it.closed)
+        .max();
+    let closed = Segment {
+        closed: Some(Closed::after(last, now)),
+        ..Segment::current(channel)
+    };
+    logs.rename(&name, &closed.to_string(), Target::Kept)?;
+    Ok(Some(closed))
+}
+
+/// All logs of a directory, in no order.
+pub(super) fn segments(logs: &Dir) -> Result<Vec<Segment>, store::Error> {
+    let names = logs.file_names()?;
+    Ok(names.iter().filter_map(|name| Segment::parse(name)).collect())
+}
+
+fn retire(
+    logs: &Dir,
+    limits: &Limits,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<String>, store::Error> {
+    let mut kept = Vec::new();
+    for it in segments(logs)? {
+        let Some(closed) = it.closed else { continue };
+        // Gone: somebody else removes what is over.
+        if let Some(ident) = logs.ident(&it.to_string())? {
+            kept.push(Kept {
+                channel: it.channel,
+                closed,
+                size: ident.size,
+            });
+        }
+    }
+    let mut removed = Vec::new();
+    // The oldest first, in case that it ends here.
+    for it in limits::retired(&kept, limits, now).iter().rev().take(most) {
+        for is_packed in [false, true] {
+            let name = Segment {
+                channel: it.channel,
+                closed: Some(it.closed),
+                is_packed,
+            }
+            .to_string();
+            if logs.exists(&name)? {
+                logs.remove(&name)?;
+                removed.push(name);
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// Which logs are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that a writer would close.
+    Due,
+    /// All that hold anything.
+    All,
+}
+
+/// Closes logs, and removes and packs what is to be. Waits for writers, unlike they do for each other.
+pub fn rotate(
+    home: &Home,
+    channels: &[Channel],
+    which: Which,
+    patience: std::time::Duration,
+    now: Timestamp,
+) -> Result<Rotated, Error> {
+    let limits = limits(home)?;
+    let mut done = Rotated::default();
+    let logs = match Dir::open(&home.logs()) {
+        Err(error) if error.is_absent() => return Ok(done),
+        other => other?,
+    };
+    let deadline = Deadline::after(patience);
+    for &channel in channels {
+        match close_one(&logs, channel, which, &limits, deadline, now) {
+            Ok(Some(closed)) => done.closed.push(closed.to_string()),
+            Ok(None) => {}
+            Err(store::Error::Busy { .. }) => done.busy.push(channel),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    done.removed = retire(&logs, &limits, now, usize::MAX)?;
+    done.packed = super::packed::pack_old(&logs, &limits, now, deadline)?;
+    Ok(done)
+}
+
+fn close_one(
+    logs: &Dir,
+    channel: Channel,
+    which: Which,
+    limits: &Limits,
+    deadline: Deadline,
+    now: Timestamp,
+) -> Result<Option<Segment>, store::Error> {
+    let name = Segment::current(channel).to_string();
+    loop {
+        let Some(file) = logs.file_if_any(&name, Open::Append)? else {
+            return Ok(None);
+        };
+        let opened = file.opened();
+        let ms = i64::try_from(opened.mtime_ns / 1_000_000).unwrap_or(i64::MAX);
+        let grown = Grown {
+            size: opened.size,
+            before: Some(Timestamp::from_unix_ms(ms)),
+        };
+        let is_wanted = opened.size > 0 && (which == Which::All || limits.is_due(&grown, now));
+        if !is_wanted {
+            return Ok(None);
+        }
+        if try_hold(&file, Hold::Alone)? {
+            if let Some(closed) = close(logs, channel, &file, now)? {
+                return Ok(Some(closed));
+            }
+        } else if deadline.is_over() {
+            return Err(store::busy(&file));
+        } else {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+}

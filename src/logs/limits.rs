@@ -1,0 +1,229 @@
+//! How large logs may grow and how long they are kept: `config/logs.yaml`, all of it optional. Pure.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use super::segment::Closed;
+use crate::names::Channel;
+use crate::time::{Timestamp, parse_span};
+
+/// A log below this is never closed for its size, and no configuration is asked for.
+pub(super) const LEAST: u64 = 64 << 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// A log that is larger is closed.
+    #[serde(deserialize_with = "bytes")]
+    pub max_size: u64,
+    /// A log is closed with the first line of a new day, in UTC.
+    pub daily: bool,
+    #[serde(deserialize_with = "span")]
+    pub compress_after: Duration,
+    #[serde(deserialize_with = "span")]
+    pub max_age: Duration,
+    /// Closed logs of one channel.
+    pub max_files: usize,
+    /// Of all logs together, those that are written to at their largest.
+    #[serde(deserialize_with = "bytes")]
+    pub max_total: u64,
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_size: 10 << 20,
+            daily: true,
+            compress_after: DAY * 7,
+            max_age: DAY * 30,
+            max_files: 100,
+            max_total: 512 << 20,
+        }
+    }
+}
+
+/// What is wrong with the limits, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unfit(pub(super) String);
+
+impl Limits {
+    pub(super) fn read(text: &[u8]) -> Result<Self, Unfit> {
+        let limits: Option<Self> =
+            serde_yaml::from_slice(text).map_err(|error| Unfit(error.to_string()))?;
+        let limits = limits.unwrap_or_default();
+        let all = Channel::ALL.len() as u64;
+        if limits.max_size < LEAST {
+            return Err(Unfit("max_size is at least 64KiB".into()));
+        }
+        if limits.max_total < limits.max_size.saturating_mul(all) {
+            return Err(Unfit(format!(
+                "max_total is at least {all} times max_size: so much may be written before anything is closed"
+            )));
+        }
+        Ok(limits)
+    }
+
+    pub(super) fn is_due(&self, log: &Grown, now: Timestamp) -> bool {
+        log.size >= self.max_size || (self.daily && log.is_of_a_day_before(now))
+    }
+}
+
+/// The log that a writer has just written to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grown {
+    pub(super) size: u64,
+    /// When the line before was written, if there is one.
+    pub(super) before: Option<Timestamp>,
+}
+
+impl Grown {
+    pub(super) fn is_of_a_day_before(&self, now: Timestamp) -> bool {
+        const MS: i64 = 86_400_000;
+        let day = |at: Timestamp| at.unix_ms().div_euclid(MS);
+        self.before.is_some_and(|before| day(before) < day(now))
+    }
+}
+
+/// A closed log and its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) channel: Channel,
+    pub(super) closed: Closed,
+    pub(super) size: u64,
+}
+
+/// Which closed logs go: those too old, those too many, and then the oldest of all until there is room for every
+/// channel to grow to its full size.
+pub(super) fn retired(closed: &[Kept], limits: &Limits, now: Timestamp) -> Vec<Kept> {
+    let mut all: Vec<&Kept> = closed.iter().collect();
+    all.sort_by_key(|it| std::cmp::Reverse(it.closed));
+    let room = limits.max_size * Channel::ALL.len() as u64;
+    let mut left = limits.max_total.saturating_sub(room);
+    let mut counts = [0; Channel::ALL.len()];
+    let mut retired = Vec::new();
+    let mut is_full = false;
+    for it in all {
+        let count = &mut counts[it.channel as usize];
+        *count += 1;
+        // From the first that finds no room on: an older one is not kept instead of it.
+        is_full |= it.size > left;
+        let is_over = *count > limits.max_files || now.since(it.closed.time()) > limits.max_age;
+        if is_over || is_full {
+            retired.push(*it);
+        } else {
+            left -= it.size;
+        }
+    }
+    retired
+}
+
+fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_span(&text).map_err(serde::de::Error::custom)
+}
+
+fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Size {
+        Plain(u64),
+        Text(String),
+    }
+    match Size::deserialize(from)? {
+        Size::Plain(bytes) => Ok(bytes),
+        Size::Text(text) => parse_bytes(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("{text:?} is no size: as 10MB, 512KiB or 1GiB"))
+        }),
+    }
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..end].parse().ok()?;
+    let unit = match text[end..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "kib" => 1 << 10,
+        "m" | "mb" => 1_000_000,
+        "mib" => 1 << 20,
+        "g" | "gb" => 1_000_000_000,
+        "gib" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+
+    fn kept(channel: Channel, days: u64, size: u64) -> Kept {
+        Kept {
+            channel,
+            closed: Closed::after(None, NOW.minus(DAY * u32::try_from(days).unwrap())),
+            size,
+        }
+    }
+
+    fn limits(text: &str) -> Limits {
+        Limits::read(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_by_default() {
+        assert_eq!(limits(""), Limits::default());
+        assert_eq!(limits("# nothing\n"), Limits::default());
+        let some = limits("max_size: 100kB\ncompress_after: 1d\nmax_total: 4194304\n");
+        assert_eq!((some.max_size, some.max_total), (100_000, 4 << 20));
+        assert_eq!((some.compress_after, some.max_age), (DAY, DAY * 30));
+    }
+
+    #[test]
+    fn what_is_unfit_is_named() {
+        for (text, why) in [
+            ("max_size: 10", "at least 64KiB"),
+            ("max_size: ten", "is no size"),
+            ("max_total: 1MiB", "max_total is at least 8 times max_size"),
+            ("compress_after: 7", ""),
+            ("max_sise: 1MB", "unknown field"),
+            ("- 1", ""),
+        ] {
+            let error = Limits::read(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_log_is_closed_for_its_size_or_its_day() {
+        let grown = |size, before| Grown { size, before };
+        let limits = limits("max_size: 64KiB");
+        let yesterday = Some(NOW.minus(DAY));
+        assert!(limits.is_due(&grown(65_536, Some(NOW)), NOW));
+        assert!(!limits.is_due(&grown(65_535, Some(NOW)), NOW));
+        assert!(limits.is_due(&grown(1, yesterday), NOW));
+        assert!(!limits.is_due(&grown(1, None), NOW));
+        // Set back.
+        assert!(!limits.is_due(&grown(1, Some(NOW.plus(DAY))), NOW));
+        let never = Limits { daily: false, ..limits };
+        assert!(!never.is_due(&grown(1, yesterday), NOW));
+    }
+
+    #[test]
+    fn the_oldest_go_until_everything_has_room() {
+        let limits = limits("max_size: 64KiB\nmax_total: 1MiB\nmax_files: 2\nmax_age: 10d");
+        let (a, b) = (Channel::Tasks, Channel::System);
+        let all = [kept(a, 1, 1), kept(a, 2, 1), kept(a, 3, 1), kept(b, 4, 1), kept(b, 11, 1)];
+        assert_eq!(retired(&all, &limits, NOW), [all[2], all[4]]);
+        // Half of it is for what is written to: 512 KiB are left.
+        let half = 256 << 10;
+        let all = [kept(a, 1, half), kept(b, 2, half), kept(b, 3, 1), kept(Channel::Captain, 4, 0)];
+        assert_eq!(retired(&all, &limits, NOW), [all[2], all[3]]);
+    }
+}

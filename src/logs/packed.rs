@@ -1,0 +1,105 @@
+//! Closed logs under gzip: the only file that names its crate.
+
+use std::io::{self, Read, Write as _};
+
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use super::close::segments;
+use super::error::Error;
+use super::limits::Limits;
+use super::segment::Segment;
+use crate::store::{self, Deadline, Dir, File, Hold, Lock, Open, Target, try_hold};
+use crate::time::Timestamp;
+
+/// One packs at a time.
+const LOCK: &str = ".pack.lock";
+const PIECE: usize = 256 << 10;
+
+/// Packs closed logs of some age, the oldest first, as far as there is time. The plain one goes once the packed one is
+/// durable; a reader who finds both reads the plain one.
+pub(super) fn pack_old(
+    logs: &Dir,
+    limits: &Limits,
+    now: Timestamp,
+    deadline: Deadline,
+) -> Result<Vec<String>, Error> {
+    let mut plain: Vec<_> = segments(logs)?
+        .into_iter()
+        .filter(|it| !it.is_packed)
+        .filter_map(|it| Some((it.closed?, it)))
+        .filter(|(closed, _)| now.since(closed.time()) > limits.compress_after)
+        .collect();
+    plain.sort_by_key(|(closed, _)| *closed);
+    let mut done = Vec::new();
+    if plain.is_empty() {
+        return Ok(done);
+    }
+    let Some(_lock) = Lock::try_acquire(logs, LOCK)? else {
+        return Ok(done);
+    };
+    for (_, segment) in plain {
+        if deadline.is_over() {
+            break;
+        }
+        if let Some(name) = pack(logs, segment)? {
+            done.push(name);
+        }
+    }
+    Ok(done)
+}
+
+fn pack(logs: &Dir, segment: Segment) -> Result<Option<String>, Error> {
+    let plain = segment.to_string();
+    let packed = Segment {
+        is_packed: true,
+        ..segment
+    }
+    .to_string();
+    let Some(file) = logs.file_if_any(&plain, Open::Read)? else {
+        return Ok(None);
+    };
+    // Whoever opened it under its old name may hold it still.
+    if !try_hold(&file, Hold::Alone)? {
+        return Ok(None);
+    }
+    let aside = format!(".{packed}.new");
+    logs.remove(&aside)?;
+    let new = logs.file(&aside, Open::New)?;
+    squeeze(&file, &new).map_err(|source| Error::NotPacked {
+        path: file.path().into(),
+        source,
+    })?;
+    new.sync_data()?;
+    logs.rename(&aside, &packed, Target::Replaced)?;
+    logs.sync()?;
+    logs.remove(&plain)?;
+    Ok(Some(packed))
+}
+
+fn squeeze(from: &File, to: &File) -> io::Result<()> {
+    let out = io::BufWriter::with_capacity(PIECE, to.writer());
+    let mut encoder = GzEncoder::new(out, Compression::default());
+    io::copy(&mut io::BufReader::with_capacity(PIECE, from.reader()), &mut encoder)?;
+    encoder.finish()?.flush()
+}
+
+/// What was packed, as it was.
+pub(super) fn unpack(file: File) -> impl Read {
+    struct Owned {
+        file: File,
+        at: u64,
+    }
+    impl Read for Owned {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let n = self.file.read_at(self.at, buffer).map_err(|error| match error {
+                store::Error::Io { source, .. } => source.into(),
+                other => io::Error::other(other),
+            })?;
+            self.at += n as u64;
+            Ok(n)
+        }
+    }
+    MultiGzDecoder::new(io::BufReader::with_capacity(PIECE, Owned { file, at: 0 }))
+}

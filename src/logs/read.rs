@@ -1,0 +1,379 @@
+//! Reads a channel line by line, from its oldest log to the one that is written to, through rotation and packing,
+//! and goes on where it ended. No line is left out and none comes twice, unless its log was removed unread: that is
+//! counted.
+
+use std::io::Read as _;
+
+use serde::{Deserialize, Serialize};
+
+use super::close::segments;
+use super::error::Error;
+use super::packed::unpack;
+use super::segment::{Closed, Segment};
+use crate::names::Channel;
+use crate::root::Home;
+use crate::store::{self, Dir, File, Open};
+use crate::time::Timestamp;
+
+const PIECE: usize = 256 << 10;
+/// So much of its first line tells one log from another.
+const HEAD: usize = 256;
+/// A log is looked for again so often while others rename and remove.
+const TRIES: usize = 100;
+
+/// How far a reader has come in a channel. Whoever keeps it goes on there, whatever was rotated meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The last closed log that was read to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Closed>,
+    /// Of the first line of the log behind it; `None` where none of that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<u64>,
+    #[serde(default)]
+    offset: u64,
+}
+
+pub struct Reader {
+    home: Home,
+    channel: Channel,
+    place: Place,
+    open: Option<Opened>,
+    buffer: Vec<u8>,
+    /// The part of the buffer that was not given out yet.
+    start: usize,
+    lost: u64,
+}
+
+struct Opened {
+    segment: Segment,
+    source: Source,
+}
+
+enum Source {
+    Plain { file: File, at: u64 },
+    Packed { from: Box<dyn std::io::Read + Send>, path: std::path::PathBuf },
+}
+
+/// One line, without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw<'l> {
+    Whole(&'l [u8]),
+    /// The last of a closed log, which a crash or a full disk cut off.
+    Torn(&'l [u8]),
+}
+
+impl<'l> Raw<'l> {
+    pub const fn bytes(self) -> &'l [u8] {
+        match self {
+            Self::Whole(line) | Self::Torn(line) => line,
+        }
+    }
+}
+
+impl Reader {
+    pub fn new(home: &Home, channel: Channel, place: Place) -> Self {
+        Self {
+            home: home.clone(),
+            channel,
+            place,
+            open: None,
+            buffer: Vec::new(),
+            start: 0,
+            lost: 0,
+        }
+    }
+
+    /// Without the logs that were closed before `since`: they hold nothing later.
+    pub fn since(home: &Home, channel: Channel, since: Timestamp) -> Result<Self, Error> {
+        let mut reader = Self::new(home, channel, Place::default());
+        let closed = reader.segments()?.into_iter().filter_map(|it| it.closed);
+        reader.place.after = closed.filter(|it| it.time() < since).max();
+        Ok(reader)
+    }
+
+    /// Behind all that is there now.
+    pub fn end(home: &Home, channel: Channel) -> Result<Self, Error> {
+        let mut reader = Self::new(home, channel, Place::default());
+        reader.place.after = reader.segments()?.into_iter().filter_map(|it| it.closed).max();
+        while reader.next()?.is_some() {}
+        Ok(reader)
+    }
+
+    pub const fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// Behind the last line that was given out.
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// How many logs were removed before they were read to their end.
+    pub const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// The next line; `None` where there is no more, for now.
+    #[expect(clippy::should_implement_trait, reason = "a line is lent out of the buffer")]
+    pub fn next(&mut self) -> Result<Option<Raw<'_>>, Error> {
+        let mut searched = 0;
+        loop {
+            let unseen = &self.buffer[self.start + searched..];
+            if let Some(end) = memchr::memchr(b'\n', unseen) {
+                let (from, to) = (self.start, self.start + searched + end);
+                self.start = to + 1;
+                if self.place.offset == 0 {
+                    self.place.head = Some(head_of(&self.buffer[from..=to]));
+                }
+                self.place.offset += (to + 1 - from) as u64;
+                return Ok(Some(Raw::Whole(&self.buffer[from..to])));
+            }
+            searched = self.buffer.len() - self.start;
+            if self.fill()? {
+                continue;
+            }
+            if self.open.is_none() {
+                if !self.open_next()? {
+                    return Ok(None);
+                }
+                searched = 0;
+                continue;
+            }
+            if !self.is_closed()? {
+                // What has no end yet may be taken back by its writer.
+                self.rewind();
+                return Ok(None);
+            }
+            // What came between the last read and the renaming.
+            if self.fill()? {
+                continue;
+            }
+            self.finish();
+            searched = 0;
+            let rest = self.start;
+            if rest < self.buffer.len() {
+                self.start = self.buffer.len();
+                return Ok(Some(Raw::Torn(&self.buffer[rest..])));
+            }
+        }
+    }
+
+    fn logs(&self) -> Result<Option<Dir>, Error> {
+        match Dir::open(&self.home.logs()) {
+            Err(error) if error.is_absent() => Ok(None),
+            other => Ok(Some(other?)),
+        }
+    }
+
+    fn segments(&self) -> Result<Vec<Segment>, Error> {
+        let Some(logs) = self.logs()? else {
+            return Ok(Vec::new());
+        };
+        Ok(behind(&logs, self.channel, None)?)
+    }
+
+    /// More bytes; `false` at the end of what is open, or where nothing is.
+    fn fill(&mut self) -> Result<bool, Error> {
+        let Some(open) = &mut self.open else {
+            return Ok(false);
+        };
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        let held = self.buffer.len();
+        self.buffer.resize(held + PIECE, 0);
+        let read = open.source.read(&mut self.buffer[held..]);
+        self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
+        if matches!(read, Err(Error::Packed { .. })) {
+            // It is told once; whoever asks again gets the next log.
+            self.finish();
+            self.buffer.clear();
+        }
+        Ok(read? > 0)
+    }
+
+    fn rewind(&mut self) {
+        let partial = (self.buffer.len() - self.start) as u64;
+        self.buffer.clear();
+        self.start = 0;
+        if let Some(Opened {
+            source: Source::Plain { at, .. },
+            ..
+        }) = &mut self.open
+        {
+            *at -= partial;
+        }
+    }
+
+    /// Whether what is open will never grow again; then its last name is known, unless it was removed.
+    fn is_closed(&mut self) -> Result<bool, Error> {
+        let inode = match &self.open {
+            Some(Opened {
+                segment: Segment { closed: None, .. },
+                source: Source::Plain { file, .. },
+            }) => file.opened().ino,
+            _ => return Ok(true),
+        };
+        let Some(logs) = self.logs()? else {
+            return Ok(true);
+        };
+        let current = Segment::current(self.channel).to_string();
+        if logs.ident(&current)?.is_some_and(|it| it.ino == inode) {
+            return Ok(false);
+        }
+        let candidates = behind(&logs, self.channel, self.place.after)?;
+        let renamed = match candidates.first() {
+            // The only one that can be it: those behind it were begun later.
+            Some(first) => {
+                let ident = logs.ident(&first.to_string())?;
+                let is_it = ident.is_some_and(|it| it.ino == inode)
+                    || (self.place.head.is_some() && head(&logs, *first)? == self.place.head);
+                is_it.then_some(*first)
+            }
+            None => None,
+        };
+        if let (Some(open), Some(renamed)) = (&mut self.open, renamed) {
+            open.segment = renamed;
+        }
+        Ok(true)
+    }
+
+    /// What is open was read to its end.
+    fn finish(&mut self) {
+        let closed = self.open.take().and_then(|it| it.segment.closed);
+        self.place = Place {
+            after: closed.or(self.place.after),
+            head: None,
+            offset: 0,
+        };
+    }
+
+    /// Opens the log in which the reader is, or the next one; `false` where there is none.
+    fn open_next(&mut self) -> Result<bool, Error> {
+        for _ in 0..TRIES {
+            let Some(logs) = self.logs()? else {
+                return Ok(false);
+            };
+            let mut candidates = behind(&logs, self.channel, self.place.after)?;
+            candidates.push(Segment::current(self.channel));
+            if let Some(known) = self.place.head {
+                let mut found = None;
+                for (nth, segment) in candidates.iter().enumerate() {
+                    if head(&logs, *segment)? == Some(known) {
+                        found = Some(nth);
+                        break;
+                    }
+                }
+                if let Some(nth) = found {
+                    candidates.drain(..nth);
+                } else {
+                    self.lose();
+                }
+            }
+            let segment = candidates[0];
+            match self.open(&logs, segment) {
+                // Renamed, packed or removed a moment ago.
+                Ok(false) if segment.closed.is_some() => {}
+                other => return other,
+            }
+        }
+        Ok(false)
+    }
+
+    fn lose(&mut self) {
+        self.lost += 1;
+        self.place.head = None;
+        self.place.offset = 0;
+    }
+
+    fn open(&mut self, logs: &Dir, segment: Segment) -> Result<bool, Error> {
+        let Some(file) = logs.file_if_any(&segment.to_string(), Open::Read)? else {
+            return Ok(false);
+        };
+        self.buffer.clear();
+        self.start = 0;
+        let source = if segment.is_packed {
+            let path = file.path().to_owned();
+            let mut from = unpack(file);
+            let mut before = from.by_ref().take(self.place.offset);
+            // What cannot be unpacked is told with the first line that is asked for.
+            drop(std::io::copy(&mut before, &mut std::io::sink()));
+            Source::Packed {
+                from: Box::new(from),
+                path,
+            }
+        } else {
+            if file.size()? < self.place.offset {
+                // Somebody else has cut it off.
+                self.lose();
+            }
+            Source::Plain {
+                file,
+                at: self.place.offset,
+            }
+        };
+        self.open = Some(Opened { segment, source });
+        Ok(true)
+    }
+}
+
+impl Source {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        match self {
+            Self::Plain { file, at } => {
+                let n = file.read_at(*at, buffer)?;
+                *at += n as u64;
+                Ok(n)
+            }
+            Self::Packed { from, path } => from.read(buffer).map_err(|error| Error::Packed {
+                path: path.clone(),
+                why: error.to_string(),
+            }),
+        }
+    }
+}
+
+/// The closed logs of a channel behind one of them, in their order; of one that is there twice, the plain.
+fn behind(
+    logs: &Dir,
+    channel: Channel,
+    after: Option<Closed>,
+) -> Result<Vec<Segment>, store::Error> {
+    let mut found: Vec<Segment> = segments(logs)?
+        .into_iter()
+        .filter(|it| it.channel == channel && it.closed.is_some() && it.closed > after)
+        .collect();
+    found.sort_by_key(|it| (it.closed, it.is_packed));
+    found.dedup_by_key(|it| it.closed);
+    Ok(found)
+}
+
+fn head_of(line: &[u8]) -> u64 {
+    store::sum(&line[..line.len().min(HEAD)], 0)
+}
+
+/// As `head_of` of the first line; `None` where there is none, or it cannot be read.
+fn head(logs: &Dir, segment: Segment) -> Result<Option<u64>, Error> {
+    let Some(file) = logs.file_if_any(&segment.to_string(), Open::Read)? else {
+        return Ok(None);
+    };
+    let mut start = vec![0; HEAD];
+    let n = if segment.is_packed {
+        let mut n = 0;
+        let mut from = unpack(file);
+        while let Ok(more @ 1..) = from.read(&mut start[n..]) {
+            n += more;
+        }
+        n
+    } else {
+        file.read_at(0, &mut start)?
+    };
+    let start = &start[..n];
+    Ok(match memchr::memchr(b'\n', start) {
+        Some(end) => Some(head_of(&start[..=end])),
+        None if n == HEAD => Some(head_of(start)),
+        None => None,
+    })
+}
