@@ -181,7 +181,7 @@ impl Desk {
             return;
         }
         if let Err(error) = logs::append(&self.home, &self.caller, events, now.wall) {
-            (self.warn)(&format!("the log was not written: {error}"));
+            (self.warn)(&format!("the log: {error}"));
         }
     }
 

@@ -41,10 +41,8 @@ pub(crate) fn append(
     let mut waited_ms = u64::try_from(store::take_waited().as_millis()).unwrap_or(u64::MAX);
     for channel in channels {
         let of_channel = events.iter().filter(|event| event.channel == channel);
-        let lines = of_channel.map(|event| Line {
-            waited_ms: std::mem::take(&mut waited_ms),
-            ..Line::new(event, caller, now, pid)
-        });
+        let lines = of_channel
+            .map(|event| Line::new(event, caller, now, pid, std::mem::take(&mut waited_ms)));
         outcome = outcome.and(write(home, &dir, channel, lines, now));
     }
     outcome
@@ -154,7 +152,7 @@ mod tests {
     use super::*;
     use crate::names::{AgentId, Explain as _, Kind, Level, MessageId};
 
-    const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_600_000_000_000);
 
     fn caller() -> Caller {
         Caller {
@@ -224,7 +222,7 @@ mod tests {
         )
         .unwrap();
         let pid = std::process::id();
-        let head = r#"{"v":1,"ts":"2027-01-15T08:00:00.000Z","level":"info","channel":"messages","event":"mail.sent""#;
+        let head = r#"{"v":1,"ts":"2020-09-13T12:26:40.000Z","level":"info","channel":"messages","event":"mail.sent""#;
         assert_eq!(
             fs::read_to_string(log(&home)).unwrap(),
             format!(

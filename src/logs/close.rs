@@ -34,10 +34,7 @@ pub(super) fn limits(home: &Home) -> Result<Limits, Error> {
         Err(error) if error.is_absent() => return Ok(Limits::default()),
         Err(error) => return Err(error.into()),
     };
-    Limits::read(&text).map_err(|unfit| Error::Limits {
-        path,
-        why: unfit.0,
-    })
+    Limits::read(&text).map_err(|unfit| Error::Limits { path, why: unfit.0 })
 }
 
 /// After a line: what is due is closed, in a moment or not at all. `written` bytes came to what was there before.
@@ -78,7 +75,10 @@ fn close(
     now: Timestamp,
 ) -> Result<Option<Segment>, store::Error> {
     let name = Segment::current(channel).to_string();
-    if logs.ident(&name)?.is_none_or(|it| it.ino != file.opened().ino) {
+    if logs
+        .ident(&name)?
+        .is_none_or(|it| it.ino != file.opened().ino)
+    {
         return Ok(None);
     }
     let last = segments(logs)?
@@ -97,7 +97,10 @@ fn close(
 /// All logs of a directory, in no order.
 pub(super) fn segments(logs: &Dir) -> Result<Vec<Segment>, store::Error> {
     let names = logs.file_names()?;
-    Ok(names.iter().filter_map(|name| Segment::parse(name)).collect())
+    Ok(names
+        .iter()
+        .filter_map(|name| Segment::parse(name))
+        .collect())
 }
 
 fn retire(

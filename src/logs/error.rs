@@ -35,7 +35,8 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Limits { .. } => Some(
-                "it may say max_size, daily, compress_after, max_age, max_files and max_total".into(),
+                "it may say max_size, daily, compress_after, max_age, max_files and max_total"
+                    .into(),
             ),
             Self::Packed { .. } => {
                 Some("what could be read of it was read; remove it once you have looked".into())
@@ -47,9 +48,9 @@ impl Explain for Error {
 
     fn path(&self) -> Option<&Path> {
         match self {
-            Self::Limits { path, .. } | Self::Packed { path, .. } | Self::NotPacked { path, .. } => {
-                Some(path)
-            }
+            Self::Limits { path, .. }
+            | Self::Packed { path, .. }
+            | Self::NotPacked { path, .. } => Some(path),
             Self::Store(error) | Self::NotClosed(error) => error.path(),
         }
     }

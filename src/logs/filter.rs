@@ -46,7 +46,9 @@ impl Filter {
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let is = |wanted: &Option<String>, has: &Option<std::borrow::Cow<'_, str>>| {
-            wanted.as_deref().is_none_or(|it| Some(it) == has.as_deref())
+            wanted
+                .as_deref()
+                .is_none_or(|it| Some(it) == has.as_deref())
         };
         let of_agent = || is(&self.agent, &entry.agent) || is(&self.agent, &entry.who);
         let of_event = |wanted: &String| {

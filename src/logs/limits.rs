@@ -143,7 +143,9 @@ fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 
 fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let number: u64 = text[..end].parse().ok()?;
     let unit = match text[end..].trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -191,7 +193,7 @@ mod tests {
             ("max_size: 10", "at least 64KiB"),
             ("max_size: ten", "is no size"),
             ("max_total: 1MiB", "max_total is at least 8 times max_size"),
-            ("compress_after: 7", ""),
+            ("compress_after: 7 fortnights", ""),
             ("max_sise: 1MB", "unknown field"),
             ("- 1", ""),
         ] {
@@ -211,7 +213,10 @@ mod tests {
         assert!(!limits.is_due(&grown(1, None), NOW));
         // Set back.
         assert!(!limits.is_due(&grown(1, Some(NOW.plus(DAY))), NOW));
-        let never = Limits { daily: false, ..limits };
+        let never = Limits {
+            daily: false,
+            ..limits
+        };
         assert!(!never.is_due(&grown(1, yesterday), NOW));
     }
 
@@ -219,11 +224,22 @@ mod tests {
     fn the_oldest_go_until_everything_has_room() {
         let limits = limits("max_size: 64KiB\nmax_total: 1MiB\nmax_files: 2\nmax_age: 10d");
         let (a, b) = (Channel::Tasks, Channel::System);
-        let all = [kept(a, 1, 1), kept(a, 2, 1), kept(a, 3, 1), kept(b, 4, 1), kept(b, 11, 1)];
+        let all = [
+            kept(a, 1, 1),
+            kept(a, 2, 1),
+            kept(a, 3, 1),
+            kept(b, 4, 1),
+            kept(b, 11, 1),
+        ];
         assert_eq!(retired(&all, &limits, NOW), [all[2], all[4]]);
         // Half of it is for what is written to: 512 KiB are left.
         let half = 256 << 10;
-        let all = [kept(a, 1, half), kept(b, 2, half), kept(b, 3, 1), kept(Channel::Captain, 4, 0)];
+        let all = [
+            kept(a, 1, half),
+            kept(b, 2, half),
+            kept(b, 3, 1),
+            kept(Channel::Captain, 4, 0),
+        ];
         assert_eq!(retired(&all, &limits, NOW), [all[2], all[3]]);
     }
 }

@@ -16,36 +16,53 @@ const MOST_LINE: usize = 64 << 10;
 
 /// What every line has; a field of the event cannot speak for it.
 const OURS: [&str; 13] = [
-    "v", "ts", "level", "channel", "event", "msg", "who", "agent", "id", "run", "pid", "waited_ms", "cut",
+    "v",
+    "ts",
+    "level",
+    "channel",
+    "event",
+    "msg",
+    "who",
+    "agent",
+    "id",
+    "run",
+    "pid",
+    "waited_ms",
+    "cut",
 ];
 
 pub(super) struct Line<'e> {
-    pub(super) event: &'e Event,
-    pub(super) caller: &'e Caller,
-    pub(super) now: Timestamp,
-    pub(super) pid: u32,
+    event: &'e Event,
+    caller: &'e Caller,
+    now: Timestamp,
+    pid: u32,
     /// For locks of others.
-    pub(super) waited_ms: u64,
+    waited_ms: u64,
     /// So many fields of the event.
     most: usize,
 }
 
 impl<'e> Line<'e> {
-    pub(super) fn new(event: &'e Event, caller: &'e Caller, now: Timestamp, pid: u32) -> Self {
+    pub(super) fn new(
+        event: &'e Event,
+        caller: &'e Caller,
+        now: Timestamp,
+        pid: u32,
+        waited_ms: u64,
+    ) -> Self {
         Self {
             event,
             caller,
             now,
             pid,
-            waited_ms: 0,
-            most: usize::MAX,
+            waited_ms,
+            most: event.fields.len(),
         }
     }
 
     /// With its newline. Where it becomes too long, again with half of the fields.
     pub(super) fn spell(mut self, out: &mut Vec<u8>) {
         let start = out.len();
-        self.most = self.event.fields.len();
         loop {
             serde_json::to_writer(&mut *out, &self).expect("every key of a line is text");
             if out.len() - start < MOST_LINE || self.most == 0 {

@@ -81,7 +81,10 @@ fn pack(logs: &Dir, segment: Segment) -> Result<Option<String>, Error> {
 fn squeeze(from: &File, to: &File) -> io::Result<()> {
     let out = io::BufWriter::with_capacity(PIECE, to.writer());
     let mut encoder = GzEncoder::new(out, Compression::default());
-    io::copy(&mut io::BufReader::with_capacity(PIECE, from.reader()), &mut encoder)?;
+    io::copy(
+        &mut io::BufReader::with_capacity(PIECE, from.reader()),
+        &mut encoder,
+    )?;
     encoder.finish()?.flush()
 }
 
@@ -93,10 +96,13 @@ pub(super) fn unpack(file: File) -> impl Read {
     }
     impl Read for Owned {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let n = self.file.read_at(self.at, buffer).map_err(|error| match error {
-                store::Error::Io { source, .. } => source.into(),
-                other => io::Error::other(other),
-            })?;
+            let n = self
+                .file
+                .read_at(self.at, buffer)
+                .map_err(|error| match error {
+                    store::Error::Io { source, .. } => source.into(),
+                    other => io::Error::other(other),
+                })?;
             self.at += n as u64;
             Ok(n)
         }

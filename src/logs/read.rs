@@ -51,8 +51,14 @@ struct Opened {
 }
 
 enum Source {
-    Plain { file: File, at: u64 },
-    Packed { from: Box<dyn std::io::Read + Send>, path: std::path::PathBuf },
+    Plain {
+        file: File,
+        at: u64,
+    },
+    Packed {
+        from: Box<dyn std::io::Read + Send>,
+        path: std::path::PathBuf,
+    },
 }
 
 /// One line, without its end.
@@ -95,7 +101,11 @@ impl Reader {
     /// Behind all that is there now.
     pub fn end(home: &Home, channel: Channel) -> Result<Self, Error> {
         let mut reader = Self::new(home, channel, Place::default());
-        reader.place.after = reader.segments()?.into_iter().filter_map(|it| it.closed).max();
+        reader.place.after = reader
+            .segments()?
+            .into_iter()
+            .filter_map(|it| it.closed)
+            .max();
         while reader.next()?.is_some() {}
         Ok(reader)
     }
@@ -115,7 +125,10 @@ impl Reader {
     }
 
     /// The next line; `None` where there is no more, for now.
-    #[expect(clippy::should_implement_trait, reason = "a line is lent out of the buffer")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a line is lent out of the buffer"
+    )]
     pub fn next(&mut self) -> Result<Option<Raw<'_>>, Error> {
         let mut searched = 0;
         loop {

@@ -148,11 +148,20 @@ mod tests {
     fn the_next_is_behind_all_others_whatever_the_clock_says() {
         let now = Timestamp::from_unix_ms(1_800_000_000_999);
         let first = Closed::after(None, now);
-        assert_eq!(first, Closed { at: 1_800_000_000, n: 1 });
+        assert_eq!(
+            first,
+            Closed {
+                at: 1_800_000_000,
+                n: 1
+            }
+        );
         let second = Closed::after(Some(first), now);
         assert_eq!((second.at, second.n), (first.at, 2));
         let before = Timestamp::from_unix_ms(1_700_000_000_000);
         assert!(Closed::after(Some(second), before) > second);
-        assert_eq!(Closed::after(Some(second), now.plus(std::time::Duration::from_secs(1))).n, 1);
+        assert_eq!(
+            Closed::after(Some(second), now.plus(std::time::Duration::from_secs(1))).n,
+            1
+        );
     }
 }

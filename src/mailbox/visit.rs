@@ -162,8 +162,8 @@ impl<'m> Visit<'m> {
     ) {
         let channel = match (level, self.who.agent.as_str()) {
             (Level::Warn | Level::Error, _) => Channel::System,
-            (Level::Info, crate::names::CAPTAIN) => Channel::Captain,
-            (Level::Info, _) => Channel::Messages,
+            (Level::Debug | Level::Info, crate::names::CAPTAIN) => Channel::Captain,
+            (Level::Debug | Level::Info, _) => Channel::Messages,
         };
         let seq = about.map(|(seq, _)| ("seq", seq.into()));
         let all = fields.iter().cloned().chain(seq).collect();

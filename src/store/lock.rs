@@ -87,7 +87,9 @@ impl Lock {
         loop {
             match Self::attempt(dir, name)? {
                 Ok(lock) => {
-                    begun.map_or((), note_wait);
+                    if let Some(begun) = begun {
+                        note_wait(begun);
+                    }
                     return Ok(lock);
                 }
                 Err(file) if deadline.is_over() => return Err(busy(&file)),
