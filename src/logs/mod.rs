@@ -20,6 +20,8 @@ mod packed;
 mod read;
 mod redact;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use append::append;
 pub use close::{Rotated, Which, rotate};
