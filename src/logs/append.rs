@@ -25,12 +25,7 @@ const PIECE: usize = 256 << 10;
 
 /// Of a line that was not taken whole nothing is left, unless another writer was quicker. Where one log fails, the
 /// others are written all the same; the first error is told.
-pub(crate) fn append(
-    home: &Home,
-    caller: &Caller,
-    events: &[Event],
-    now: Timestamp,
-) -> Result<(), Error> {
+pub fn append(home: &Home, caller: &Caller, events: &[Event], now: Timestamp) -> Result<(), Error> {
     let mut channels: Vec<Channel> = Vec::new();
     for event in events {
         if !channels.contains(&event.channel) {

@@ -23,7 +23,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use append::append;
+pub use append::append;
 pub use close::{Rotated, Which, rotate};
 pub use entry::{Entry, fields};
 pub use error::Error;
