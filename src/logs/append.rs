@@ -385,7 +385,11 @@ mod tests {
         }
         let (_dir, home) = home();
         fs::create_dir(home.config()).unwrap();
-        fs::write(home.logs_yaml(), "max_size: 100kB\nmax_files: 10000").unwrap();
+        fs::write(
+            home.logs_json(),
+            r#"{"max_size": "100kB", "max_files": 10000}"#,
+        )
+        .unwrap();
         let name = "what_many_processes_write_through_rotation_is_all_there";
         let mut children: Vec<Child> = (0..16).map(|_| spawn(name, &home)).collect();
         for child in &mut children {

@@ -25,9 +25,9 @@ pub struct Rotated {
     pub busy: Vec<Channel>,
 }
 
-/// `config/logs.yaml`, or what holds where there is none.
+/// `config/logs.json`, or what holds where there is none.
 pub(super) fn limits(home: &Home) -> Result<Limits, Error> {
-    let path = home.logs_yaml();
+    let path = home.logs_json();
     let dir = Dir::open(home.dir())?;
     let text = match dir.file_below(home.inside(&path), Open::Read) {
         Ok(file) => file.read_to_end(1 << 20)?,

@@ -28,7 +28,7 @@ impl Rig {
     }
 
     fn limits(&self, text: &str) {
-        fs::write(self.home.logs_yaml(), text).unwrap();
+        fs::write(self.home.logs_json(), text).unwrap();
     }
 
     fn try_write(&self, n: u64, long: usize, now: Timestamp) -> Result<(), Error> {
@@ -72,7 +72,7 @@ impl Rig {
     }
 
     fn pack(&self) {
-        self.limits("compress_after: 1d");
+        self.limits(r#"{"compress_after": "1d"}"#);
         assert!(!self.rotate(Which::Due, NOW.plus(DAY * 2)).packed.is_empty());
     }
 
@@ -233,7 +233,7 @@ fn a_packed_log_that_is_damaged_is_told_once_and_the_next_is_read() {
 #[test]
 fn a_writer_closes_what_has_grown_and_all_stays_below_the_budget() {
     let rig = Rig::new();
-    rig.limits("max_size: 64KiB\nmax_total: 1MiB");
+    rig.limits(r#"{"max_size": "64KiB", "max_total": "1MiB"}"#);
     for n in 0..500 {
         rig.try_write(n, 4000, NOW).unwrap();
         let sizes = rig
@@ -265,7 +265,7 @@ fn the_first_line_of_a_day_is_the_last_of_its_log() {
 #[test]
 fn limits_that_cannot_be_read_are_told_and_the_line_is_written() {
     let rig = Rig::new();
-    rig.limits("max_size: huge");
+    rig.limits(r#"{"max_size": "huge"}"#);
     rig.write(1);
     let error = rig.try_write(2, 4000, NOW);
     assert!(error.is_ok(), "a small log asks for no limits");
@@ -277,7 +277,7 @@ fn limits_that_cannot_be_read_are_told_and_the_line_is_written() {
     assert_eq!(error.kind(), Kind::Config);
     assert_eq!(rig.all(), (1..=30).collect::<Vec<_>>());
     let error = rotate(&rig.home, &Channel::ALL, Which::Due, Duration::ZERO, NOW).unwrap_err();
-    assert!(error.to_string().contains("logs.yaml: "), "{error}");
+    assert!(error.to_string().contains("logs.json: "), "{error}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn renamed_and_gone(home: &Path) {
 
 /// Closed, one of them packed, and some that are written to.
 fn logs(home: &Path) {
-    let limits = home.join("config/logs.yaml");
+    let limits = home.join("config/logs.json");
     let home = dreamos::root::Home::at(home);
     let day = Duration::from_hours(24);
     for after in [Duration::ZERO, day * 8] {
@@ -128,7 +128,7 @@ fn logs(home: &Path) {
         cellphone(home.dir(), "send agent-1 more", "");
         taskctl(home.dir(), "create more");
     }
-    std::fs::write(limits, "max_size: 64KiB\n").unwrap();
+    std::fs::write(limits, r#"{"max_size": "64KiB"}"#).unwrap();
     cellphone(home.dir(), "send agent-1 more", "");
 }
 
