@@ -166,7 +166,7 @@ impl Desk {
         let event = Event {
             channel: Channel::System,
             level: Level::Warn,
-            event: "mail.refused",
+            event: "mail.refused".into(),
             msg: error.to_string(),
             agent: Some(target.clone()),
             id: None,
