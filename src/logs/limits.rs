@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::segment::Closed;
 use crate::names::Channel;
@@ -11,7 +11,7 @@ use crate::time::{Timestamp, parse_span};
 /// A log below this is never closed for its size, and no configuration is asked for.
 pub(super) const LEAST: u64 = 64 << 10;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// A log that is larger is closed.
@@ -19,9 +19,9 @@ pub struct Limits {
     pub max_size: u64,
     /// A log is closed with the first line of a new day, in UTC.
     pub daily: bool,
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "seconds")]
     pub compress_after: Duration,
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "seconds")]
     pub max_age: Duration,
     /// Closed logs of one channel.
     pub max_files: usize,
@@ -124,6 +124,10 @@ pub(super) fn retired(closed: &[Kept], limits: &Limits, now: Timestamp) -> Vec<K
 fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
     parse_span(&text).map_err(serde::de::Error::custom)
+}
+
+fn seconds<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(span.as_secs())
 }
 
 fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {

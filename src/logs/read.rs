@@ -34,6 +34,13 @@ pub struct Place {
     offset: u64,
 }
 
+impl Place {
+    /// The last closed log that was read to its end.
+    pub(super) const fn after(&self) -> Option<Closed> {
+        self.after
+    }
+}
+
 pub struct Reader {
     home: Home,
     channel: Channel,
@@ -96,6 +103,22 @@ impl Reader {
         let closed = reader.segments()?.into_iter().filter_map(|it| it.closed);
         reader.place.after = closed.filter(|it| it.time() < since).max();
         Ok(reader)
+    }
+
+    /// From the log behind a closed one, or from the oldest.
+    pub(super) fn after(home: &Home, channel: Channel, after: Option<Closed>) -> Self {
+        let place = Place {
+            after,
+            ..Place::default()
+        };
+        Self::new(home, channel, place)
+    }
+
+    /// The closed logs that it will read, as it is now.
+    pub(super) fn closed(&self) -> Result<Vec<Closed>, Error> {
+        let segments = self.segments()?.into_iter();
+        let closed = segments.filter_map(|it| it.closed);
+        Ok(closed.filter(|it| Some(*it) > self.place.after).collect())
     }
 
     /// Behind all that is there now.
