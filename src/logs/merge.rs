@@ -185,8 +185,8 @@ impl Stream {
             };
             let bytes = raw.bytes();
             let is_ours = bytes.starts_with(HEAD);
-            if is_ours && let Some(stamp) = bytes[HEAD.len()..].first_chunk() {
-                self.stamp = *stamp;
+            if is_ours && let Some(stamp) = stamp(&bytes[HEAD.len()..]) {
+                self.stamp = stamp;
             }
             if !filter.passes(bytes) {
                 self.latest = self.latest.max(self.stamp);
@@ -214,6 +214,24 @@ impl Stream {
             return Ok(());
         }
     }
+}
+
+/// What stands where the time of a line of ours does, if it is one.
+fn stamp(text: &[u8]) -> Option<Stamp> {
+    let (stamp, rest) = text.split_first_chunk()?;
+    let is_one = rest.first() == Some(&b'"')
+        && [
+            (4, b'-'),
+            (7, b'-'),
+            (10, b'T'),
+            (13, b':'),
+            (16, b':'),
+            (19, b'.'),
+            (23, b'Z'),
+        ]
+        .iter()
+        .all(|(at, sign)| stamp[*at] == *sign);
+    is_one.then_some(*stamp)
 }
 
 #[cfg(test)]
@@ -314,15 +332,18 @@ mod tests {
         let torn = event(40, 9);
         fs::write(
             home.log(Channel::Tasks),
-            format!("{}\n{{}}\nplain\n", &torn[..60]),
+            format!("{}\n{{}}\n{}\nplain\n", &torn[..60], &torn[..30]),
         )
         .unwrap();
-        let mut last = Merged::last(&home, &[Channel::Tasks], Filter::default(), 3).unwrap();
+        let mut last = Merged::last(&home, &[Channel::Tasks], Filter::default(), 4).unwrap();
         let mut makes = Vec::new();
         while let Some(line) = last.next().unwrap() {
             assert_eq!(line.at.to_string(), "2027-01-15T08:40:00.000Z");
             makes.push(line.make);
         }
-        assert_eq!(makes, [Make::Torn, Make::Foreign, Make::Foreign]);
+        assert_eq!(
+            makes,
+            [Make::Torn, Make::Foreign, Make::Torn, Make::Foreign]
+        );
     }
 }
