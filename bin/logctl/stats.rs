@@ -35,15 +35,22 @@ impl Run for Stats {
             Depth::Files
         };
         let told = |error| Failure::from(dreamos::desk::Error::from(error));
-        let limits = limits(&home).map_err(told)?;
-        let channels = survey(&home, &Channel::ALL, depth).map_err(told)?;
         let path = home.logs_yaml();
+        // Those that cannot be read are as if they were not there: writers think so too.
+        let (limits, limits_from) = match limits(&home) {
+            Ok(limits) => (limits, path.exists().then(|| path.display().to_string())),
+            Err(error) => {
+                context.warn(&error.to_string());
+                (Limits::default(), None)
+            }
+        };
+        let channels = survey(&home, &Channel::ALL, depth).map_err(told)?;
         let document = Document {
             schema: "dreamos.log-stats/1",
             used: channels.iter().map(|it| it.bytes).sum(),
             channels,
             limits,
-            limits_from: path.exists().then(|| path.display().to_string()),
+            limits_from,
         };
         if context.format().is_json() {
             context.print_json(&document)?;

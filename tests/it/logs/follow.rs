@@ -1,6 +1,7 @@
 //! Who follows gets each line once and in its order, whatever becomes of the files.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ fn write(home: &Home, writer: u64) {
             let fields = serde_json::json!({"writer": writer, "n": n, "pad": "x".repeat(200)});
             let line =
                 serde_json::json!({"event": "script.n", "channel": channel, "fields": fields});
-            lines += &format!("{line}\n");
+            writeln!(lines, "{line}").unwrap();
         }
         let mut command = home.command(LOGCTL);
         let ran = crate::home::run(command.args(["write", "--batch", "-"]), lines.as_bytes());
@@ -96,9 +97,8 @@ fn each_line_comes_once_and_in_order_while_logs_are_rotated_and_packed() {
     home.rotate();
     let names = std::fs::read_dir(home.dir.join("runtime/logs")).unwrap();
     let names: Vec<_> = names.map(|it| it.unwrap().file_name()).collect();
-    let packed = names
-        .iter()
-        .filter(|it| it.to_str().unwrap().ends_with(".gz"));
+    let packed = names.iter().map(std::path::Path::new);
+    let packed = packed.filter(|it| it.extension().is_some_and(|it| it == "gz"));
     assert!(packed.count() > 2, "{names:?}");
     let whole = home.logged(&["query", "--json"]).json();
     assert_eq!(whole["count"], WRITERS * BATCHES * BATCH);

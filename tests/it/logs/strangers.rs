@@ -206,3 +206,49 @@ fn a_writer_that_never_lets_go_is_named_and_the_others_are_rotated() {
             .contains("closed tasks.")
     );
 }
+
+/// What a rotation says that it did, without the times of it.
+fn said(ran: &crate::home::Ran) -> Vec<String> {
+    let mut lines: Vec<String> = ran.out.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_rehearsal_says_what_comes_true_and_does_nothing() {
+    let home = Home::new();
+    fs::write(
+        home.dir.join("config/logs.yaml"),
+        "compress_after: 1s\nmax_files: 2\n",
+    )
+    .unwrap();
+    let logs = home.dir.join("runtime/logs");
+    fs::write(logs.join("tasks.20260101T000000Z-1.log"), "older\n").unwrap();
+    let now = dreamos::time::Now::read().wall;
+    let minutes = |n: u64| now.minus(std::time::Duration::from_secs(60 * n)).to_utc();
+    for n in [5, 4, 3] {
+        let name = format!("tasks.{}-1.log", minutes(n).format("%Y%m%dT%H%M%SZ"));
+        fs::write(logs.join(name), "old\n").unwrap();
+    }
+    home.logged(&["write", "tasks", "script.a"]);
+    let before = home.logged(&["stats", "--json"]).out;
+    let rehearsed = home.logged(&["rotate", "--all", "--dry-run"]);
+    assert_eq!(home.logged(&["stats", "--json"]).out, before);
+    let done = said(&home.logged(&["rotate", "--all"]));
+    let foretold = said(&rehearsed);
+    let foretold: Vec<&str> = foretold
+        .iter()
+        .map(|it| it.strip_prefix("would have ").unwrap())
+        .collect();
+    assert_eq!(done.len(), 5, "{done:?}");
+    // The second in which it is closed may have passed.
+    let past = |lines: &[&str]| {
+        lines
+            .iter()
+            .filter(|it| !it.starts_with("closed"))
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let done: Vec<&str> = done.iter().map(String::as_str).collect();
+    assert_eq!(past(&done), past(&foretold));
+}
