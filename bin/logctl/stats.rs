@@ -35,7 +35,7 @@ impl Run for Stats {
             Depth::Files
         };
         let told = |error| Failure::from(dreamos::desk::Error::from(error));
-        let path = home.logs_yaml();
+        let path = home.logs_json();
         // Those that cannot be read are as if they were not there: writers think so too.
         let (limits, limits_from) = match limits(&home) {
             Ok(limits) => (limits, path.exists().then(|| path.display().to_string())),

@@ -1,7 +1,7 @@
 //! Writes down what happened and reads it back: one JSON line an event in `runtime/logs/<channel>.log`.
 //!
 //! Files: `<channel>.log`, which is written to; `<channel>.<time>-<n>.log[.gz]`, closed and never changed again;
-//! `config/logs.yaml`, how large they grow and how long they are kept.
+//! `config/logs.json`, how large they grow and how long they are kept.
 //!
 //! Invariants: one `write` an event or a batch, so that lines of many writers never mix; a line that found no room
 //! leaves nothing; nobody waits. Whoever writes holds the log shared, whoever renames it holds it alone. All logs
@@ -23,9 +23,11 @@ mod read;
 mod redact;
 mod segment;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod watch;
 
-pub(crate) use append::append;
+pub use append::append;
 pub use close::{Rotated, Which, limits, rehearse, rotate};
 pub use count::Counts;
 pub use entry::{Entry, fields};

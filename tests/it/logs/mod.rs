@@ -41,8 +41,8 @@ impl Home {
 
     /// As old as that, closed logs are packed: at once.
     fn pack_at_once(&self) {
-        let limits = "compress_after: 0s\n";
-        std::fs::write(self.dir.join("config/logs.yaml"), limits).unwrap();
+        let limits = r#"{"compress_after": "0s"}"#;
+        std::fs::write(self.dir.join("config/logs.json"), limits).unwrap();
     }
 }
 

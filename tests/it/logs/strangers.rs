@@ -218,8 +218,8 @@ fn said(ran: &crate::home::Ran) -> Vec<String> {
 fn a_rehearsal_says_what_comes_true_and_does_nothing() {
     let home = Home::new();
     fs::write(
-        home.dir.join("config/logs.yaml"),
-        "compress_after: 1s\nmax_files: 2\n",
+        home.dir.join("config/logs.json"),
+        r#"{"compress_after": "1s", "max_files": 2}"#,
     )
     .unwrap();
     let logs = home.dir.join("runtime/logs");
