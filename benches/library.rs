@@ -105,11 +105,11 @@ fn events(home: &Path) -> Result<()> {
     let event = Event {
         channel: Channel::Devlog,
         level: Level::Info,
-        event: "agent.devlog",
+        event: "agent.devlog".into(),
         msg: "agent-1 told something".into(),
         agent: Some(AgentId::parse("agent-1")?),
         id: None,
-        fields: vec![("words", 17.into())],
+        fields: vec![("words".into(), 17.into())],
     };
     let log = home.log(Channel::Devlog);
     logs::append(

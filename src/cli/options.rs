@@ -24,10 +24,14 @@ pub enum Own {
     Csv,
     Mermaid,
     Dot,
+    /// One line an event, for people.
+    Pretty,
+    /// Pairs, one line an event.
+    Logfmt,
 }
 
 /// How each is called, and what it is; what is `Own` is not offered.
-const FORMATS: [(Format, &str, &str); 8] = [
+const FORMATS: [(Format, &str, &str); 10] = [
     (Format::Table, "table", "For people"),
     (Format::Json, "json", "One JSON document"),
     (Format::Jsonl, "jsonl", "One JSON object a line"),
@@ -36,6 +40,8 @@ const FORMATS: [(Format, &str, &str); 8] = [
     (Format::Own(Own::Csv), "csv", ""),
     (Format::Own(Own::Mermaid), "mermaid", ""),
     (Format::Own(Own::Dot), "dot", ""),
+    (Format::Own(Own::Pretty), "pretty", ""),
+    (Format::Own(Own::Logfmt), "logfmt", ""),
 ];
 
 impl Format {

@@ -183,10 +183,10 @@ mod tests {
         }
     }
 
-    fn named(fields: &Value) -> Vec<(&'static str, Value)> {
+    fn named(fields: &Value) -> Vec<(std::borrow::Cow<'static, str>, Value)> {
         let fields = fields.as_object().unwrap().iter();
         fields
-            .map(|(name, value)| (&*name.clone().leak(), value.clone()))
+            .map(|(name, value)| (name.clone().into(), value.clone()))
             .collect()
     }
 
@@ -194,7 +194,7 @@ mod tests {
         Event {
             channel,
             level: Level::Info,
-            event: "mail.sent",
+            event: "mail.sent".into(),
             msg: "queued".into(),
             agent: None,
             id: None,

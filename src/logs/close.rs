@@ -26,7 +26,7 @@ pub struct Rotated {
 }
 
 /// `config/logs.json`, or what holds where there is none.
-pub(super) fn limits(home: &Home) -> Result<Limits, Error> {
+pub fn limits(home: &Home) -> Result<Limits, Error> {
     let path = home.logs_json();
     let dir = Dir::open(home.dir())?;
     let text = match dir.file_below(home.inside(&path), Open::Read) {
@@ -138,12 +138,7 @@ pub(super) fn segments(logs: &Dir) -> Result<Vec<Segment>, store::Error> {
         .collect())
 }
 
-fn retire(
-    logs: &Dir,
-    limits: &Limits,
-    now: Timestamp,
-    most: usize,
-) -> Result<Vec<String>, store::Error> {
+fn kept(logs: &Dir) -> Result<Vec<Kept>, store::Error> {
     let mut kept = Vec::new();
     for it in segments(logs)? {
         let Some(closed) = it.closed else { continue };
@@ -156,6 +151,16 @@ fn retire(
             });
         }
     }
+    Ok(kept)
+}
+
+fn retire(
+    logs: &Dir,
+    limits: &Limits,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<String>, store::Error> {
+    let kept = kept(logs)?;
     let mut removed = Vec::new();
     // The oldest first, in case that it ends here.
     for it in limits::retired(&kept, limits, now).iter().rev().take(most) {
@@ -182,6 +187,64 @@ pub enum Which {
     Due,
     /// All that hold anything.
     All,
+}
+
+/// What `rotate` would do, were it called now and nobody wrote.
+pub fn rehearse(
+    home: &Home,
+    channels: &[Channel],
+    which: Which,
+    now: Timestamp,
+) -> Result<Rotated, Error> {
+    let limits = limits(home)?;
+    let mut would = Rotated::default();
+    let logs = match Dir::open(&home.logs()) {
+        Err(error) if error.is_absent() => return Ok(would),
+        other => other?,
+    };
+    let mut kept = kept(&logs)?;
+    for &channel in channels {
+        let name = Segment::current(channel).to_string();
+        let Some(file) = logs.file_if_any(&name, Open::Read)? else {
+            continue;
+        };
+        if !is_wanted(&file, which, &limits, now) {
+            continue;
+        }
+        let of_channel = kept.iter().filter(|it| it.channel == channel);
+        let last = of_channel.map(|it| it.closed).max();
+        let closed = Closed::after(last, now);
+        kept.push(Kept {
+            channel,
+            closed,
+            size: file.opened().size,
+        });
+        would.closed.push(named(channel, closed).to_string());
+    }
+    let retired = limits::retired(&kept, &limits, now);
+    let is_retired = |it: &Segment| retired.iter().any(|old| it.is_of(old.channel, old.closed));
+    for it in segments(&logs)? {
+        if is_retired(&it) {
+            would.removed.push(it.to_string());
+        } else if let Some(packed) = super::packed::would_be(&it, &limits, now) {
+            would.packed.push(packed.to_string());
+        }
+    }
+    would.removed.sort();
+    would.packed.sort();
+    Ok(would)
+}
+
+const fn named(channel: Channel, closed: Closed) -> Segment {
+    Segment {
+        channel,
+        closed: Some(closed),
+        is_packed: false,
+    }
+}
+
+fn is_wanted(file: &File, which: Which, limits: &Limits, now: Timestamp) -> bool {
+    file.opened().size > 0 && (which == Which::All || limits.is_due(&grown(file, 0), now))
 }
 
 /// Closes logs, and removes and packs what is to be. Waits for writers, unlike they do for each other.
@@ -225,9 +288,7 @@ fn close_one(
         let Some(file) = logs.file_if_any(&name, Open::Append)? else {
             return Ok(None);
         };
-        let is_due = limits.is_due(&grown(&file, 0), now);
-        let is_wanted = file.opened().size > 0 && (which == Which::All || is_due);
-        if !is_wanted {
+        if !is_wanted(&file, which, limits, now) {
             return Ok(None);
         }
         if try_hold(&file, Hold::Alone)? {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::segment::Closed;
@@ -11,13 +12,15 @@ use crate::time::{Timestamp, parse_span};
 /// A log below this is never closed for its size, and no configuration is asked for.
 pub(super) const LEAST: u64 = 64 << 10;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// A log that is larger is closed.
     pub max_size: u64,
     /// A log is closed with the first line of a new day, in UTC.
     pub daily: bool,
+    #[serde(serialize_with = "seconds")]
     pub compress_after: Duration,
+    #[serde(serialize_with = "seconds")]
     pub max_age: Duration,
     /// Closed logs of one channel.
     pub max_files: usize,
@@ -133,6 +136,10 @@ pub(super) fn retired(closed: &[Kept], limits: &Limits, now: Timestamp) -> Vec<K
         }
     }
     retired
+}
+
+fn seconds<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(span.as_secs())
 }
 
 /// A number, or a text as `10MB` and `512KiB`.

@@ -11,23 +11,32 @@
 
 mod append;
 mod close;
+mod count;
 mod entry;
 mod error;
 mod filter;
 mod limits;
 mod line;
+mod merge;
 mod packed;
 mod read;
 mod redact;
 mod segment;
+mod survey;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use append::append;
-pub use close::{Rotated, Which, rotate};
+pub use close::{Rotated, Which, limits, rehearse, rotate};
+pub use count::Counts;
 pub use entry::{Entry, fields};
 pub use error::Error;
 pub use filter::Filter;
 pub use limits::Limits;
+pub(crate) use line::is_ours;
+pub use merge::{Line, Make, Merged};
 pub use read::{Place, Raw, Reader};
 pub use segment::{Closed, Segment};
+pub use survey::{Depth, Survey, survey};
+pub use watch::Waker;

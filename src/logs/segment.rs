@@ -90,6 +90,10 @@ impl Segment {
         }
     }
 
+    pub(super) fn is_of(&self, channel: Channel, closed: Closed) -> bool {
+        self.channel == channel && self.closed == Some(closed)
+    }
+
     /// `None` of what is no log of ours.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let (stem, is_packed) = match name.strip_suffix(".gz") {

@@ -35,11 +35,14 @@ impl Rig {
         let event = Event {
             channel: Channel::Tasks,
             level: Level::Info,
-            event: "task.set",
+            event: "task.set".into(),
             msg: format!("line {n}"),
             agent: None,
             id: None,
-            fields: vec![("n", n.into()), ("long", json!("x".repeat(long)))],
+            fields: vec![
+                ("n".into(), n.into()),
+                ("long".into(), json!("x".repeat(long))),
+            ],
         };
         let caller = Caller {
             agent: AgentId::user(),
@@ -286,15 +289,18 @@ fn hostile_text_is_one_bounded_line_without_secrets() {
     let event = Event {
         channel: Channel::Tasks,
         level: Level::Info,
-        event: "task.set",
+        event: "task.set".into(),
         msg: format!("a\nb\u{1b}[31m{}", "é".repeat(5 << 20)),
         agent: None,
         id: None,
         fields: vec![
-            ("n", 1.into()),
-            ("discord_token", "sesame".into()),
-            ("deep", json!({"password": "sesame", "list": ["c\r\nd"]})),
-            ("huge", json!(vec!["y".repeat(5000); 100])),
+            ("n".into(), 1.into()),
+            ("discord_token".into(), "sesame".into()),
+            (
+                "deep".into(),
+                json!({"password": "sesame", "list": ["c\r\nd"]}),
+            ),
+            ("huge".into(), json!(vec!["y".repeat(5000); 100])),
         ],
     };
     let caller = Caller {

@@ -85,6 +85,8 @@ fn used_home(home: &Path) {
     watched(home);
     renamed_and_gone(home);
     tasks(home);
+    logctl(home, "write bridge script.deployed");
+    logctl(home, "write security script.deployed");
     logs(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
@@ -195,6 +197,16 @@ fn taskctl_ran(home: &Path, line: &str) -> std::process::Output {
 fn taskctl(home: &Path, line: &str) {
     let done = taskctl_ran(home, line);
     assert!(done.status.success(), "taskctl {line}: {done:?}");
+}
+
+fn logctl(home: &Path, line: &str) {
+    let done = Command::new(env!("CARGO_BIN_EXE_logctl"))
+        .args(line.split_whitespace())
+        .env_clear()
+        .env("DREAMOS_HOME", home)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "logctl {line}: {done:?}");
 }
 
 /// A verb that takes the disk for a network file system.

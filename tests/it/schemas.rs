@@ -1,4 +1,4 @@
-//! `--json` is a promise: what the programs print is what the schemas of mail, agents and tasks say (`bin/*/schemas/`).
+//! `--json` is a promise: what the programs print is what the schemas of mail, agents, tasks and logs say (`bin/*/schemas/`).
 //!
 //! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
 //! cannot promise what is not checked. A key that no schema describes is a fault, too.
@@ -10,12 +10,13 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::home::{Home, TASKCTL, run};
+use crate::home::{Home, LOGCTL, TASKCTL, run};
 use crate::lives::Swarm;
 
 const MAIL: &str = "bin/phone/schemas";
 const AGENTS: &str = "bin/agentctl/schemas";
 const TASKS: &str = "bin/taskctl/schemas";
+const LOGS: &str = "bin/logctl/schemas";
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -147,7 +148,7 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let own = [AGENTS, TASKS].into_iter();
+    let own = [AGENTS, TASKS, LOGS].into_iter();
     let mut own = own.filter(|dir| schemas_in(dir).contains(name));
     let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
@@ -514,6 +515,54 @@ fn every_verb_of_taskctl_prints_what_its_schema_says() {
     assert_all_is_printed(TASKS, &seen);
 }
 
+#[test]
+fn every_verb_of_logctl_prints_what_its_schema_says() {
+    let home = Home::new();
+    let mut seen = BTreeSet::new();
+    let tasks = home.dir.join("runtime/logs/tasks.log");
+    for (expected, line, input) in [
+        (
+            "log-written",
+            "write tasks script.begun --task t5 --as agent-3",
+            "",
+        ),
+        (
+            "log-written",
+            "write --batch -",
+            "{\"event\": \"script.a\"}\n",
+        ),
+        ("error", "write --batch -", "{\"msg\": \"a\"}\n"),
+        ("log-query", "query", ""),
+        ("log-query", "query --by level,task", ""),
+        ("log-query", "query --count", ""),
+        ("log-query", "query --grep nothing", ""),
+        ("log-stats", "stats --lines", ""),
+        ("logs-rotated", "rotate --all --dry-run --as user", ""),
+        ("logs-rotated", "rotate --all --as user", ""),
+        ("error", "tail nowhere", ""),
+    ] {
+        let mut command = home.command(LOGCTL);
+        command.arg("--json").args(line.split_whitespace());
+        command
+            .env("DREAMOS_AGENT", "agent-3")
+            .env("DREAMOS_INCARNATION", "01jd8x3k5m6n7p8q9r0s1t2v3w");
+        let ran = run(&mut command, input.as_bytes());
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, line) {
+            assert_eq!(assert_valid(&document, line), expected, "{line}");
+            printed(&document, expected, &mut seen);
+        }
+        if line.starts_with("write tasks") {
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .open(&tasks)
+                .unwrap();
+            file.write_all(b"alien\n{\"v\":1,\"ts\":\"2027\n").unwrap();
+        }
+    }
+    assert_all_is_printed(LOGS, &seen);
+}
+
 /// The markers that stand in a source file.
 fn markers(text: &str) -> impl Iterator<Item = String> {
     let behind = text.split("\"dreamos.").skip(1);
@@ -535,7 +584,7 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let all = [MAIL, AGENTS, TASKS].into_iter();
+    let all = [MAIL, AGENTS, TASKS, LOGS].into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }
