@@ -24,10 +24,12 @@ pub enum Own {
     Csv,
     Mermaid,
     Dot,
+    /// Its text format 0.0.4.
+    Prometheus,
 }
 
 /// How each is called, and what it is; what is `Own` is not offered.
-const FORMATS: [(Format, &str, &str); 8] = [
+const FORMATS: [(Format, &str, &str); 9] = [
     (Format::Table, "table", "For people"),
     (Format::Json, "json", "One JSON document"),
     (Format::Jsonl, "jsonl", "One JSON object a line"),
@@ -36,6 +38,7 @@ const FORMATS: [(Format, &str, &str); 8] = [
     (Format::Own(Own::Csv), "csv", ""),
     (Format::Own(Own::Mermaid), "mermaid", ""),
     (Format::Own(Own::Dot), "dot", ""),
+    (Format::Own(Own::Prometheus), "prometheus", ""),
 ];
 
 impl Format {
