@@ -5,7 +5,7 @@ use dreamos::metrics::{collect, write_textfile};
 use dreamos::time::Now;
 use serde::Serialize;
 
-/// Write all figures into a file, whole or not at all: for the textfile collector of node_exporter
+/// Write all figures into a file, whole or not at all: for the textfile collector of `node_exporter`
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   metricsd textfile --out dreamos.prom

@@ -24,7 +24,7 @@ const MOST_ANSWERS: usize = 32;
 /// In which a client must take a piece of its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A collection that is older says nothing of how we do.
-const LATELY: Duration = Duration::from_secs(60);
+const LATELY: Duration = Duration::from_mins(1);
 /// No more connections could be accepted: some may end meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 const FIGURES: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -45,8 +45,9 @@ impl MessageId {
     }
 
     /// When it was given, by the clock of whoever gave it.
-    pub fn made_at(self) -> Timestamp {
-        Timestamp::from_unix_ms(i64::try_from(self.0 >> 80).expect("48 bits"))
+    #[expect(clippy::cast_possible_truncation, reason = "48 bits are left")]
+    pub const fn made_at(self) -> Timestamp {
+        Timestamp::from_unix_ms((self.0 >> 80) as i64)
     }
 
     /// The next id of a mailbox: the clock's, or one more than the last where the clock has not moved on.
