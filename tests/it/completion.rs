@@ -134,10 +134,12 @@ fn the_home_that_is_being_typed_is_the_one_that_is_asked() {
 fn a_man_page_names_every_verb_and_every_exit_code() {
     let mail = ["SEND", "NEXT", "STATUS", "WATCH"];
     let tasks = ["CREATE", "CLAIM", "DEP", "LINT"];
+    let figures = ["EXPORT", "TEXTFILE", "SERVE", "EXPORT"];
     for (program, verbs) in [
         ("cellphone", mail),
         ("captainphone", mail),
         ("taskctl", tasks),
+        ("metricsd", figures),
     ] {
         let binary = Path::new(env!("CARGO_BIN_EXE_cellphone")).with_file_name(program);
         let page = Command::new(&binary).args(["gen", "man"]).output().unwrap();

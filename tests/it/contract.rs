@@ -81,6 +81,7 @@ fn used_home(home: &Path) {
     watched(home);
     renamed_and_gone(home);
     tasks(home);
+    counted(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
 
@@ -137,6 +138,22 @@ fn tasks(home: &Path) {
     std::thread::sleep(std::time::Duration::from_millis(2));
     taskctl(home, "set t3 name other");
     by_itself(home);
+}
+
+/// What was counted, after somebody had spoilt it.
+fn counted(home: &Path) {
+    let export = || {
+        let done = Command::new(env!("CARGO_BIN_EXE_metricsd"))
+            .arg("export")
+            .env_clear()
+            .env("DREAMOS_HOME", home)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "metricsd export: {done:?}");
+    };
+    export();
+    std::fs::write(home.join("runtime/metrics/fold.json"), "{ no JSON").unwrap();
+    export();
 }
 
 /// What the original wanted done, and what runs by itself: well, badly, and beside another pass.

@@ -165,6 +165,8 @@ fn what_is_shipped_is_static_and_small() {
         ("agentctl", 4_000_000),
         // Knows the clocks of every zone.
         ("taskctl", 5_000_000),
+        // Looks into all rooms, and has a server.
+        ("metricsd", 5_000_000),
         // One of it an agent.
         ("dreamos-superd", 1_500_000),
     ] {
@@ -297,12 +299,13 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         "bin/phone/schemas",
         "bin/agentctl/schemas",
         "bin/taskctl/schemas",
+        "bin/metricsd/schemas",
     ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
         files.len(),
-        20 + 1 + schemas.iter().sum::<usize>(),
-        "four programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
+        25 + 1 + schemas.iter().sum::<usize>(),
+        "five programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(
