@@ -1,9 +1,10 @@
-//! What the library does inside one process: batches a second, and how soon a watcher has what was committed.
-//! Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`: seconds, except `batch` (messages a second).
+//! What the library does inside one process: batches a second, how soon a watcher has what was committed, and how fast
+//! events are counted. Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`: seconds, except `batch` (messages
+//! a second) and `fold` (events a second).
 
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use dreamos::desk::{Breaker, Desk, Unknown};
-use dreamos::names::{AgentId, Caller, Draft};
+use dreamos::metrics;
+use dreamos::names::{AgentId, Caller, Channel, Draft, MessageId};
 use dreamos::root::Home;
 use dreamos::time::Now;
 use rustix::fs::inotify;
@@ -24,6 +26,8 @@ use rustix::fs::inotify;
 const BATCH: u32 = 100_000;
 const BATCHES: usize = 7;
 const WAKE_UPS: u32 = 500;
+const EVENTS: u32 = 1_000_000;
+const FOLDS: usize = 5;
 /// Long enough for every thread to be asleep again.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -42,6 +46,7 @@ fn main() -> Result<()> {
         String::from_utf8_lossy(&made.stderr)
     );
 
+    folds(place.path())?;
     batches(&home)?;
     bare_wake_ups(place.path())?;
     let outcome = watcher_wake_ups(&home);
@@ -65,6 +70,36 @@ fn desk(home: &Path, as_agent: &str) -> Result<Desk> {
         // But for the watcher, whose home goes when all is measured.
         assert!(IS_OVER.load(Ordering::Relaxed), "{warning}");
     })?)
+}
+
+/// A collection that finds a million lines that nobody has counted, as messages leave them: sent, taken, acknowledged.
+fn folds(place: &Path) -> Result<()> {
+    for n in 0..FOLDS {
+        let home = Home::at(place.join(format!("counted-{n}")));
+        std::fs::create_dir_all(home.mailboxes())?;
+        std::fs::create_dir_all(home.logs())?;
+        let mut log = BufWriter::new(File::create(home.log(Channel::Messages))?);
+        for n in 0..EVENTS {
+            let event = ["mail.sent", "mail.taken", "mail.acked"][n as usize % 3];
+            let id = MessageId::next(None, 1_800_000_000_000 - u64::from(n % 3600), || n.into());
+            writeln!(
+                log,
+                "{{\"v\":1,\"ts\":\"2027-01-15T08:00:00.{:03}Z\",\"level\":\"info\",\"channel\":\"messages\",\
+                 \"event\":\"{event}\",\"msg\":\"user and agent-1/{n}\",\"who\":\"user\",\"agent\":\"agent-1\",\
+                 \"id\":\"{id}\",\"pid\":4711,\"from\":\"user\",\"seq\":{n}}}",
+                n % 1000
+            )?;
+        }
+        log.flush()?;
+        let start = Instant::now();
+        let collected = metrics::collect(&home, Now::read(), &|warning| panic!("{warning}"))?;
+        report("fold", f64::from(EVENTS) / start.elapsed().as_secs_f64())?;
+        let counted = collected.text();
+        let all = format!("lines_total{{level=\"info\",channel=\"messages\"}} {EVENTS}\n");
+        ensure!(counted.contains(&all), "lines were lost");
+        std::fs::remove_dir_all(home.dir())?;
+    }
+    Ok(())
 }
 
 fn batches(home: &Path) -> Result<()> {

@@ -29,8 +29,8 @@ pub enum Error {
     },
     #[error("{path}: {why}", path = path.display())]
     Token { path: PathBuf, why: String },
-    #[error("the server ended: {0}")]
-    Server(String),
+    #[error("can't begin to answer: {0}")]
+    Server(std::io::Error),
     #[error("can't keep a log: {0}")]
     Diagnostics(String),
 }

@@ -1,17 +1,14 @@
-//! The figures over HTTP: `/metrics` and `/healthz`, for a scraper on this machine or one with a token. The one file
-//! that knows the server's library.
+//! The figures over HTTP: `/metrics` and `/healthz`, for a scraper on this machine or one with a token.
 //!
-//! Every answer has a thread of its own and a time in which it must be taken, so that a slow client keeps nobody else
-//! waiting; collections come one after the other.
+//! Every client has a thread of its own, a time in which it must have asked and one in which it must have taken its
+//! answer, so that a slow one keeps nobody else waiting; collections come one after the other. One answer a connection.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use tiny_http::{Header, Method, Request, Response};
 
 use super::collect::collect;
 use super::error::Error;
@@ -19,13 +16,16 @@ use super::token::Token;
 use crate::root::Home;
 use crate::time::Now;
 
-/// So many answers are given at once.
-const MOST_ANSWERS: usize = 32;
-/// In which a client must take a piece of its answer.
+/// So many clients are answered at once; whoever comes then is turned away.
+const MOST_CLIENTS: usize = 128;
+/// In which a client must have asked, and then in which it must have taken its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Of what it asks.
+const MOST_BYTES: usize = 8 << 10;
+const MOST_FIELDS: usize = 64;
 /// A collection that is older says nothing of how we do.
 const LATELY: Duration = Duration::from_mins(1);
-/// No more connections could be accepted: some may end meanwhile.
+/// No more connections can be accepted: some may end meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 const FIGURES: &str = "text/plain; version=0.0.4; charset=utf-8";
 const WORDS: &str = "text/plain; charset=utf-8";
@@ -51,9 +51,6 @@ impl Server {
             source,
         };
         let listener = TcpListener::bind(address).map_err(failed)?;
-        // What is accepted takes this over.
-        set_socket_timeout(&listener, Timeout::Send, Some(PATIENCE))
-            .map_err(|errno| failed(errno.into()))?;
         Ok(Self {
             address: listener.local_addr().map_err(failed)?,
             listener,
@@ -72,27 +69,13 @@ impl Server {
             home: home.clone(),
             token: self.token,
             last: Mutex::default(),
-            answers: AtomicUsize::new(0),
+            clients: AtomicUsize::new(0),
         });
-        let ended = Arc::new(AtomicBool::new(false));
-        let waiting = thread::current();
-        let accepting = {
-            let (service, ended, listener) = (service, Arc::clone(&ended), self.listener);
-            move || {
-                let error = accept(&service, &listener);
-                ended.store(true, Ordering::Release);
-                waiting.unpark();
-                error
-            }
-        };
-        let accepting = thread::Builder::new()
-            .spawn(accepting)
-            .map_err(|error| Error::Server(error.to_string()))?;
+        let listener = self.listener;
+        thread::Builder::new()
+            .spawn(move || accept(&service, &listener))
+            .map_err(Error::Server)?;
         while !is_over() {
-            if ended.load(Ordering::Acquire) {
-                let why = accepting.join();
-                return Err(why.unwrap_or_else(|_| Error::Server("it panicked".into())));
-            }
             thread::park();
         }
         // What is being answered ends with the process: a scraper asks again.
@@ -110,42 +93,111 @@ fn parse(listen: &str) -> Result<SocketAddr, Error> {
     })
 }
 
-/// Only an error ends it.
-fn accept(service: &Arc<Service>, listener: &TcpListener) -> Error {
+fn accept(service: &Arc<Service>, listener: &TcpListener) -> ! {
     loop {
-        let server = listener
-            .try_clone()
-            .map_err(|error| error.to_string())
-            .and_then(|listener| {
-                tiny_http::Server::from_listener(listener, None).map_err(|error| error.to_string())
-            });
-        let server = match server {
-            Ok(server) => server,
-            Err(why) => return Error::Server(why),
-        };
-        while let Ok(request) = server.recv() {
-            if service.answers.fetch_add(1, Ordering::AcqRel) >= MOST_ANSWERS {
-                service.answer(request, |_| Answer::words(503, "too many at once\n"));
+        let client = match listener.accept() {
+            Ok((client, _)) => client,
+            Err(error) => {
+                log::warn!("a client could not be accepted: {error}");
+                thread::sleep(PAUSE);
                 continue;
             }
-            let own = Arc::clone(service);
-            let spawned = thread::Builder::new()
-                .spawn(move || own.answer(request, |request| own.page(request)));
-            if let Err(error) = spawned {
-                service.answers.fetch_sub(1, Ordering::AcqRel);
-                log::warn!("an answer was not given: {error}");
-            }
+        };
+        if service.clients.fetch_add(1, Ordering::AcqRel) >= MOST_CLIENTS {
+            service.clients.fetch_sub(1, Ordering::AcqRel);
+            continue;
         }
-        // The library gives up at the first connection that it cannot accept.
-        thread::sleep(PAUSE);
+        let own = Arc::clone(service);
+        let spawned = thread::Builder::new().spawn(move || {
+            // Whoever went away, or was too slow, asks again if he wants it.
+            let _ = own.attend(&client);
+            own.clients.fetch_sub(1, Ordering::AcqRel);
+        });
+        if let Err(error) = spawned {
+            service.clients.fetch_sub(1, Ordering::AcqRel);
+            log::warn!("a client could not be answered: {error}");
+        }
     }
+}
+
+/// What a client asks for, as far as it matters here.
+struct Asked {
+    method: String,
+    /// Without what follows a question mark.
+    path: String,
+    host: Option<String>,
+    authorization: Option<String>,
+}
+
+/// As it has come so far; `None` where there is more to come.
+fn asked(bytes: &[u8]) -> Result<Option<Asked>, Answer> {
+    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut request = httparse::Request::new(&mut fields);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) if bytes.len() < MOST_BYTES => return Ok(None),
+        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(Answer::words(431, "too much is asked\n"));
+        }
+        Err(error) => return Err(Answer::words(400, format!("{error}\n"))),
+    }
+    let field = |name: &str| {
+        let mut found = request.headers.iter();
+        let found = found.find(|it| it.name.eq_ignore_ascii_case(name))?;
+        Some(String::from_utf8_lossy(found.value).into_owned())
+    };
+    let path = request.path.unwrap_or_default();
+    Ok(Some(Asked {
+        method: request.method.unwrap_or_default().to_owned(),
+        path: path.split('?').next().unwrap_or_default().to_owned(),
+        host: field("Host"),
+        authorization: field("Authorization"),
+    }))
+}
+
+fn receive(mut client: &TcpStream) -> io::Result<Result<Asked, Answer>> {
+    let until = Instant::now() + PATIENCE;
+    let mut bytes = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        client.set_read_timeout(Some(left(until)?))?;
+        let n = client.read(&mut piece)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes.extend_from_slice(&piece[..n]);
+        match asked(&bytes) {
+            Ok(None) => {}
+            Ok(Some(asked)) => return Ok(Ok(asked)),
+            Err(answer) => return Ok(Err(answer)),
+        }
+    }
+}
+
+fn send(mut client: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while !bytes.is_empty() {
+        client.set_write_timeout(Some(left(until)?))?;
+        let n = client.write(bytes)?;
+        bytes = &bytes[n..];
+    }
+    client.shutdown(Shutdown::Write)
+}
+
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    // To a socket a wait of nothing is one without end.
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    Ok(left)
 }
 
 struct Service {
     home: Home,
     token: Option<Token>,
     last: Mutex<Last>,
-    answers: AtomicUsize,
+    clients: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -169,33 +221,46 @@ impl Answer {
             text: text.into(),
         }
     }
+
+    fn bytes(&self, with_body: bool) -> Vec<u8> {
+        let Self { status, kind, text } = self;
+        let (reason, more) = match status {
+            200 => ("OK", ""),
+            400 => ("Bad Request", ""),
+            401 => ("Unauthorized", "WWW-Authenticate: Bearer\r\n"),
+            403 => ("Forbidden", ""),
+            404 => ("Not Found", ""),
+            405 => ("Method Not Allowed", "Allow: GET, HEAD\r\n"),
+            431 => ("Request Header Fields Too Large", ""),
+            _ => ("Service Unavailable", ""),
+        };
+        let length = text.len();
+        let body = if with_body { text } else { "" };
+        format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{more}\
+             Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}"
+        )
+        .into_bytes()
+    }
 }
 
 impl Service {
-    fn answer(&self, request: Request, page: impl FnOnce(&Request) -> Answer) {
-        let Answer { status, kind, text } = page(&request);
-        let mut response = Response::from_string(text)
-            .with_status_code(status)
-            .with_header(header("Content-Type", kind));
-        match status {
-            401 => response.add_header(header("WWW-Authenticate", "Bearer")),
-            405 => response.add_header(header("Allow", "GET, HEAD")),
-            _ => {}
-        }
-        // Whoever went away, or takes nothing, asks again if he wants it.
-        let _ = request.respond(response);
-        self.answers.fetch_sub(1, Ordering::AcqRel);
+    fn attend(&self, client: &TcpStream) -> io::Result<()> {
+        let (answer, with_body) = match receive(client)? {
+            Ok(asked) => (self.page(&asked), asked.method != "HEAD"),
+            Err(answer) => (answer, true),
+        };
+        send(client, &answer.bytes(with_body))
     }
 
-    fn page(&self, request: &Request) -> Answer {
-        if !matches!(request.method(), Method::Get | Method::Head) {
+    fn page(&self, asked: &Asked) -> Answer {
+        if !matches!(&*asked.method, "GET" | "HEAD") {
             return Answer::words(405, "only GET and HEAD\n");
         }
-        let path = request.url().split('?').next().unwrap_or_default();
-        match path {
+        match &*asked.path {
             "/healthz" => self.health(),
-            "/metrics" if !self.may_read(request) => Answer::words(401, "no token, or another\n"),
-            "/metrics" if !self.is_meant(request) => {
+            "/metrics" if !self.may_read(asked) => Answer::words(401, "no token, or another\n"),
+            "/metrics" if !self.is_meant(asked) => {
                 Answer::words(403, "this is known as localhost, or by its address\n")
             }
             "/metrics" => match self.collect() {
@@ -210,11 +275,11 @@ impl Service {
         }
     }
 
-    fn may_read(&self, request: &Request) -> bool {
+    fn may_read(&self, asked: &Asked) -> bool {
         let Some(token) = &self.token else {
             return true;
         };
-        let given = field(request, "Authorization").and_then(|value| {
+        let given = asked.authorization.as_deref().and_then(|value| {
             let (scheme, given) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("Bearer").then_some(given)
         });
@@ -222,8 +287,8 @@ impl Service {
     }
 
     /// A page in a browser reaches us under a name of its own that leads to this machine; it must not read us.
-    fn is_meant(&self, request: &Request) -> bool {
-        let Some(host) = field(request, "Host") else {
+    fn is_meant(&self, asked: &Asked) -> bool {
+        let Some(host) = asked.host.as_deref() else {
             return true;
         };
         let is_address = |text: &str| text.parse::<SocketAddr>().is_ok() || is_ip(text);
@@ -285,19 +350,32 @@ fn is_ip(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
 }
 
-fn field<'r>(request: &'r Request, name: &'static str) -> Option<&'r str> {
-    let found = request.headers().iter().find(|it| it.field.equiv(name));
-    found.map(|it| it.value.as_str())
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("ours are plain words")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::names::{Explain as _, Kind};
+
+    #[test]
+    fn what_is_asked_is_read_piece_by_piece_and_bounded() {
+        let whole = b"GET /metrics?a=b HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        for end in 0..whole.len() {
+            assert!(matches!(asked(&whole[..end]), Ok(None)), "{end}");
+        }
+        let Ok(Some(request)) = asked(whole) else {
+            panic!("it is whole");
+        };
+        assert_eq!((&*request.method, &*request.path), ("GET", "/metrics"));
+        assert_eq!(request.host.as_deref(), Some("localhost"));
+        let status = |bytes: &[u8]| asked(bytes).err().map(|it| it.status);
+        assert_eq!(status(b"nonsense\r\n\r\n"), Some(400));
+        let long = format!("GET / HTTP/1.1\r\na: {}", "x".repeat(MOST_BYTES));
+        assert_eq!(status(long.as_bytes()), Some(431));
+        let many = format!(
+            "GET / HTTP/1.1\r\n{}\r\n",
+            "a: b\r\n".repeat(MOST_FIELDS + 1)
+        );
+        assert_eq!(status(many.as_bytes()), Some(431));
+    }
 
     #[test]
     fn without_a_token_nobody_outside_is_answered() {

@@ -45,7 +45,6 @@ impl MessageId {
     }
 
     /// When it was given, by the clock of whoever gave it.
-    #[expect(clippy::cast_possible_truncation, reason = "48 bits are left")]
     pub const fn made_at(self) -> Timestamp {
         Timestamp::from_unix_ms((self.0 >> 80) as i64)
     }
