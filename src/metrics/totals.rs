@@ -219,7 +219,7 @@ mod tests {
             .map(|it| it.1)
             .collect();
         assert_eq!(counts, [1, 3, 3, 3, 3, 3, 3, 3, 3, 4]);
-        assert_eq!((spans.count(), spans.sum()), (5, 10.009));
+        assert_eq!((spans.count(), spans.sum_ms), (5, 10_009));
     }
 
     #[test]

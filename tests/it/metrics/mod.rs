@@ -24,13 +24,13 @@ pub(crate) fn export(home: &Home) -> Ran {
     ran
 }
 
-/// The samples of an exposition: `name{labels}` and the value.
-pub(crate) fn samples(text: &str) -> BTreeMap<String, f64> {
+/// The samples of an exposition: `name{labels}` and the value, as it is written.
+pub(crate) fn samples(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
             let (sample, value) = line.rsplit_once(' ').unwrap();
-            (sample.to_owned(), value.parse().unwrap())
+            (sample.to_owned(), value.to_owned())
         })
         .collect()
 }

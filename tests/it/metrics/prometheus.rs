@@ -277,13 +277,13 @@ fn the_real_prometheus_understands_every_expression() {
     });
     let ours = samples(&export(&home.0).out);
     for (sample, value) in [
-        ("dreamos_mailbox_unread{agent=\"agent-2\"}", 1.0),
-        ("dreamos_agent_up{agent=\"agent-1\"}", 1.0),
-        ("dreamos_message_ack_seconds_count", 1.0),
+        ("dreamos_mailbox_unread{agent=\"agent-2\"}", "1"),
+        ("dreamos_agent_up{agent=\"agent-1\"}", "1"),
+        ("dreamos_message_ack_seconds_count", "1"),
     ] {
         assert_eq!(ours[sample], value, "{sample}");
         let theirs = prometheus.values(sample).unwrap();
-        assert_eq!(theirs[0]["value"][1], value.to_string(), "{sample}");
+        assert_eq!(theirs[0]["value"][1], value, "{sample}");
     }
     // A second scrape: what is asked as a rate has one.
     wait_until("rates", || {
