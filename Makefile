@@ -11,7 +11,7 @@
 SHELL    := /bin/bash
 HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
-PROGRAMS := cellphone captainphone agentctl taskctl logctl
+PROGRAMS := cellphone captainphone agentctl taskctl logctl metricsd
 # Started by agentctl, never by hand.
 HELPERS  := dreamos-superd
 SCHEMAS  := $(wildcard bin/*/schemas/*.json)
@@ -23,7 +23,7 @@ OWN_ENTRY = $(if $(findstring x86_64-unknown-linux-gnu glibc 2.36,$(HOST) $(shel
 # Nothing is relocated at start-up, so that there is nothing to protect afterwards, and nothing unwinds: a panic
 # aborts. Two segments instead of four are mapped sooner; what runs in every send lies together. Of zstd only what
 # level 3 needs.
-SMALL_ENV = RUSTFLAGS='--cfg shipped $(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static \
+SMALL_ENV = DREAMOS_COMMIT=$(shell git rev-parse --short HEAD 2>/dev/null) RUSTFLAGS='--cfg shipped $(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static \
   -C force-unwind-tables=no -C relro-level=off -C link-arg=-Wl,--no-rosegment \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/hot.ld -C link-arg=-Wl,--no-eh-frame-hdr' \

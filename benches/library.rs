@@ -1,9 +1,10 @@
-//! What the library does inside one process: batches a second, and how soon a watcher has what was committed.
-//! Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`: seconds, except `batch` (messages a second).
+//! What the library does inside one process: batches a second, how soon a watcher has what was committed, and how fast
+//! events are counted. Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`: seconds, except `batch` (messages
+//! a second) and `fold` (events a second).
 
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
@@ -16,16 +17,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use dreamos::desk::{Breaker, Desk, Unknown};
-use dreamos::logs;
-use dreamos::names::{AgentId, Caller, Channel, Draft, Event, Level};
+use dreamos::names::{AgentId, Caller, Channel, Draft, Event, Level, MessageId};
 use dreamos::root::Home;
 use dreamos::time::Now;
+use dreamos::{logs, metrics};
 use rustix::fs::inotify;
 
 const BATCH: u32 = 100_000;
 const BATCHES: usize = 7;
-const EVENTS: u32 = 5_000;
+const LINES: u32 = 5_000;
 const WAKE_UPS: u32 = 500;
+const EVENTS: u32 = 1_000_000;
+const FOLDS: usize = 5;
 /// Long enough for every thread to be asleep again.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
         String::from_utf8_lossy(&made.stderr)
     );
 
+    folds(place.path())?;
     batches(&home)?;
     events(&home)?;
     bare_wake_ups(place.path())?;
@@ -68,6 +72,36 @@ fn desk(home: &Path, as_agent: &str) -> Result<Desk> {
         // But for the watcher, whose home goes when all is measured.
         assert!(IS_OVER.load(Ordering::Relaxed), "{warning}");
     })?)
+}
+
+/// A collection that finds a million lines that nobody has counted, as messages leave them: sent, taken, acknowledged.
+fn folds(place: &Path) -> Result<()> {
+    for n in 0..FOLDS {
+        let home = Home::at(place.join(format!("counted-{n}")));
+        std::fs::create_dir_all(home.mailboxes())?;
+        std::fs::create_dir_all(home.logs())?;
+        let mut log = BufWriter::new(File::create(home.log(Channel::Messages))?);
+        for n in 0..EVENTS {
+            let event = ["mail.sent", "mail.taken", "mail.acked"][n as usize % 3];
+            let id = MessageId::next(None, 1_800_000_000_000 - u64::from(n % 3600), || n.into());
+            writeln!(
+                log,
+                "{{\"v\":1,\"ts\":\"2027-01-15T08:00:00.{:03}Z\",\"level\":\"info\",\"channel\":\"messages\",\
+                 \"event\":\"{event}\",\"msg\":\"user and agent-1/{n}\",\"who\":\"user\",\"agent\":\"agent-1\",\
+                 \"id\":\"{id}\",\"pid\":4711,\"from\":\"user\",\"seq\":{n}}}",
+                n % 1000
+            )?;
+        }
+        log.flush()?;
+        let start = Instant::now();
+        let collected = metrics::collect(&home, Now::read(), &|warning| panic!("{warning}"))?;
+        report("fold", f64::from(EVENTS) / start.elapsed().as_secs_f64())?;
+        let counted = collected.text();
+        let all = format!("lines_total{{level=\"info\",channel=\"messages\"}} {EVENTS}\n");
+        ensure!(counted.contains(&all), "lines were lost");
+        std::fs::remove_dir_all(home.dir())?;
+    }
+    Ok(())
 }
 
 fn batches(home: &Path) -> Result<()> {
@@ -120,7 +154,7 @@ fn events(home: &Path) -> Result<()> {
     )?;
     let line = std::fs::read(&log)?;
     let bare = home.logs().join("bare");
-    for _ in 0..EVENTS {
+    for _ in 0..LINES {
         let start = Instant::now();
         logs::append(
             &home,

@@ -8,7 +8,7 @@
 //! ```text
 //! bin/*     ─► cli + desk (to change state) + the room it reads
 //! desk      permit → do → log → follow-ups: the only room that knows several others
-//! supervisor ─► agents, logs
+//! supervisor ─► agents, logs                          metrics ─► logs, mailbox, tasks, agents
 //! mailbox   agents   tasks   logs                    (never one another)
 //! store     journal, lock, pages, replace, watch
 //! root  names  time                                  (cli stands beside them, over these three alone)
@@ -30,6 +30,7 @@ pub mod cli;
 pub mod desk;
 pub mod logs;
 pub mod mailbox;
+pub mod metrics;
 pub mod names;
 pub mod root;
 pub mod store;

@@ -171,6 +171,11 @@ impl Home {
         self.dir.join("config/logs.json")
     }
 
+    /// What was counted so far.
+    pub fn metrics(&self) -> PathBuf {
+        self.dir.join("runtime/metrics")
+    }
+
     pub fn agents(&self) -> PathBuf {
         self.dir.join("runtime/agents")
     }

@@ -28,10 +28,12 @@ pub enum Own {
     Pretty,
     /// Pairs, one line an event.
     Logfmt,
+    /// Its text format 0.0.4.
+    Prometheus,
 }
 
 /// How each is called, and what it is; what is `Own` is not offered.
-const FORMATS: [(Format, &str, &str); 10] = [
+const FORMATS: [(Format, &str, &str); 11] = [
     (Format::Table, "table", "For people"),
     (Format::Json, "json", "One JSON document"),
     (Format::Jsonl, "jsonl", "One JSON object a line"),
@@ -42,6 +44,7 @@ const FORMATS: [(Format, &str, &str); 10] = [
     (Format::Own(Own::Dot), "dot", ""),
     (Format::Own(Own::Pretty), "pretty", ""),
     (Format::Own(Own::Logfmt), "logfmt", ""),
+    (Format::Own(Own::Prometheus), "prometheus", ""),
 ];
 
 impl Format {

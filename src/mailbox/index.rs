@@ -80,6 +80,16 @@ impl Index {
         !self.is_spoilt && self.header.identity == *identity
     }
 
+    /// Somebody writes to it, or was stopped while he did, or it is none of ours.
+    pub(super) const fn is_unfinished(&self) -> bool {
+        self.is_spoilt
+    }
+
+    /// Whether nothing was written to the file between the opening of one and of the other.
+    pub(super) fn says_the_same(&self, earlier: &Self) -> bool {
+        self.written.is_some() && self.written == earlier.written
+    }
+
     /// Neither empty nor unfinished nor ours: no header with a right sum.
     pub(super) fn is_garbage(&mut self) -> Result<bool, store::Error> {
         let bytes: [u8; HEADER_LEN] = self.pages.read(0)?;

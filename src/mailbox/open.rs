@@ -102,7 +102,7 @@ impl Mailbox {
 }
 
 /// The directory of a mailbox and its name, wherever it has moved.
-fn find(parent: &Dir, agent: &AgentId) -> Result<(Dir, AgentId), Error> {
+pub(super) fn find(parent: &Dir, agent: &AgentId) -> Result<(Dir, AgentId), Error> {
     let none = || Error::NoMailbox {
         agent: agent.clone(),
     };

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::AgentId;
+use crate::time::Timestamp;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const TEXT_LEN: usize = 26;
@@ -41,6 +42,11 @@ impl MessageId {
 
     pub const fn bits(self) -> u128 {
         self.0
+    }
+
+    /// When it was given, by the clock of whoever gave it.
+    pub const fn made_at(self) -> Timestamp {
+        Timestamp::from_unix_ms((self.0 >> 80) as i64)
     }
 
     /// The next id of a mailbox: the clock's, or one more than the last where the clock has not moved on.
@@ -151,6 +157,7 @@ mod tests {
         let b = MessageId::next(Some(a), 1_600_000_000_000, || 9);
         assert_eq!(MessageId::parse(&a.to_string()).unwrap(), a);
         assert_eq!(b.bits(), a.bits() + 1);
+        assert_eq!(b.made_at().unix_ms(), 1_700_000_000_000);
         assert!(a.to_string() < b.to_string());
         assert_eq!(MessageId::parse(&a.to_string().to_uppercase()).unwrap(), a);
         assert!(MessageId::parse("8zzzzzzzzzzzzzzzzzzzzzzzzz").is_err());

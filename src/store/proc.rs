@@ -12,6 +12,10 @@ pub(crate) struct Stat {
     pub(crate) session: i32,
     pub(crate) start_ticks: u64,
     pub(crate) is_zombie: bool,
+    /// Of processor time, its own and that of children it has waited for.
+    pub(crate) used_ticks: u64,
+    /// In memory.
+    pub(crate) pages: u64,
 }
 
 pub(crate) fn stat(pid: i32) -> Option<Stat> {
@@ -26,12 +30,19 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
     let is_zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
-    let start_ticks = fields.nth(15)?.parse().ok()?;
+    let mut used_ticks = fields.nth(7)?.parse().ok()?;
+    for _ in 0..3 {
+        used_ticks += fields.next()?.parse().unwrap_or(0);
+    }
+    let start_ticks = fields.nth(4)?.parse().ok()?;
+    let pages = fields.nth(1)?.parse().unwrap_or(0);
     Some(Stat {
         parent,
         session,
         start_ticks,
         is_zombie,
+        used_ticks,
+        pages,
     })
 }
 
@@ -97,6 +108,7 @@ mod tests {
         let seen = stat(pid).unwrap();
         assert_eq!(seen.parent, i32::try_from(std::process::id()).unwrap());
         assert!(pids().contains(&pid));
+        assert!(seen.pages > 0 || seen.is_zombie, "{seen:?}");
         // Its parent goes on before the kernel has laid out what it was given.
         while !has_variable(pid, "DREAMOS_TEST", "a=b") {
             assert_eq!(child.try_wait().unwrap(), None);

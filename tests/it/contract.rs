@@ -88,6 +88,7 @@ fn used_home(home: &Path) {
     logctl(home, "write bridge script.deployed");
     logctl(home, "write security script.deployed");
     logs(home);
+    counted(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
 
@@ -162,6 +163,22 @@ fn tasks(home: &Path) {
     std::thread::sleep(Duration::from_millis(2));
     taskctl(home, "set t3 name other");
     by_itself(home);
+}
+
+/// What was counted, after somebody had spoilt it.
+fn counted(home: &Path) {
+    let export = || {
+        let done = Command::new(env!("CARGO_BIN_EXE_metricsd"))
+            .arg("export")
+            .env_clear()
+            .env("DREAMOS_HOME", home)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "metricsd export: {done:?}");
+    };
+    export();
+    std::fs::write(home.join("runtime/metrics/fold.json"), "{ no JSON").unwrap();
+    export();
 }
 
 /// What the original wanted done, and what runs by itself: well, badly, and beside another pass.

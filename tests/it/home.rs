@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub(crate) const CELLPHONE: &str = env!("CARGO_BIN_EXE_cellphone");
+pub(crate) const METRICSD: &str = env!("CARGO_BIN_EXE_metricsd");
 pub(crate) const TASKCTL: &str = env!("CARGO_BIN_EXE_taskctl");
 pub(crate) const LOGCTL: &str = env!("CARGO_BIN_EXE_logctl");
 /// Whoever takes longer hangs.

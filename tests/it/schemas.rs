@@ -1,4 +1,5 @@
-//! `--json` is a promise: what the programs print is what the schemas of mail, agents, tasks and logs say (`bin/*/schemas/`).
+//! `--json` is a promise: what the programs print is what the schemas of mail, agents, tasks, logs and figures say
+//! (`bin/*/schemas/`).
 //!
 //! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
 //! cannot promise what is not checked. A key that no schema describes is a fault, too.
@@ -10,13 +11,15 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::home::{Home, LOGCTL, TASKCTL, run};
+use crate::home::{Home, LOGCTL, METRICSD, TASKCTL, run};
 use crate::lives::Swarm;
+use crate::metrics::serving;
 
 const MAIL: &str = "bin/phone/schemas";
 const AGENTS: &str = "bin/agentctl/schemas";
 const TASKS: &str = "bin/taskctl/schemas";
 const LOGS: &str = "bin/logctl/schemas";
+const FIGURES: &str = "bin/metricsd/schemas";
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -39,6 +42,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
         other => panic!("the validator knows no type {other:?}"),
     }
 }
@@ -148,7 +152,7 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let own = [AGENTS, TASKS, LOGS].into_iter();
+    let own = [AGENTS, TASKS, LOGS, FIGURES].into_iter();
     let mut own = own.filter(|dir| schemas_in(dir).contains(name));
     let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
@@ -563,6 +567,29 @@ fn every_verb_of_logctl_prints_what_its_schema_says() {
     assert_all_is_printed(LOGS, &seen);
 }
 
+#[test]
+fn every_verb_of_metricsd_prints_what_its_schema_says() {
+    let home = Home::new();
+    let mut seen = BTreeSet::new();
+    let mut check = |expected: &str, document: &Value| {
+        assert_eq!(assert_valid(document, expected), expected);
+        printed(document, expected, &mut seen);
+    };
+    let mut print = |expected: &str, args: &[&str]| {
+        let ran = run(home.command(METRICSD).args(args).arg("--json"), b"");
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, expected) {
+            check(expected, &document);
+        }
+    };
+    print("metrics", &["export"]);
+    print("textfile", &["textfile", "--out", "f.prom"]);
+    print("error", &["textfile", "--out", "/"]);
+    let server = serving(&home, &[]);
+    check("serving", &server.said);
+    assert_all_is_printed(FIGURES, &seen);
+}
+
 /// The markers that stand in a source file.
 fn markers(text: &str) -> impl Iterator<Item = String> {
     let behind = text.split("\"dreamos.").skip(1);
@@ -584,7 +611,7 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let all = [MAIL, AGENTS, TASKS, LOGS].into_iter();
+    let all = [MAIL, AGENTS, TASKS, LOGS, FIGURES].into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }

@@ -1,0 +1,74 @@
+//! What a program that goes on says of itself: into `system.log`, which is rotated with the others, and warnings to
+//! stderr as well. The one file that knows the logger.
+
+use flexi_logger::writers::LogWriter;
+use flexi_logger::{DeferredNow, Duplicate, LogSpecification, Logger, LoggerHandle};
+use log::{LevelFilter, Record};
+
+use super::error::Error;
+use crate::logs;
+use crate::names::{AgentId, Caller, Channel, Event, Level};
+use crate::root::Home;
+use crate::time::Now;
+
+/// As long as it is there, what is said is written down.
+pub struct Diagnostics(LoggerHandle);
+
+impl Drop for Diagnostics {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
+/// Once a process.
+pub fn diagnose(home: &Home, caller: &Caller) -> Result<Diagnostics, Error> {
+    let writer = SystemLog {
+        home: home.clone(),
+        caller: Caller {
+            agent: AgentId::system(),
+            incarnation: None,
+            ..caller.clone()
+        },
+    };
+    let only_ours = LogSpecification::builder()
+        .default(LevelFilter::Info)
+        .build();
+    Logger::with(only_ours)
+        .log_to_writer(Box::new(writer))
+        .duplicate_to_stderr(Duplicate::Warn)
+        .format_for_stderr(|out, _, record| write!(out, "warning: {}", record.args()))
+        .start()
+        .map(Diagnostics)
+        .map_err(|error| Error::Diagnostics(error.to_string()))
+}
+
+struct SystemLog {
+    home: Home,
+    caller: Caller,
+}
+
+impl LogWriter for SystemLog {
+    fn write(&self, _: &mut DeferredNow, record: &Record) -> std::io::Result<()> {
+        let (level, event) = match record.level() {
+            log::Level::Error => (Level::Error, "metrics.warned"),
+            log::Level::Warn => (Level::Warn, "metrics.warned"),
+            log::Level::Info => (Level::Info, "metrics.noted"),
+            log::Level::Debug | log::Level::Trace => (Level::Debug, "metrics.noted"),
+        };
+        let event = Event {
+            channel: Channel::System,
+            level,
+            event: event.into(),
+            msg: record.args().to_string(),
+            agent: None,
+            id: None,
+            fields: Vec::new(),
+        };
+        logs::append(&self.home, &self.caller, &[event], Now::read().wall)
+            .map_err(std::io::Error::other)
+    }
+
+    fn flush(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
