@@ -1,5 +1,6 @@
 //! Logs: read, followed and searched while others write, rotate, pack and remove.
 
+mod events;
 mod follow;
 mod strangers;
 
