@@ -129,9 +129,14 @@ fn close(
     Ok(Some(closed))
 }
 
-/// All logs of a directory, in no order.
+/// All logs of a directory; some may be gone again.
 pub(super) fn segments(logs: &Dir) -> Result<Vec<Segment>, store::Error> {
-    let names = logs.file_names()?;
+    let mut names = logs.file_names()?;
+    // While one listing is read, a log may get its packed name in a part that was passed already, and then lose its
+    // plain name in a part that was not. The next listing begins after that: it shows what the first one missed.
+    names.extend(logs.file_names()?);
+    names.sort_unstable();
+    names.dedup();
     Ok(names
         .iter()
         .filter_map(|name| Segment::parse(name))

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
-use super::entry::fields;
+use super::entry::picked;
 use super::merge::{Line, Make};
 
 /// By the values of some fields; `None` where a line has not got one.
@@ -23,18 +21,14 @@ impl Counts {
     }
 
     pub fn add(&mut self, line: &Line) {
-        let all = match line.make {
-            Make::Event => fields(&line.bytes),
-            Make::Foreign | Make::Torn => serde_json::Map::new(),
+        let mut key = match line.make {
+            Make::Event => picked(&line.bytes, &self.fields),
+            Make::Foreign | Make::Torn => vec![None; self.fields.len()],
         };
-        let value = |field: &String| match all.get(field) {
-            // A line may leave out, or say wrongly, where it stands.
-            _ if field == "channel" => Some(line.channel.as_str().to_owned()),
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(other) => Some(other.to_string()),
-        };
-        let key: Vec<_> = self.fields.iter().map(value).collect();
+        // A line may leave out, or say wrongly, where it stands.
+        if let Some(at) = self.fields.iter().position(|it| it == "channel") {
+            key[at] = Some(line.channel.as_str().to_owned());
+        }
         *self.found.entry(key).or_default() += 1;
     }
 

@@ -1,8 +1,10 @@
 //! A line as it was read: an event, or what somebody else wrote there. Pure.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::{Map, Value};
 
 use crate::names::Level;
@@ -46,6 +48,48 @@ impl<'l> Entry<'l> {
 
     pub fn level(&self) -> Level {
         Level::parse(&self.level).unwrap_or(Level::Info)
+    }
+}
+
+/// The values of some fields of an event, as text; the others are passed unread.
+pub(super) fn picked(line: &[u8], names: &[String]) -> Vec<Option<String>> {
+    let mut found = vec![None; names.len()];
+    let mut from = serde_json::Deserializer::from_slice(line);
+    // What is no event has none of them.
+    drop(from.deserialize_map(Picker {
+        names,
+        found: &mut found,
+    }));
+    found
+}
+
+struct Picker<'p> {
+    names: &'p [String],
+    found: &'p mut [Option<String>],
+}
+
+impl<'de> Visitor<'de> for Picker<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        #[derive(Deserialize)]
+        struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
+        while let Some(Name(name)) = map.next_key()? {
+            let Some(at) = self.names.iter().position(|it| **it == *name) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            self.found[at] = match map.next_value()? {
+                Value::Null => None,
+                Value::String(text) => Some(text),
+                other => Some(other.to_string()),
+            };
+        }
+        Ok(())
     }
 }
 

@@ -107,8 +107,37 @@ impl Merged {
     fn first_ready(&mut self) -> Option<Line> {
         let streams = self.streams.iter_mut();
         let streams = streams.filter(|it| !it.ready.is_empty());
-        let first = streams.min_by_key(|it| it.ready.front().map(|(order, _)| *order))?;
-        Some(first.ready.pop_front()?.1)
+        let first = streams.min_by_key(|it| it.ready.front().map(|line| line.order))?;
+        let channel = first.reader.channel();
+        Some(first.ready.pop_front()?.judged(channel))
+    }
+}
+
+/// A line that was read: most of many are dropped again before anybody asks what they are.
+struct Ready {
+    /// The latest time in its channel so far: a clock that was set back does not bring it out of its order.
+    order: Stamp,
+    stamp: Stamp,
+    is_torn: bool,
+    bytes: Vec<u8>,
+}
+
+impl Ready {
+    fn judged(self, channel: Channel) -> Line {
+        let make = if Entry::parse(&self.bytes).is_some() {
+            Make::Event
+        } else if self.is_torn {
+            Make::Torn
+        } else {
+            Make::Foreign
+        };
+        let at = std::str::from_utf8(&self.stamp).ok();
+        Line {
+            channel,
+            at: at.and_then(Timestamp::parse).unwrap_or_default(),
+            make,
+            bytes: self.bytes,
+        }
     }
 }
 
@@ -117,9 +146,8 @@ struct Stream {
     reader: Reader,
     /// The time of the last event, as it was written.
     stamp: Stamp,
-    /// The latest of them: a clock that was set back does not bring a channel out of its order.
     latest: Stamp,
-    ready: VecDeque<(Stamp, Line)>,
+    ready: VecDeque<Ready>,
     /// Its end was met since somebody was last told so.
     is_dry: bool,
     unread: Vec<String>,
@@ -169,7 +197,6 @@ impl Stream {
 
     /// One more line, unless there is none.
     fn pull(&mut self, filter: &Filter) -> Result<(), Error> {
-        let channel = self.reader.channel();
         loop {
             let raw = match self.reader.next() {
                 Ok(Some(raw)) => raw,
@@ -185,33 +212,24 @@ impl Stream {
             };
             let bytes = raw.bytes();
             let is_ours = bytes.starts_with(HEAD);
-            if is_ours && let Some(stamp) = stamp(&bytes[HEAD.len()..]) {
-                self.stamp = stamp;
-            }
-            if !filter.passes(bytes) {
-                self.latest = self.latest.max(self.stamp);
-                continue;
-            }
-            let make = match Entry::parse(bytes) {
-                Some(entry) => {
-                    if let Ok(stamp) = entry.ts().to_string().as_bytes().try_into() {
-                        self.stamp = stamp;
-                    }
-                    Make::Event
-                }
-                None if is_ours || matches!(raw, Raw::Torn(_)) => Make::Torn,
-                None => Make::Foreign,
+            let own = if is_ours {
+                stamp(&bytes[HEAD.len()..])
+            } else {
+                // Of another make, and an event all the same.
+                let entry = Entry::parse(bytes);
+                entry.and_then(|it| it.ts().to_string().as_bytes().try_into().ok())
             };
+            self.stamp = own.unwrap_or(self.stamp);
             self.latest = self.latest.max(self.stamp);
-            let at = std::str::from_utf8(&self.stamp).ok();
-            let line = Line {
-                channel,
-                at: at.and_then(Timestamp::parse).unwrap_or_default(),
-                make,
-                bytes: bytes.to_vec(),
-            };
-            self.ready.push_back((self.latest, line));
-            return Ok(());
+            if filter.passes(bytes) {
+                self.ready.push_back(Ready {
+                    order: self.latest,
+                    stamp: self.stamp,
+                    is_torn: is_ours || matches!(raw, Raw::Torn(_)),
+                    bytes: bytes.to_vec(),
+                });
+                return Ok(());
+            }
         }
     }
 }
