@@ -11,7 +11,7 @@
 SHELL    := /bin/bash
 HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
-PROGRAMS := cellphone captainphone agentctl taskctl metricsd
+PROGRAMS := cellphone captainphone agentctl taskctl logctl metricsd
 # Started by agentctl, never by hand.
 HELPERS  := dreamos-superd
 SCHEMAS  := $(wildcard bin/*/schemas/*.json)
@@ -45,7 +45,7 @@ help:
 	@echo 'make demo       a captain, four agents, one of them killed: the main job, in a temporary home'
 	@echo 'make test       install what the tests need (apt), run them all'
 	@echo 'make check      format, lints, layers, documentation, scripts'
-	@echo 'make bench      measure beside mblaze, s6, taskwarrior and others; bench-readme: into README.md'
+	@echo 'make bench      measure beside mblaze, s6, taskwarrior, jq and others; bench-readme: into README.md'
 	@echo 'make install    programs, man pages, completions, schemas to PREFIX ($(PREFIX)), below DESTDIR if given'
 	@echo 'make uninstall  remove what install put there'
 	@echo 'make dev | small | bots    one of the three builds'

@@ -17,14 +17,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use dreamos::desk::{Breaker, Desk, Unknown};
-use dreamos::metrics;
-use dreamos::names::{AgentId, Caller, Channel, Draft, MessageId};
+use dreamos::names::{AgentId, Caller, Channel, Draft, Event, Level, MessageId};
 use dreamos::root::Home;
 use dreamos::time::Now;
+use dreamos::{logs, metrics};
 use rustix::fs::inotify;
 
 const BATCH: u32 = 100_000;
 const BATCHES: usize = 7;
+const LINES: u32 = 5_000;
 const WAKE_UPS: u32 = 500;
 const EVENTS: u32 = 1_000_000;
 const FOLDS: usize = 5;
@@ -48,6 +49,7 @@ fn main() -> Result<()> {
 
     folds(place.path())?;
     batches(&home)?;
+    events(&home)?;
     bare_wake_ups(place.path())?;
     let outcome = watcher_wake_ups(&home);
     IS_OVER.store(true, Ordering::Relaxed);
@@ -121,6 +123,51 @@ fn batches(home: &Path) -> Result<()> {
         let elapsed = start.elapsed().as_secs_f64();
         ensure!(sent.len() == drafted, "a batch lost messages");
         report("batch", f64::from(BATCH) / elapsed)?;
+    }
+    Ok(())
+}
+
+/// A line of the log, beside the same bytes by a bare open, append and close.
+fn events(home: &Path) -> Result<()> {
+    let home = Home::at(home);
+    let caller = Caller {
+        agent: AgentId::user(),
+        incarnation: None,
+        uid: rustix::process::getuid().as_raw(),
+        login: None,
+    };
+    let event = Event {
+        channel: Channel::Devlog,
+        level: Level::Info,
+        event: "agent.devlog".into(),
+        msg: "agent-1 told something".into(),
+        agent: Some(AgentId::parse("agent-1")?),
+        id: None,
+        fields: vec![("words".into(), 17.into())],
+    };
+    let log = home.log(Channel::Devlog);
+    logs::append(
+        &home,
+        &caller,
+        std::slice::from_ref(&event),
+        Now::read().wall,
+    )?;
+    let line = std::fs::read(&log)?;
+    let bare = home.logs().join("bare");
+    for _ in 0..LINES {
+        let start = Instant::now();
+        logs::append(
+            &home,
+            &caller,
+            std::slice::from_ref(&event),
+            Now::read().wall,
+        )?;
+        report("event", start.elapsed().as_secs_f64())?;
+        let start = Instant::now();
+        let mut file = OpenOptions::new().create(true).append(true).open(&bare)?;
+        file.write_all(&line)?;
+        drop(file);
+        report("bare event", start.elapsed().as_secs_f64())?;
     }
     Ok(())
 }

@@ -167,8 +167,8 @@ impl Home {
     }
 
     /// How large logs may grow, if anybody says so.
-    pub fn logs_yaml(&self) -> PathBuf {
-        self.dir.join("config/logs.yaml")
+    pub fn logs_json(&self) -> PathBuf {
+        self.dir.join("config/logs.json")
     }
 
     /// What was counted so far.

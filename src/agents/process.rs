@@ -590,11 +590,11 @@ fn event(lost: &Lost) -> Effect {
     Effect::Event(Event {
         channel: Channel::Agents,
         level: Level::Warn,
-        event: LOST,
+        event: LOST.into(),
         msg: format!("the supervisor of {agent} was lost; processes that were ended: {ended}"),
         agent: Some(agent.clone()),
         id: None,
-        fields: vec![("ended", (*ended).into())],
+        fields: vec![("ended".into(), (*ended).into())],
     })
 }
 

@@ -217,10 +217,13 @@ fn event(
     Effect::Event(Event {
         channel: Channel::Agents,
         level: Level::Info,
-        event,
+        event: event.into(),
         msg,
         agent: Some(agent.clone()),
         id: None,
-        fields,
+        fields: fields
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect(),
     })
 }

@@ -13,7 +13,7 @@ use super::failure::{Error, Failure};
 use super::options::{Colour, Format, Options};
 use super::table::Table;
 use super::text::visible;
-use crate::names::{AgentId, Caller, USER};
+use crate::names::{AgentId, Caller, Level, USER};
 use crate::root::{self, Home};
 
 /// What a long document is written by.
@@ -243,6 +243,21 @@ impl Context {
 
     pub fn strong(&self, text: &str) -> String {
         self.painted("1", text)
+    }
+
+    /// By how grave it is.
+    pub fn graded(&self, level: Level, text: &str) -> String {
+        let code = match level {
+            Level::Debug => "2",
+            Level::Info => "32",
+            Level::Warn => "33",
+            Level::Error => "1;31",
+        };
+        self.painted(code, text)
+    }
+
+    pub fn faint(&self, text: &str) -> String {
+        self.painted("2", text)
     }
 
     fn painted(&self, code: &str, text: &str) -> String {

@@ -71,6 +71,19 @@ extern "C" fn dlsym(_handle: *mut c_void, _name: *const c_char) -> *mut c_void {
     std::ptr::null_mut()
 }
 
+/// How names of hosts are looked up, which every thread of the C library keeps a place for. No program here looks one
+/// up; the C library's own reads three files for it, in the letters of any language.
+// SAFETY: the C library's own has this name and these arguments, and may fail.
+#[unsafe(no_mangle)]
+extern "C" fn __res_vinit(_state: *mut c_void, _preinit: c_int) -> c_int {
+    -1
+}
+
+/// As `__res_vinit`: the sockets that such a place has open.
+// SAFETY: see there.
+#[unsafe(no_mangle)]
+extern "C" fn __res_iclose(_state: *mut c_void, _free: bool) {}
+
 /// Asked for a home directory where `$HOME` is not set, to complete a path that begins with `~`: nobody is known.
 /// The C library's own would ask the network too.
 ///

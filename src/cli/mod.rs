@@ -36,4 +36,4 @@ pub use program::{Program, Run, Verb, run};
 pub use signal::Interrupt;
 pub use table::Table;
 pub use terminal::RawTerminal;
-pub use text::{first_line, quoted, visible};
+pub use text::{first_line, in_one_line, quoted, visible, visible_json};

@@ -24,12 +24,16 @@ pub enum Own {
     Csv,
     Mermaid,
     Dot,
+    /// One line an event, for people.
+    Pretty,
+    /// Pairs, one line an event.
+    Logfmt,
     /// Its text format 0.0.4.
     Prometheus,
 }
 
 /// How each is called, and what it is; what is `Own` is not offered.
-const FORMATS: [(Format, &str, &str); 9] = [
+const FORMATS: [(Format, &str, &str); 11] = [
     (Format::Table, "table", "For people"),
     (Format::Json, "json", "One JSON document"),
     (Format::Jsonl, "jsonl", "One JSON object a line"),
@@ -38,6 +42,8 @@ const FORMATS: [(Format, &str, &str); 9] = [
     (Format::Own(Own::Csv), "csv", ""),
     (Format::Own(Own::Mermaid), "mermaid", ""),
     (Format::Own(Own::Dot), "dot", ""),
+    (Format::Own(Own::Pretty), "pretty", ""),
+    (Format::Own(Own::Logfmt), "logfmt", ""),
     (Format::Own(Own::Prometheus), "prometheus", ""),
 ];
 

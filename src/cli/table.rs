@@ -3,14 +3,22 @@
 /// Rows of cells; the last column is as wide as it likes.
 #[derive(Debug)]
 pub struct Table {
-    head: Vec<&'static str>,
+    head: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     pub fn new(head: &[&'static str]) -> Self {
         Self {
-            head: head.to_vec(),
+            head: head.iter().map(ToString::to_string).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// As `new`, with a head that somebody asked for.
+    pub fn titled(head: Vec<String>) -> Self {
+        Self {
+            head,
             rows: Vec::new(),
         }
     }
@@ -26,14 +34,13 @@ impl Table {
                 let cells = self.rows.iter().filter_map(|row| row.get(column));
                 cells
                     .map(|cell| cell.chars().count())
-                    .chain([self.head[column].len()])
+                    .chain([self.head[column].chars().count()])
                     .max()
                     .unwrap_or(0)
             })
             .collect();
         let mut text = String::new();
-        let head = self.head.iter().map(ToString::to_string).collect();
-        for row in std::iter::once(&head).chain(&self.rows) {
+        for row in std::iter::once(&self.head).chain(&self.rows) {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
                 line.push_str(cell);

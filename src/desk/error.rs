@@ -4,7 +4,7 @@ use super::batch::BadLine;
 use super::breaker::Loop;
 use super::policy::Refusal;
 use crate::names::{AgentId, BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
-use crate::{agents, mailbox, store, tasks};
+use crate::{agents, logs, mailbox, store, tasks};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -14,6 +14,10 @@ pub enum Error {
     Agents(#[from] agents::Error),
     #[error(transparent)]
     Tasks(#[from] tasks::Error),
+    #[error(transparent)]
+    Logs(#[from] logs::Error),
+    #[error("{name:?} is for the log itself to say")]
+    FieldOfOurs { name: String },
     #[error(transparent)]
     BadLine(#[from] BadLine),
     /// Of a task in a batch.
@@ -69,6 +73,7 @@ impl Explain for Error {
             Self::Mailbox(e) => e.kind(),
             Self::Agents(e) => e.kind(),
             Self::Tasks(e) => e.kind(),
+            Self::Logs(e) => e.kind(),
             Self::OnLine { error, .. } => error.kind(),
             Self::BadLine(e) => e.kind(),
             Self::Store(e) => e.kind(),
@@ -76,7 +81,10 @@ impl Explain for Error {
             Self::Refused(e) => e.kind(),
             Self::Loop(e) => e.kind(),
             Self::NotFree(e) => e.kind(),
-            Self::BadMessageId(_) | Self::Runs { .. } | Self::SameName { .. } => Kind::Usage,
+            Self::BadMessageId(_)
+            | Self::Runs { .. }
+            | Self::SameName { .. }
+            | Self::FieldOfOurs { .. } => Kind::Usage,
             Self::Reserved { .. } => Kind::Refused,
             Self::Former { .. } => Kind::CannotCreate,
             Self::NoSuchRole { .. }
@@ -92,6 +100,7 @@ impl Explain for Error {
             Self::Mailbox(e) => e.hint(),
             Self::Agents(e) => e.hint(),
             Self::Tasks(e) => e.hint(),
+            Self::Logs(e) => e.hint(),
             Self::OnLine { error, .. } => error.hint(),
             Self::BadLine(e) => e.hint(),
             Self::Store(e) => e.hint(),
@@ -117,7 +126,10 @@ impl Explain for Error {
             Self::Former { now, .. } => Some(format!(
                 "it is free once that is gone: agentctl unregister {now} --purge"
             )),
-            Self::Reserved { .. } | Self::SameName { .. } | Self::StillAlive { .. } => None,
+            Self::Reserved { .. }
+            | Self::SameName { .. }
+            | Self::StillAlive { .. }
+            | Self::FieldOfOurs { .. } => None,
         }
     }
 
@@ -126,6 +138,7 @@ impl Explain for Error {
             Self::Mailbox(e) => e.path(),
             Self::Agents(e) => e.path(),
             Self::Tasks(e) => e.path(),
+            Self::Logs(e) => e.path(),
             Self::OnLine { error, .. } => error.path(),
             Self::Store(e) => e.path(),
             _ => None,

@@ -531,7 +531,7 @@ impl Desk {
         let event = Event {
             channel,
             level: Level::Info,
-            event,
+            event: event.into(),
             msg,
             agent: Some(id.clone()),
             id: None,

@@ -181,7 +181,7 @@ impl Desk {
         let event = Event {
             channel: Channel::Messages,
             level: Level::Info,
-            event: "mail.created",
+            event: "mail.created".into(),
             msg: format!("a mailbox for {to}"),
             agent: Some(to.clone()),
             id: None,
@@ -304,7 +304,7 @@ impl Desk {
             let event = Event {
                 channel: Channel::Messages,
                 level: Level::Info,
-                event: "mail.restored",
+                event: "mail.restored".into(),
                 msg: format!("{at} again, as {}", sent.at),
                 agent: Some(at.mailbox.clone()),
                 id: Some(sent.id),

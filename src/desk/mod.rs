@@ -1,7 +1,7 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
 //! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
-//! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
+//! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `logs.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
 //! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, what JSON lines say in
 //! `batch.rs`.
 
@@ -11,6 +11,7 @@ mod error;
 mod import;
 mod letters;
 mod lives;
+mod logs;
 mod mail;
 mod names;
 mod policy;
@@ -26,6 +27,7 @@ pub use breaker::Loop;
 pub use error::Error;
 pub use import::{Imported, Unread};
 pub use lives::{Launching, Standing, Started, Stopped, Stops};
+pub use logs::Note;
 pub use mail::{Breaker, Closed, Merged, Unknown};
 pub use policy::Refusal;
 pub use register::{Purged, Renamed, Step};
@@ -41,7 +43,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::agents;
-use crate::logs;
 use crate::mailbox::{self, Mailbox, Outcome};
 use crate::names::{
     Act, AgentId, Caller, Channel, Draft, Effect, Event, Explain as _, Kind, Level, Permit, Roster,
@@ -166,7 +167,7 @@ impl Desk {
         let event = Event {
             channel: Channel::System,
             level: Level::Warn,
-            event: "mail.refused",
+            event: "mail.refused".into(),
             msg: error.to_string(),
             agent: Some(target.clone()),
             id: None,
@@ -180,7 +181,7 @@ impl Desk {
         if events.is_empty() {
             return;
         }
-        if let Err(error) = logs::append(&self.home, &self.caller, events, now.wall) {
+        if let Err(error) = crate::logs::append(&self.home, &self.caller, events, now.wall) {
             (self.warn)(&format!("the log: {error}"));
         }
     }

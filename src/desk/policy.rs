@@ -30,14 +30,14 @@ fn may(verb: Verb, caller: &AgentId, target: &AgentId) -> bool {
     let is_captain = caller.as_str() == CAPTAIN;
     let is_own = caller == target && !is_system;
     match verb {
-        Verb::MailSend | Verb::TaskCreate => true,
+        Verb::MailSend | Verb::TaskCreate | Verb::LogWrite => true,
         // What is nobody's yet is everybody's.
         Verb::TaskWork | Verb::TaskEdit => {
             is_user || is_captain || is_own || (target.as_str() == UNASSIGNED && !is_system)
         }
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => !is_system,
-        Verb::MailCreate | Verb::AgentConfigure => is_user || is_captain,
+        Verb::MailCreate | Verb::AgentConfigure | Verb::LogRotate => is_user || is_captain,
         Verb::MailRead
         | Verb::AgentStart
         | Verb::AgentStop
@@ -84,6 +84,8 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::TaskWork => "work on the tasks of",
         Verb::TaskEdit => "change the tasks of",
         Verb::TaskRun => "run the tasks of",
+        Verb::LogWrite => "write in the logs about",
+        Verb::LogRotate => "close the logs of",
     }
 }
 
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
     use crate::names::Caller;
 
-    const VERBS: [Verb; 23] = [
+    const VERBS: [Verb; 25] = [
         Verb::MailSend,
         Verb::MailRead,
         Verb::MailFollow,
@@ -142,6 +144,8 @@ mod tests {
         Verb::TaskWork,
         Verb::TaskEdit,
         Verb::TaskRun,
+        Verb::LogWrite,
+        Verb::LogRotate,
     ];
 
     fn ask(caller: &str, verb: Verb, target: &str) -> Result<Permit, Refusal> {
@@ -180,17 +184,29 @@ mod tests {
                 "agent.type",
                 "agent.purge",
             ],
-            &all[19..],
+            &all[19..24],
         ]
         .concat();
         assert_eq!(allowed("agent-1", "agent-1"), own);
         assert_eq!(
             allowed("agent-1", "agent-2"),
-            ["mail.send", "mail.follow", "mail.recall", "task.create"]
+            [
+                "mail.send",
+                "mail.follow",
+                "mail.recall",
+                "task.create",
+                "log.write"
+            ]
         );
         assert_eq!(
             allowed("agent-1", "user"),
-            ["mail.send", "mail.follow", "mail.recall", "task.create"]
+            [
+                "mail.send",
+                "mail.follow",
+                "mail.recall",
+                "task.create",
+                "log.write"
+            ]
         );
         // Nobody's yet.
         assert_eq!(
@@ -201,7 +217,8 @@ mod tests {
                 "mail.recall",
                 "task.create",
                 "task.work",
-                "task.edit"
+                "task.edit",
+                "log.write"
             ]
         );
         assert_eq!(
@@ -219,12 +236,20 @@ mod tests {
                 "task.create",
                 "task.work",
                 "task.edit",
-                "task.run"
+                "task.run",
+                "log.write",
+                "log.rotate"
             ]
         );
         assert_eq!(allowed("captain", "captain"), all);
-        assert_eq!(allowed("system", "agent-1"), ["mail.send", "task.create"]);
-        assert_eq!(allowed("system", "system"), ["mail.send", "task.create"]);
+        assert_eq!(
+            allowed("system", "agent-1"),
+            ["mail.send", "task.create", "log.write"]
+        );
+        assert_eq!(
+            allowed("system", "system"),
+            ["mail.send", "task.create", "log.write"]
+        );
     }
 
     #[test]

@@ -337,11 +337,14 @@ impl Desk {
         let event = Event {
             channel: Channel::Agents,
             level: Level::Info,
-            event,
+            event: event.into(),
             msg,
             agent: Some(id.clone()),
             id: None,
-            fields,
+            fields: fields
+                .into_iter()
+                .map(|(name, value)| (name.into(), value))
+                .collect(),
         };
         self.log(&[event], now);
     }

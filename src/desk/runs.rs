@@ -8,10 +8,14 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::{Breaker, Desk, Done, Error, Unknown};
-use crate::names::{AgentId, Draft, Verb};
+use crate::logs::{self, Which};
+use crate::names::{AgentId, Channel, Draft, Verb};
 use crate::store::random_u64;
 use crate::tasks::{self, Action, Begun, Plan, Post, RunOutcome, Runner};
 use crate::time::Now;
+
+/// What takes longer is left for the next pass.
+const LOGS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A run that is over.
 #[derive(Clone, Debug)]
@@ -30,8 +34,35 @@ impl Desk {
         Ok(self.sheets(now)?.board()?.plans())
     }
 
-    /// Runs all that is due, `jobs` at a time; `None` where another pass is at work.
+    /// Runs all that is due, `jobs` at a time; `None` where another pass is at work. What is due of the logs is done
+    /// as well: whoever has cron needs nothing else that comes by.
     pub fn run_due(
+        &self,
+        jobs: usize,
+        patience: Duration,
+        now: Now,
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Done<Option<Vec<Ran>>> {
+        let ran = self.pass(jobs, patience, now, interrupted)?;
+        if ran.is_some() {
+            self.tidy_logs(now);
+        }
+        Ok(ran)
+    }
+
+    fn tidy_logs(&self, now: Now) {
+        if let Err(error) = logs::rotate(
+            &self.home,
+            &Channel::ALL,
+            Which::Due,
+            LOGS_PATIENCE,
+            now.wall,
+        ) {
+            (self.warn)(&format!("the logs: {error}"));
+        }
+    }
+
+    fn pass(
         &self,
         jobs: usize,
         patience: Duration,

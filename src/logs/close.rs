@@ -25,9 +25,9 @@ pub struct Rotated {
     pub busy: Vec<Channel>,
 }
 
-/// `config/logs.yaml`, or what holds where there is none.
-pub(super) fn limits(home: &Home) -> Result<Limits, Error> {
-    let path = home.logs_yaml();
+/// `config/logs.json`, or what holds where there is none.
+pub fn limits(home: &Home) -> Result<Limits, Error> {
+    let path = home.logs_json();
     let dir = Dir::open(home.dir())?;
     let text = match dir.file_below(home.inside(&path), Open::Read) {
         Ok(file) => file.read_to_end(1 << 20)?,
@@ -37,34 +37,69 @@ pub(super) fn limits(home: &Home) -> Result<Limits, Error> {
     Limits::read(&text).map_err(|unfit| Error::Limits { path, why: unfit.0 })
 }
 
-/// After a line: what is due is closed, in a moment or not at all. `written` bytes came to what was there before.
-pub(super) fn if_due(
+/// What a writer knows of the log that it has opened: nothing, as long as it is small and of today.
+pub(super) struct Due(Option<(Limits, Option<Error>)>);
+
+impl Due {
+    pub(super) fn of(home: &Home, file: &File, now: Timestamp) -> Self {
+        let grown = grown(file, 0);
+        if grown.size < LEAST && !grown.is_of_a_day_before(now) {
+            return Self(None);
+        }
+        Self(Some(match limits(home) {
+            Ok(limits) => (limits, None),
+            Err(error) => (Limits::default(), Some(error)),
+        }))
+    }
+
+    /// Those who found it due after their lines did not get it alone.
+    pub(super) fn is_overdue(&self, file: &File) -> bool {
+        let most = self.0.as_ref().map(|(limits, _)| limits.max_size);
+        most.is_some_and(|most| file.opened().size >= most + most / 4)
+    }
+
+    /// After lines of `written` bytes: what is due is closed, in a moment or not at all.
+    pub(super) fn close_if(
+        self,
+        home: &Home,
+        channel: Channel,
+        file: &File,
+        written: u64,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some((limits, bad)) = self.0 else {
+            return Ok(());
+        };
+        if limits.is_due(&grown(file, written), now) && close_alone(home, channel, file, now)? {
+            let logs = Dir::open(&home.logs())?;
+            retire(&logs, &limits, now, MOST_REMOVED).map_err(Error::NotClosed)?;
+        }
+        bad.map_or(Ok(()), Err)
+    }
+}
+
+fn grown(file: &File, written: u64) -> Grown {
+    let before = file.opened();
+    let ms = i64::try_from(before.mtime_ns / 1_000_000).unwrap_or(i64::MAX);
+    Grown {
+        size: before.size + written,
+        before: (before.size > 0).then(|| Timestamp::from_unix_ms(ms)),
+    }
+}
+
+/// `false` where somebody else has it.
+pub(super) fn close_alone(
     home: &Home,
     channel: Channel,
     file: &File,
-    written: u64,
     now: Timestamp,
-) -> Result<(), Error> {
-    let before = file.opened();
-    let ms = i64::try_from(before.mtime_ns / 1_000_000).unwrap_or(i64::MAX);
-    let grown = Grown {
-        size: before.size + written,
-        before: (before.size > 0).then(|| Timestamp::from_unix_ms(ms)),
-    };
-    if grown.size < LEAST && !grown.is_of_a_day_before(now) {
-        return Ok(());
+) -> Result<bool, Error> {
+    if !try_hold(file, Hold::Alone)? {
+        return Ok(false);
     }
-    let (limits, bad) = match limits(home) {
-        Ok(limits) => (limits, None),
-        Err(error) => (Limits::default(), Some(error)),
-    };
-    if limits.is_due(&grown, now) && try_hold(file, Hold::Alone)? {
-        let logs = Dir::open(&home.logs())?;
-        close(&logs, channel, file, now)
-            .and_then(|_| retire(&logs, &limits, now, MOST_REMOVED))
-            .map_err(Error::NotClosed)?;
-    }
-    bad.map_or(Ok(()), Err)
+    let logs = Dir::open(&home.logs())?;
+    let closed = close(&logs, channel, file, now).map_err(Error::NotClosed)?;
+    Ok(closed.is_some())
 }
 
 /// The log that is held alone gets the name that it keeps; `None` where another was quicker.
@@ -103,12 +138,7 @@ pub(super) fn segments(logs: &Dir) -> Result<Vec<Segment>, store::Error> {
         .collect())
 }
 
-fn retire(
-    logs: &Dir,
-    limits: &Limits,
-    now: Timestamp,
-    most: usize,
-) -> Result<Vec<String>, store::Error> {
+fn kept(logs: &Dir) -> Result<Vec<Kept>, store::Error> {
     let mut kept = Vec::new();
     for it in segments(logs)? {
         let Some(closed) = it.closed else { continue };
@@ -121,6 +151,16 @@ fn retire(
             });
         }
     }
+    Ok(kept)
+}
+
+fn retire(
+    logs: &Dir,
+    limits: &Limits,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<String>, store::Error> {
+    let kept = kept(logs)?;
     let mut removed = Vec::new();
     // The oldest first, in case that it ends here.
     for it in limits::retired(&kept, limits, now).iter().rev().take(most) {
@@ -147,6 +187,64 @@ pub enum Which {
     Due,
     /// All that hold anything.
     All,
+}
+
+/// What `rotate` would do, were it called now and nobody wrote.
+pub fn rehearse(
+    home: &Home,
+    channels: &[Channel],
+    which: Which,
+    now: Timestamp,
+) -> Result<Rotated, Error> {
+    let limits = limits(home)?;
+    let mut would = Rotated::default();
+    let logs = match Dir::open(&home.logs()) {
+        Err(error) if error.is_absent() => return Ok(would),
+        other => other?,
+    };
+    let mut kept = kept(&logs)?;
+    for &channel in channels {
+        let name = Segment::current(channel).to_string();
+        let Some(file) = logs.file_if_any(&name, Open::Read)? else {
+            continue;
+        };
+        if !is_wanted(&file, which, &limits, now) {
+            continue;
+        }
+        let of_channel = kept.iter().filter(|it| it.channel == channel);
+        let last = of_channel.map(|it| it.closed).max();
+        let closed = Closed::after(last, now);
+        kept.push(Kept {
+            channel,
+            closed,
+            size: file.opened().size,
+        });
+        would.closed.push(named(channel, closed).to_string());
+    }
+    let retired = limits::retired(&kept, &limits, now);
+    let is_retired = |it: &Segment| retired.iter().any(|old| it.is_of(old.channel, old.closed));
+    for it in segments(&logs)? {
+        if is_retired(&it) {
+            would.removed.push(it.to_string());
+        } else if let Some(packed) = super::packed::would_be(&it, &limits, now) {
+            would.packed.push(packed.to_string());
+        }
+    }
+    would.removed.sort();
+    would.packed.sort();
+    Ok(would)
+}
+
+const fn named(channel: Channel, closed: Closed) -> Segment {
+    Segment {
+        channel,
+        closed: Some(closed),
+        is_packed: false,
+    }
+}
+
+fn is_wanted(file: &File, which: Which, limits: &Limits, now: Timestamp) -> bool {
+    file.opened().size > 0 && (which == Which::All || limits.is_due(&grown(file, 0), now))
 }
 
 /// Closes logs, and removes and packs what is to be. Waits for writers, unlike they do for each other.
@@ -190,14 +288,7 @@ fn close_one(
         let Some(file) = logs.file_if_any(&name, Open::Append)? else {
             return Ok(None);
         };
-        let opened = file.opened();
-        let ms = i64::try_from(opened.mtime_ns / 1_000_000).unwrap_or(i64::MAX);
-        let grown = Grown {
-            size: opened.size,
-            before: Some(Timestamp::from_unix_ms(ms)),
-        };
-        let is_wanted = opened.size > 0 && (which == Which::All || limits.is_due(&grown, now));
-        if !is_wanted {
+        if !is_wanted(&file, which, limits, now) {
             return Ok(None);
         }
         if try_hold(&file, Hold::Alone)? {

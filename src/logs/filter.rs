@@ -74,10 +74,6 @@ mod tests {
     const LINE: &[u8] = br#"{"v":1,"ts":"2027-01-15T08:00:00.000Z","level":"warn","channel":"tasks","event":"task.failed","msg":"t5 failed","who":"agent-2","agent":"agent-1","id":null,"pid":7,"task":"t5"}"#;
     const AT: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
 
-    fn some(text: &str) -> Option<String> {
-        Some(text.into())
-    }
-
     #[test]
     fn each_condition_must_hold() {
         let none = Filter::default();
@@ -88,24 +84,24 @@ mod tests {
         };
         let holds: [fn(&mut Filter); 9] = [
             |_| {},
-            |it| it.agent = some("agent-1"),
-            |it| it.agent = some("agent-2"),
+            |it| it.agent = Some("agent-1".into()),
+            |it| it.agent = Some("agent-2".into()),
             |it| it.level = Some(Level::Warn),
             |it| it.since = Some(AT),
             |it| it.until = Some(AT.plus(std::time::Duration::from_millis(1))),
-            |it| it.event = some("task."),
-            |it| it.task = some("t5"),
+            |it| it.event = Some("task.".into()),
+            |it| it.task = Some("t5".into()),
             |it| it.grep = Some(Regex::new("t[0-9] failed").unwrap()),
         ];
         assert!(holds.into_iter().all(with));
         let fails: [fn(&mut Filter); 8] = [
-            |it| it.agent = some("agent-3"),
+            |it| it.agent = Some("agent-3".into()),
             |it| it.level = Some(Level::Error),
             |it| it.since = Some(AT.plus(std::time::Duration::from_millis(1))),
             |it| it.until = Some(AT),
-            |it| it.event = some("task"),
-            |it| it.task = some("t4"),
-            |it| it.id = some("x"),
+            |it| it.event = Some("task".into()),
+            |it| it.task = Some("t4".into()),
+            |it| it.id = Some("x".into()),
             |it| it.grep = Some(Regex::new("T5").unwrap()),
         ];
         assert!(!fails.into_iter().any(with));

@@ -1,8 +1,9 @@
-//! How large logs may grow and how long they are kept: `config/logs.yaml`, all of it optional. Pure.
+//! How large logs may grow and how long they are kept: `config/logs.json`, all of it optional. Pure.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::segment::Closed;
 use crate::names::Channel;
@@ -11,22 +12,19 @@ use crate::time::{Timestamp, parse_span};
 /// A log below this is never closed for its size, and no configuration is asked for.
 pub(super) const LEAST: u64 = 64 << 10;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// A log that is larger is closed.
-    #[serde(deserialize_with = "bytes")]
     pub max_size: u64,
     /// A log is closed with the first line of a new day, in UTC.
     pub daily: bool,
-    #[serde(deserialize_with = "span")]
+    #[serde(serialize_with = "seconds")]
     pub compress_after: Duration,
-    #[serde(deserialize_with = "span")]
+    #[serde(serialize_with = "seconds")]
     pub max_age: Duration,
     /// Closed logs of one channel.
     pub max_files: usize,
     /// Of all logs together, those that are written to at their largest.
-    #[serde(deserialize_with = "bytes")]
     pub max_total: u64,
 }
 
@@ -52,9 +50,13 @@ pub(super) struct Unfit(pub(super) String);
 
 impl Limits {
     pub(super) fn read(text: &[u8]) -> Result<Self, Unfit> {
-        let limits: Option<Self> =
-            serde_yaml::from_slice(text).map_err(|error| Unfit(error.to_string()))?;
-        let limits = limits.unwrap_or_default();
+        let fields: Map<String, Value> =
+            serde_json::from_slice(text).map_err(|error| Unfit(error.to_string()))?;
+        let mut limits = Self::default();
+        for (name, value) in &fields {
+            let is_known = limits.set(name, value);
+            is_known.ok_or_else(|| Unfit(format!("{name} cannot be {value}")))?;
+        }
         let all = Channel::ALL.len() as u64;
         if limits.max_size < LEAST {
             return Err(Unfit("max_size is at least 64KiB".into()));
@@ -65,6 +67,21 @@ impl Limits {
             )));
         }
         Ok(limits)
+    }
+
+    /// `None` of what is no limit, or no value for one.
+    fn set(&mut self, name: &str, value: &Value) -> Option<()> {
+        let span = || parse_span(value.as_str()?).ok();
+        match name {
+            "max_size" => self.max_size = bytes(value)?,
+            "daily" => self.daily = value.as_bool()?,
+            "compress_after" => self.compress_after = span()?,
+            "max_age" => self.max_age = span()?,
+            "max_files" => self.max_files = usize::try_from(value.as_u64()?).ok()?,
+            "max_total" => self.max_total = bytes(value)?,
+            _ => return None,
+        }
+        Some(())
     }
 
     pub(super) fn is_due(&self, log: &Grown, now: Timestamp) -> bool {
@@ -121,40 +138,27 @@ pub(super) fn retired(closed: &[Kept], limits: &Limits, now: Timestamp) -> Vec<K
     retired
 }
 
-fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_span(&text).map_err(serde::de::Error::custom)
+fn seconds<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(span.as_secs())
 }
 
-fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Size {
-        Plain(u64),
-        Text(String),
-    }
-    match Size::deserialize(from)? {
-        Size::Plain(bytes) => Ok(bytes),
-        Size::Text(text) => parse_bytes(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("{text:?} is no size: as 10MB, 512KiB or 1GiB"))
-        }),
-    }
-}
-
-fn parse_bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
+/// A number, or a text as `10MB` and `512KiB`.
+fn bytes(value: &Value) -> Option<u64> {
+    let Some(text) = value.as_str() else {
+        return value.as_u64();
+    };
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     let number: u64 = text[..end].parse().ok()?;
-    let unit = match text[end..].trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kb" => 1000,
-        "kib" => 1 << 10,
-        "m" | "mb" => 1_000_000,
-        "mib" => 1 << 20,
-        "g" | "gb" => 1_000_000_000,
-        "gib" => 1 << 30,
+    let unit = match text[end..].trim() {
+        "" | "B" => 1,
+        "kB" => 1000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
         _ => return None,
     };
     number.checked_mul(unit)
@@ -180,9 +184,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_as_by_default() {
-        assert_eq!(limits(""), Limits::default());
-        assert_eq!(limits("# nothing\n"), Limits::default());
-        let some = limits("max_size: 100kB\ncompress_after: 1d\nmax_total: 4194304\n");
+        assert_eq!(limits("{}"), Limits::default());
+        let some = limits(r#"{"max_size": "100kB", "compress_after": "1d", "max_total": 4194304}"#);
         assert_eq!((some.max_size, some.max_total), (100_000, 4 << 20));
         assert_eq!((some.compress_after, some.max_age), (DAY, DAY * 30));
     }
@@ -190,12 +193,16 @@ mod tests {
     #[test]
     fn what_is_unfit_is_named() {
         for (text, why) in [
-            ("max_size: 10", "at least 64KiB"),
-            ("max_size: ten", "is no size"),
-            ("max_total: 1MiB", "max_total is at least 8 times max_size"),
-            ("compress_after: 7 fortnights", ""),
-            ("max_sise: 1MB", "unknown field"),
-            ("- 1", ""),
+            (r#"{"max_size": 10}"#, "at least 64KiB"),
+            (r#"{"max_size": "ten"}"#, "max_size cannot be \"ten\""),
+            (
+                r#"{"max_total": "1MiB"}"#,
+                "max_total is at least 8 times max_size",
+            ),
+            (r#"{"compress_after": 7}"#, "compress_after cannot be 7"),
+            (r#"{"max_sise": "1MB"}"#, "max_sise cannot be"),
+            ("{\n\"daily\": yes}", "line 2 column 10"),
+            ("[]", "line 1"),
         ] {
             let error = Limits::read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
@@ -205,7 +212,7 @@ mod tests {
     #[test]
     fn a_log_is_closed_for_its_size_or_its_day() {
         let grown = |size, before| Grown { size, before };
-        let limits = limits("max_size: 64KiB");
+        let limits = limits(r#"{"max_size": "64KiB"}"#);
         let yesterday = Some(NOW.minus(DAY));
         assert!(limits.is_due(&grown(65_536, Some(NOW)), NOW));
         assert!(!limits.is_due(&grown(65_535, Some(NOW)), NOW));
@@ -222,7 +229,9 @@ mod tests {
 
     #[test]
     fn the_oldest_go_until_everything_has_room() {
-        let limits = limits("max_size: 64KiB\nmax_total: 1MiB\nmax_files: 2\nmax_age: 10d");
+        let limits = limits(
+            r#"{"max_size": "64KiB", "max_total": "1MiB", "max_files": 2, "max_age": "10d"}"#,
+        );
         let (a, b) = (Channel::Tasks, Channel::System);
         let all = [
             kept(a, 1, 1),

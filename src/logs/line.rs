@@ -31,6 +31,11 @@ const OURS: [&str; 13] = [
     "cut",
 ];
 
+/// Whether a field of this name is said by us alone.
+pub(crate) fn is_ours(name: &str) -> bool {
+    OURS.contains(&name)
+}
+
 pub(super) struct Line<'e> {
     event: &'e Event,
     caller: &'e Caller,
@@ -84,7 +89,7 @@ impl Serialize for Line<'_> {
         line.serialize_entry("ts", now)?;
         line.serialize_entry("level", &event.level)?;
         line.serialize_entry("channel", &event.channel)?;
-        line.serialize_entry("event", event.event)?;
+        line.serialize_entry("event", &event.event)?;
         line.serialize_entry("msg", &Text(&event.msg))?;
         line.serialize_entry("who", &caller.agent)?;
         line.serialize_entry("agent", &event.agent)?;
@@ -94,7 +99,7 @@ impl Serialize for Line<'_> {
         }
         line.serialize_entry("pid", &self.pid)?;
         for (key, value) in event.fields.iter().take(self.most) {
-            if OURS.contains(key) {
+            if is_ours(key) {
                 continue;
             }
             if redact::is_secret(key) {

@@ -27,9 +27,8 @@ pub(super) fn pack_old(
 ) -> Result<Vec<String>, Error> {
     let mut plain: Vec<_> = segments(logs)?
         .into_iter()
-        .filter(|it| !it.is_packed)
+        .filter(|it| would_be(it, limits, now).is_some())
         .filter_map(|it| Some((it.closed?, it)))
-        .filter(|(closed, _)| now.since(closed.time()) > limits.compress_after)
         .collect();
     plain.sort_by_key(|(closed, _)| *closed);
     let mut done = Vec::new();
@@ -48,6 +47,15 @@ pub(super) fn pack_old(
         }
     }
     Ok(done)
+}
+
+/// What a log is packed into, where it is old enough.
+pub(super) fn would_be(it: &Segment, limits: &Limits, now: Timestamp) -> Option<Segment> {
+    let is_old = now.since(it.closed?.time()) > limits.compress_after;
+    (!it.is_packed && is_old).then_some(Segment {
+        is_packed: true,
+        ..*it
+    })
 }
 
 fn pack(logs: &Dir, segment: Segment) -> Result<Option<String>, Error> {

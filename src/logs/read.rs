@@ -34,6 +34,13 @@ pub struct Place {
     offset: u64,
 }
 
+impl Place {
+    /// The last closed log that was read to its end.
+    pub(super) const fn after(&self) -> Option<Closed> {
+        self.after
+    }
+}
+
 pub struct Reader {
     home: Home,
     channel: Channel,
@@ -96,6 +103,22 @@ impl Reader {
         let closed = reader.segments()?.into_iter().filter_map(|it| it.closed);
         reader.place.after = closed.filter(|it| it.time() < since).max();
         Ok(reader)
+    }
+
+    /// From the log behind a closed one, or from the oldest.
+    pub(super) fn after(home: &Home, channel: Channel, after: Option<Closed>) -> Self {
+        let place = Place {
+            after,
+            ..Place::default()
+        };
+        Self::new(home, channel, place)
+    }
+
+    /// The closed logs that it will read, as it is now.
+    pub(super) fn closed(&self) -> Result<Vec<Closed>, Error> {
+        let segments = self.segments()?.into_iter();
+        let closed = segments.filter_map(|it| it.closed);
+        Ok(closed.filter(|it| Some(*it) > self.place.after).collect())
     }
 
     /// Behind all that is there now.
@@ -236,21 +259,29 @@ impl Reader {
         if logs.ident(&current)?.is_some_and(|it| it.ino == inode) {
             return Ok(false);
         }
-        let candidates = behind(&logs, self.channel, self.place.after)?;
-        let renamed = match candidates.first() {
-            // The only one that can be it: those behind it were begun later.
-            Some(first) => {
-                let ident = logs.ident(&first.to_string())?;
-                let is_it = ident.is_some_and(|it| it.ino == inode)
-                    || (self.place.head.is_some() && head(&logs, *first)? == self.place.head);
-                is_it.then_some(*first)
-            }
-            None => None,
-        };
-        if let (Some(open), Some(renamed)) = (&mut self.open, renamed) {
+        if let (Some(renamed), Some(open)) = (self.renamed(&logs, inode)?, &mut self.open) {
             open.segment = renamed;
         }
         Ok(true)
+    }
+
+    /// What has become of the log that is open; `None` where it was removed.
+    fn renamed(&self, logs: &Dir, inode: u64) -> Result<Option<Segment>, Error> {
+        for _ in 0..TRIES {
+            let candidates = behind(logs, self.channel, self.place.after)?;
+            // The only one that can be it: those behind it were begun later.
+            let Some(first) = candidates.first() else {
+                return Ok(None);
+            };
+            let name = first.to_string();
+            let is_it = logs.ident(&name)?.is_some_and(|it| it.ino == inode)
+                || (self.place.head.is_some() && head(logs, *first)? == self.place.head);
+            // One that is packed or removed at this moment is looked for under its next name.
+            if is_it || logs.exists(&name)? {
+                return Ok(is_it.then_some(*first));
+            }
+        }
+        Ok(None)
     }
 
     /// What is open was read to its end.
@@ -270,29 +301,42 @@ impl Reader {
                 return Ok(false);
             };
             let mut candidates = behind(&logs, self.channel, self.place.after)?;
+            let newest = candidates.last().and_then(|it| it.closed);
             candidates.push(Segment::current(self.channel));
             if let Some(known) = self.place.head {
                 let mut found = None;
+                let mut is_gone = false;
                 for (nth, segment) in candidates.iter().enumerate() {
                     if head(&logs, *segment)? == Some(known) {
                         found = Some(nth);
                         break;
                     }
+                    is_gone |= segment.closed.is_some() && !logs.exists(&segment.to_string())?;
                 }
-                if let Some(nth) = found {
-                    candidates.drain(..nth);
-                } else {
-                    self.lose();
+                match found {
+                    Some(nth) => drop(candidates.drain(..nth)),
+                    // It may have been that one, packed meanwhile.
+                    None if is_gone => continue,
+                    None => self.lose(),
                 }
             }
             let segment = candidates[0];
             match self.open(&logs, segment) {
                 // Renamed, packed or removed a moment ago.
                 Ok(false) if segment.closed.is_some() => {}
+                // Closed since we looked: what we have opened was begun behind one that we have not read.
+                Ok(true) if segment.closed.is_none() && self.newest(&logs)? != newest => {
+                    self.open = None;
+                }
                 other => return other,
             }
         }
         Ok(false)
+    }
+
+    fn newest(&self, logs: &Dir) -> Result<Option<Closed>, Error> {
+        let all = behind(logs, self.channel, self.place.after)?;
+        Ok(all.last().and_then(|it| it.closed))
     }
 
     fn lose(&mut self) {

@@ -166,11 +166,12 @@ impl<'m> Visit<'m> {
             (Level::Debug | Level::Info, _) => Channel::Messages,
         };
         let seq = about.map(|(seq, _)| ("seq", seq.into()));
-        let all = fields.iter().cloned().chain(seq).collect();
+        let all = fields.iter().cloned().chain(seq);
+        let all = all.map(|(name, value)| (name.into(), value)).collect();
         self.effects.push(Effect::Event(Event {
             channel,
             level,
-            event,
+            event: event.into(),
             msg,
             agent: Some(self.agent().clone()),
             id: about.map(|(_, id)| id),

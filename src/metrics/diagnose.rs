@@ -58,7 +58,7 @@ impl LogWriter for SystemLog {
         let event = Event {
             channel: Channel::System,
             level,
-            event,
+            event: event.into(),
             msg: record.args().to_string(),
             agent: None,
             id: None,

@@ -40,6 +40,10 @@ pub enum Verb {
     TaskEdit,
     /// To run what a task says.
     TaskRun,
+    /// To write a line into a log that tells of somebody.
+    LogWrite,
+    /// To close logs, and to remove and pack what is old.
+    LogRotate,
 }
 
 impl Verb {
@@ -70,6 +74,8 @@ impl Verb {
             Self::TaskWork => "task.work",
             Self::TaskEdit => "task.edit",
             Self::TaskRun => "task.run",
+            Self::LogWrite => "log.write",
+            Self::LogRotate => "log.rotate",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What happened, as plain values: rooms return them, `desk` writes them down.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -74,17 +76,18 @@ impl Level {
     }
 }
 
-/// One line of `runtime/logs/<channel>.log`. `event` is `room.verb` of the closed list in `runtime/README.md`.
+/// One line of `runtime/logs/<channel>.log`. `event` is `room.verb` of the closed list in `runtime/README.md`, or what a
+/// script calls it.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub channel: Channel,
     pub level: Level,
-    pub event: &'static str,
+    pub event: Cow<'static, str>,
     pub msg: String,
     pub agent: Option<AgentId>,
     pub id: Option<MessageId>,
     /// What else is to be said, in this order.
-    pub fields: Vec<(&'static str, Value)>,
+    pub fields: Vec<(Cow<'static, str>, Value)>,
 }
 
 /// What should follow a change. `desk` carries it out.

@@ -703,15 +703,15 @@ impl Superd {
         let state = self.state();
         let mut fields = Vec::new();
         if let Some(incarnation) = &self.incarnation {
-            fields.push(("incarnation", incarnation.as_str().into()));
+            fields.push(("incarnation".into(), incarnation.as_str().into()));
         }
         if let Some(exit) = state.exit {
-            fields.push(("exit", exit.to_string().into()));
+            fields.push(("exit".into(), exit.to_string().into()));
         }
         let event = crate::names::Event {
             channel: Channel::Agents,
             level,
-            event,
+            event: event.into(),
             msg: format!(
                 "{} {}: {}",
                 state.agent,

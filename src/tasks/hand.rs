@@ -346,14 +346,14 @@ impl<'a> Board<'a> {
         self.wake.events.push(Event {
             channel: Channel::Tasks,
             level,
-            event,
+            event: event.into(),
             msg: format!("{} {what}", task.id),
             agent: task
                 .assigned_to
                 .as_deref()
                 .and_then(|id| AgentId::parse(id).ok()),
             id: None,
-            fields: vec![("task", task.id.to_string().into())],
+            fields: vec![("task".into(), task.id.to_string().into())],
         });
     }
 

@@ -6,25 +6,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::home::{METRICSD, TASKCTL};
+use crate::home::{LOGCTL, METRICSD, TASKCTL};
 use crate::lives::{AGENTCTL, with_argument};
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone")),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone")),
     ("agentctl", AGENTCTL),
     ("taskctl", TASKCTL),
+    ("logctl", LOGCTL),
     ("metricsd", METRICSD),
 ];
 /// A verb that two programs share is shown by the cases of one.
-const FAMILIES: [&[&str]; 4] = [
+const FAMILIES: [&[&str]; 5] = [
     &["cellphone", "captainphone"],
     &["agentctl"],
     &["taskctl"],
+    &["logctl"],
     &["metricsd"],
 ];
 /// How long a supervisor may be on its way out after a stop.
@@ -130,6 +132,11 @@ fn agentctl_prints_exactly_what_its_cases_say() {
 #[test]
 fn taskctl_prints_exactly_what_its_cases_say() {
     run_all("taskctl");
+}
+
+#[test]
+fn logctl_prints_exactly_what_its_cases_say() {
+    run_all("logctl");
 }
 
 #[test]

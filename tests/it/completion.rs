@@ -107,6 +107,20 @@ fn bash_completes_tasks() {
 }
 
 #[test]
+fn bash_completes_channels() {
+    let place = tempfile::tempdir().unwrap();
+    let home = home(place.path());
+    assert_eq!(
+        offered(&home, &["logctl", "tail", "s"]),
+        ["system", "security"]
+    );
+    assert_eq!(
+        offered(&home, &["logctl", "query", "--level", "e"]),
+        ["error"]
+    );
+}
+
+#[test]
 fn without_a_home_a_completion_offers_nobody_and_does_not_fail() {
     let place = tempfile::tempdir().unwrap();
     let nobody: [&str; 0] = [];
@@ -134,11 +148,13 @@ fn the_home_that_is_being_typed_is_the_one_that_is_asked() {
 fn a_man_page_names_every_verb_and_every_exit_code() {
     let mail = ["SEND", "NEXT", "STATUS", "WATCH"];
     let tasks = ["CREATE", "CLAIM", "DEP", "LINT"];
+    let logs = ["TAIL", "QUERY", "ROTATE", "WRITE"];
     let figures = ["EXPORT", "TEXTFILE", "SERVE", "EXPORT"];
     for (program, verbs) in [
         ("cellphone", mail),
         ("captainphone", mail),
         ("taskctl", tasks),
+        ("logctl", logs),
         ("metricsd", figures),
     ] {
         let binary = Path::new(env!("CARGO_BIN_EXE_cellphone")).with_file_name(program);

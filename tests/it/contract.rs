@@ -7,6 +7,10 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use dreamos::logs::{self, Which};
+use dreamos::names::Channel;
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -81,6 +85,9 @@ fn used_home(home: &Path) {
     watched(home);
     renamed_and_gone(home);
     tasks(home);
+    logctl(home, "write bridge script.deployed");
+    logctl(home, "write security script.deployed");
+    logs(home);
     counted(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
@@ -110,6 +117,24 @@ fn renamed_and_gone(home: &Path) {
     agentctl(home, "unregister agent-7 --purge --yes");
 }
 
+/// Closed, one of them packed, and some that are written to.
+fn logs(home: &Path) {
+    let limits = home.join("config/logs.json");
+    let home = dreamos::root::Home::at(home);
+    let day = Duration::from_hours(24);
+    for after in [Duration::ZERO, day * 8] {
+        let now = dreamos::time::Now::read().wall.plus(after);
+        let channels = [Channel::Messages, Channel::Tasks];
+        let (which, patience) = (Which::All, Duration::from_secs(5));
+        let done = logs::rotate(&home, &channels, which, patience, now).unwrap();
+        assert_eq!(done.busy, []);
+        cellphone(home.dir(), "send agent-1 more", "");
+        taskctl(home.dir(), "create more");
+    }
+    std::fs::write(limits, r#"{"max_size": "64KiB"}"#).unwrap();
+    cellphone(home.dir(), "send agent-1 more", "");
+}
+
 /// What is to be done: made, changed more often than a document remembers, done, given up, and written by hand.
 fn tasks(home: &Path) {
     taskctl(home, "create first --for agent-3");
@@ -135,7 +160,7 @@ fn tasks(home: &Path) {
     let edited = text.replace("\"third\"", "\"two\"");
     std::fs::write(&document, edited).unwrap();
     taskctl(home, "claim t3 --as agent-2 --start --lease 1ms");
-    std::thread::sleep(std::time::Duration::from_millis(2));
+    std::thread::sleep(Duration::from_millis(2));
     taskctl(home, "set t3 name other");
     by_itself(home);
 }
@@ -189,6 +214,16 @@ fn taskctl_ran(home: &Path, line: &str) -> std::process::Output {
 fn taskctl(home: &Path, line: &str) {
     let done = taskctl_ran(home, line);
     assert!(done.status.success(), "taskctl {line}: {done:?}");
+}
+
+fn logctl(home: &Path, line: &str) {
+    let done = Command::new(env!("CARGO_BIN_EXE_logctl"))
+        .args(line.split_whitespace())
+        .env_clear()
+        .env("DREAMOS_HOME", home)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "logctl {line}: {done:?}");
 }
 
 /// A verb that takes the disk for a network file system.
@@ -366,18 +401,12 @@ fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
 
     let listed = contract();
     let mut events = BTreeSet::new();
-    for log in std::fs::read_dir(home.join("runtime/logs")).unwrap() {
-        for line in std::fs::read_to_string(log.unwrap().path())
-            .unwrap()
-            .lines()
-        {
-            let record: serde_json::Value = serde_json::from_str(line).expect("a log line is JSON");
-            events.insert(
-                record["event"]
-                    .as_str()
-                    .expect("a record names its event")
-                    .to_owned(),
-            );
+    let logs = dreamos::root::Home::at(&home);
+    for channel in Channel::ALL {
+        let mut reader = logs::Reader::new(&logs, channel, logs::Place::default());
+        while let Some(line) = reader.next().unwrap() {
+            let entry = logs::Entry::parse(line.bytes()).expect("a log line is an event");
+            events.insert(entry.event.into_owned());
         }
     }
     for event in task_events(&listed) {

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub(crate) const CELLPHONE: &str = env!("CARGO_BIN_EXE_cellphone");
 pub(crate) const METRICSD: &str = env!("CARGO_BIN_EXE_metricsd");
 pub(crate) const TASKCTL: &str = env!("CARGO_BIN_EXE_taskctl");
+pub(crate) const LOGCTL: &str = env!("CARGO_BIN_EXE_logctl");
 /// Whoever takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -165,6 +165,8 @@ fn what_is_shipped_is_static_and_small() {
         ("agentctl", 4_000_000),
         // Knows the clocks of every zone.
         ("taskctl", 5_000_000),
+        // Searches by regular expressions.
+        ("logctl", 4_000_000),
         // Looks into all rooms, and has a server.
         ("metricsd", 5_000_000),
         // One of it an agent.
@@ -299,6 +301,7 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         "bin/phone/schemas",
         "bin/agentctl/schemas",
         "bin/taskctl/schemas",
+        "bin/logctl/schemas",
         "bin/metricsd/schemas",
     ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());

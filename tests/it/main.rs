@@ -12,6 +12,7 @@ mod home;
 mod house;
 mod invariants;
 mod lives;
+mod logs;
 mod metrics;
 mod model;
 mod original;

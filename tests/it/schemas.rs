@@ -1,4 +1,5 @@
-//! `--json` is a promise: what the programs print is what the schemas of mail, agents, tasks and figures say (`bin/*/schemas/`).
+//! `--json` is a promise: what the programs print is what the schemas of mail, agents, tasks, logs and figures say
+//! (`bin/*/schemas/`).
 //!
 //! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
 //! cannot promise what is not checked. A key that no schema describes is a fault, too.
@@ -10,13 +11,14 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::home::{Home, METRICSD, TASKCTL, run};
+use crate::home::{Home, LOGCTL, METRICSD, TASKCTL, run};
 use crate::lives::Swarm;
 use crate::metrics::serving;
 
 const MAIL: &str = "bin/phone/schemas";
 const AGENTS: &str = "bin/agentctl/schemas";
 const TASKS: &str = "bin/taskctl/schemas";
+const LOGS: &str = "bin/logctl/schemas";
 const FIGURES: &str = "bin/metricsd/schemas";
 
 fn checkout() -> &'static Path {
@@ -150,7 +152,7 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let own = [AGENTS, TASKS, FIGURES].into_iter();
+    let own = [AGENTS, TASKS, LOGS, FIGURES].into_iter();
     let mut own = own.filter(|dir| schemas_in(dir).contains(name));
     let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
@@ -518,6 +520,54 @@ fn every_verb_of_taskctl_prints_what_its_schema_says() {
 }
 
 #[test]
+fn every_verb_of_logctl_prints_what_its_schema_says() {
+    let home = Home::new();
+    let mut seen = BTreeSet::new();
+    let tasks = home.dir.join("runtime/logs/tasks.log");
+    for (expected, line, input) in [
+        (
+            "log-written",
+            "write tasks script.begun --task t5 --as agent-3",
+            "",
+        ),
+        (
+            "log-written",
+            "write --batch -",
+            "{\"event\": \"script.a\"}\n",
+        ),
+        ("error", "write --batch -", "{\"msg\": \"a\"}\n"),
+        ("log-query", "query", ""),
+        ("log-query", "query --by level,task", ""),
+        ("log-query", "query --count", ""),
+        ("log-query", "query --grep nothing", ""),
+        ("log-stats", "stats --lines", ""),
+        ("logs-rotated", "rotate --all --dry-run --as user", ""),
+        ("logs-rotated", "rotate --all --as user", ""),
+        ("error", "tail nowhere", ""),
+    ] {
+        let mut command = home.command(LOGCTL);
+        command.arg("--json").args(line.split_whitespace());
+        command
+            .env("DREAMOS_AGENT", "agent-3")
+            .env("DREAMOS_INCARNATION", "01jd8x3k5m6n7p8q9r0s1t2v3w");
+        let ran = run(&mut command, input.as_bytes());
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, line) {
+            assert_eq!(assert_valid(&document, line), expected, "{line}");
+            printed(&document, expected, &mut seen);
+        }
+        if line.starts_with("write tasks") {
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .open(&tasks)
+                .unwrap();
+            file.write_all(b"alien\n{\"v\":1,\"ts\":\"2027\n").unwrap();
+        }
+    }
+    assert_all_is_printed(LOGS, &seen);
+}
+
+#[test]
 fn every_verb_of_metricsd_prints_what_its_schema_says() {
     let home = Home::new();
     let mut seen = BTreeSet::new();
@@ -561,7 +611,7 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let all = [MAIL, AGENTS, TASKS, FIGURES].into_iter();
+    let all = [MAIL, AGENTS, TASKS, LOGS, FIGURES].into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }

@@ -1,0 +1,54 @@
+use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
+use dreamos::logs::{Merged, Waker};
+
+use super::options::{Channels, Most, Wanted};
+use super::output::Output;
+
+/// The last lines of all channels, or of some, by time; with -f also those that come
+///
+/// Closed and packed logs are read as well; a log that is closed meanwhile loses no line and repeats none. What is no
+/// event is shown as what it is.
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  logctl tail
+  logctl tail -f tasks agents            # until Ctrl-C
+  logctl tail -n 100 --level warn --since 2h
+  logctl tail -f --json | jq -r 'select(.event == \"task.failed\") | .task'")]
+pub(crate) struct Tail {
+    #[command(flatten)]
+    channels: Channels,
+    /// Go on as more comes, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// So many lines at most; all
+    #[arg(short = 'n', long = "lines", value_name = "N", default_value = "10")]
+    most: Most,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+impl Run for Tail {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let home = context.home()?;
+        // Before anything is shown: from then on Ctrl-C ends it in order.
+        let interrupt = self.follow.then(Interrupt::install).transpose()?;
+        // Before the first look: what comes after that look wakes us.
+        let waker = self.follow.then(|| Waker::new(&home));
+        let (channels, filter) = (self.channels.named(), self.wanted.filter());
+        let lines = match self.most {
+            Most::All => Merged::all(&home, &channels, filter),
+            Most::Last(n) => Merged::last(&home, &channels, filter, n),
+        };
+        let mut lines = lines.map_err(dreamos::desk::Error::from)?;
+        let mut output = Output::new(context);
+        let enough = || interrupt.as_ref().is_some_and(Interrupt::came);
+        output.drain(&mut lines, enough)?;
+        if let Some(mut waker) = waker {
+            while !enough() && !context.nobody_listens() {
+                waker.rest();
+                output.drain(&mut lines, enough)?;
+            }
+        }
+        Ok(interrupt.and_then(|it| it.exit()).unwrap_or(Exit::DONE))
+    }
+}
