@@ -3,6 +3,7 @@
 //! Every client has a thread of its own, a time in which it must have asked and one in which it must have taken its
 //! answer, so that a slow one keeps nobody else waiting; collections come one after the other. One answer a connection.
 
+use std::cell::RefCell;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -94,29 +95,50 @@ fn parse(listen: &str) -> Result<SocketAddr, Error> {
 }
 
 fn accept(service: &Arc<Service>, listener: &TcpListener) -> ! {
+    let mut is_told = false;
     loop {
         let client = match listener.accept() {
             Ok((client, _)) => client,
             Err(error) => {
-                log::warn!("a client could not be accepted: {error}");
+                if !is_told {
+                    log::warn!("a client could not be accepted: {error}");
+                }
+                is_told = true;
                 thread::sleep(PAUSE);
                 continue;
             }
         };
-        if service.clients.fetch_add(1, Ordering::AcqRel) >= MOST_CLIENTS {
-            service.clients.fetch_sub(1, Ordering::AcqRel);
+        let Some(seat) = Seat::take(service) else {
             continue;
-        }
-        let own = Arc::clone(service);
-        let spawned = thread::Builder::new().spawn(move || {
-            // Whoever went away, or was too slow, asks again if he wants it.
-            let _ = own.attend(&client);
-            own.clients.fetch_sub(1, Ordering::AcqRel);
-        });
-        if let Err(error) = spawned {
-            service.clients.fetch_sub(1, Ordering::AcqRel);
-            log::warn!("a client could not be answered: {error}");
-        }
+        };
+        // Whoever went away, or was too slow, asks again if he wants it.
+        let attend = move || drop(seat.0.attend(&client));
+        let spawned = thread::Builder::new().spawn(attend);
+        is_told = match spawned {
+            Ok(_) => false,
+            Err(error) => {
+                if !is_told {
+                    log::warn!("a client could not be answered: {error}");
+                }
+                true
+            }
+        };
+    }
+}
+
+/// That there is room for one client more, until it is dropped.
+struct Seat(Arc<Service>);
+
+impl Seat {
+    fn take(service: &Arc<Service>) -> Option<Self> {
+        let seat = Self(Arc::clone(service));
+        (service.clients.fetch_add(1, Ordering::AcqRel) < MOST_CLIENTS).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -310,11 +332,8 @@ impl Service {
 
     fn collect(&self) -> Result<String, String> {
         let mut last = self.lock();
-        let warnings = Mutex::new(Vec::new());
-        let note = |text: &str| {
-            let mut all = warnings.lock().unwrap_or_else(PoisonError::into_inner);
-            all.push(text.to_owned());
-        };
+        let warnings = RefCell::new(Vec::new());
+        let note = |text: &str| warnings.borrow_mut().push(text.to_owned());
         let collected = collect(&self.home, Now::read(), &note);
         let outcome = match collected {
             Ok(collected) => {
@@ -326,9 +345,7 @@ impl Service {
                 Err(error.to_string())
             }
         };
-        let warnings = warnings
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let warnings = warnings.into_inner();
         for warning in warnings.iter().filter(|it| !last.warnings.contains(it)) {
             log::warn!("{warning}");
         }

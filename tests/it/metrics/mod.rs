@@ -4,6 +4,7 @@ mod bad;
 mod once;
 mod prometheus;
 mod serve;
+mod textfile;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
