@@ -22,7 +22,10 @@ const EXIT_CODES: [(&str, &str); 14] = [
         "input or a state file that cannot be read as what it should be",
     ),
     ("66", "no such agent, message or task, or an ambiguous name"),
-    ("69", "an agent that would have to run does not"),
+    (
+        "69",
+        "an agent that would have to run does not; an address that is taken",
+    ),
     ("70", "a bug of this program"),
     ("73", "cannot create"),
     ("74", "I/O: nothing happened"),

@@ -6,6 +6,7 @@ use super::family::{Family, float, seconds};
 use super::totals::Totals;
 use crate::names::AgentId;
 use crate::root::Home;
+use crate::store::Dir;
 use crate::tasks::{Board, Error, Known, Status, Texts, passes};
 use crate::time::{Now, Timestamp};
 
@@ -17,6 +18,10 @@ pub(super) struct Tasks {
 }
 
 pub(super) fn look(home: &Home, totals: &Totals, now: Now) -> Result<Tasks, Error> {
+    // Where nobody may write a task down there is none.
+    if !Dir::is_dir(&home.comms()) {
+        return Ok(Tasks::default());
+    }
     let texts = Texts::read(home)?;
     let known = Known::nobody();
     let board = Board::of(&texts, &known, now.wall)?;
