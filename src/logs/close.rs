@@ -52,10 +52,13 @@ impl Due {
         }))
     }
 
-    /// Those who found it due after their lines did not get it alone.
+    /// Those who found it due after their lines did not get it alone. One that has grown on and on is held by somebody
+    /// who is stopped: nobody waits for him with each line.
     pub(super) fn is_overdue(&self, file: &File) -> bool {
-        let most = self.0.as_ref().map(|(limits, _)| limits.max_size);
-        most.is_some_and(|most| file.opened().size >= most + most / 4)
+        self.0.as_ref().is_some_and(|(limits, _)| {
+            let most = limits.max_size;
+            (most + most / 4..most.saturating_mul(4)).contains(&file.opened().size)
+        })
     }
 
     /// After lines of `written` bytes: what is due is closed, in a moment or not at all.

@@ -307,8 +307,8 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
         files.len(),
-        25 + 1 + schemas.iter().sum::<usize>(),
-        "five programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
+        30 + 1 + schemas.iter().sum::<usize>(),
+        "six programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(
