@@ -108,7 +108,7 @@ fn open_shared(
     let mut waiting: Option<[Deadline; 2]> = None;
     loop {
         let file = open(home, dir, path)?;
-        let due = Due::of(home, &file, now);
+        let due = Due::of(home, dir, &file, now);
         let is_over = |nth: usize| waiting.is_some_and(|it| it[nth].is_over());
         if !is_over(0) && due.is_overdue(&file) {
             if close::close_alone(home, channel, &file, now)? {
