@@ -197,11 +197,15 @@ impl<'a> Walk<'a> {
         let second = middle + guess + b",\n    ".len();
         std::thread::scope(|scope| {
             let text = self.text;
-            let other = scope.spawn(move || {
+            let other = std::thread::Builder::new().spawn_scoped(scope, move || {
                 let mut walk = Walk { text, at: second };
                 let (tasks, _) = walk.tasks_before(usize::MAX)?;
                 Ok((tasks, walk.at))
             });
+            let Ok(other) = other else {
+                // No thread is to be had.
+                return Ok(self.tasks_before(usize::MAX)?.0);
+            };
             let (mut tasks, taken) = self.tasks_before(second)?;
             if taken == Taken::No {
                 let (more, at) = match other.join() {

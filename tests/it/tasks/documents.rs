@@ -6,6 +6,7 @@ use dreamos::time::Now;
 use serde_json::{Value, json};
 
 use super::Rig;
+use crate::home::{TASKCTL, has_tool, run};
 
 #[test]
 fn what_a_person_writes_is_a_task_like_any_other() {
@@ -32,6 +33,40 @@ fn what_a_person_writes_is_a_task_like_any_other() {
     rig.settle().unwrap();
     assert_eq!(std::fs::read(rig.document("agent-1")).unwrap(), before);
     assert_eq!(rig.warnings(), [""; 0]);
+}
+
+#[test]
+fn a_long_document_is_read_where_no_thread_is_to_be_had() {
+    if !has_tool("strace") {
+        return;
+    }
+    let rig = Rig::new();
+    let text = "x".repeat(20_000);
+    let tasks: Vec<_> = (0..100)
+        .map(|n| json!({"id": format!("t{n}"), "description": text}).to_string())
+        .collect();
+    rig.save(
+        "agent-1",
+        &format!("{{\"tasks\": [\n    {}\n  ]}}", tasks.join(",\n    ")),
+    );
+    let mut command = rig.home.command("strace");
+    command
+        .args(["-f", "-qq", "-o"])
+        .arg(rig.home.dir.join("calls"))
+        .args([
+            "-e",
+            "trace=clone3,clone",
+            "-e",
+            "inject=clone3,clone:error=EAGAIN",
+        ])
+        .args([TASKCTL, "list", "--format", "plain"]);
+    let ran = run(&mut command, b"");
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 100), "{ran:?}");
+    let calls = std::fs::read_to_string(rig.home.dir.join("calls")).unwrap();
+    assert!(
+        calls.contains("(INJECTED)"),
+        "no thread was asked for: {calls}"
+    );
 }
 
 #[test]
