@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::close::{self, Due};
+use super::close::Due;
 use super::error::Error;
 use super::line::Line;
 use crate::names::{Caller, Channel, Event};
@@ -111,8 +111,11 @@ fn open_shared(
         let due = Due::of(home, dir, &file, now);
         let is_over = |nth: usize| waiting.is_some_and(|it| it[nth].is_over());
         if !is_over(0) && due.is_overdue(&file) {
-            if close::close_alone(home, channel, &file, now)? {
-                continue;
+            match due.close(home, channel, &file, now) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                // It is told after the line, which it does not stop.
+                Err(_) => waiting = Some([Duration::ZERO, PATIENCE].map(Deadline::after)),
             }
         } else if try_hold(&file, Hold::Shared)? && is_named(dir, path, &file)? {
             return Ok((file, due));

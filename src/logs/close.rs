@@ -77,11 +77,24 @@ impl Due {
         let Some((limits, bad)) = self.0 else {
             return Ok(());
         };
-        if limits.is_due(&grown(file, written), now) && close_alone(home, channel, file, now)? {
-            let logs = Dir::open(&home.logs())?;
-            retire(&logs, &limits, now, MOST_REMOVED).map_err(Error::NotClosed)?;
+        if limits.is_due(&grown(file, written), now) {
+            close_alone(home, &limits, channel, file, now)?;
         }
         bad.map_or(Ok(()), Err)
+    }
+
+    /// As `close_if`, before a line, of one that is overdue. `false` where somebody else has it.
+    pub(super) fn close(
+        &self,
+        home: &Home,
+        channel: Channel,
+        file: &File,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        match &self.0 {
+            Some((limits, _)) => close_alone(home, limits, channel, file, now),
+            None => Ok(false),
+        }
     }
 }
 
@@ -94,9 +107,10 @@ fn grown(file: &File, written: u64) -> Grown {
     }
 }
 
-/// `false` where somebody else has it.
-pub(super) fn close_alone(
+/// Closes a log and removes what is kept no longer; `false` where somebody else has it.
+fn close_alone(
     home: &Home,
+    limits: &Limits,
     channel: Channel,
     file: &File,
     now: Timestamp,
@@ -105,8 +119,13 @@ pub(super) fn close_alone(
         return Ok(false);
     }
     let logs = Dir::open(&home.logs())?;
-    let closed = close(&logs, channel, file, now).map_err(Error::NotClosed)?;
-    Ok(closed.is_some())
+    let is_closed = close(&logs, channel, file, now)
+        .map_err(Error::NotClosed)?
+        .is_some();
+    if is_closed {
+        retire(&logs, limits, now, MOST_REMOVED).map_err(Error::NotClosed)?;
+    }
+    Ok(is_closed)
 }
 
 /// The log that is held alone gets the name that it keeps; `None` where another was quicker.

@@ -218,7 +218,7 @@ mod tests {
         assert!(!limits.is_due(&grown(65_535, Some(NOW)), NOW));
         assert!(limits.is_due(&grown(1, yesterday), NOW));
         assert!(!limits.is_due(&grown(1, None), NOW));
-        // Set back.
+        // A clock that was set back makes no new day.
         assert!(!limits.is_due(&grown(1, Some(NOW.plus(DAY))), NOW));
         let never = Limits {
             daily: false,

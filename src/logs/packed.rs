@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 
 /// One packs at a time.
 const LOCK: &str = ".pack.lock";
+/// What a log is packed into, until it is whole, behind its name.
+const ASIDE: &str = ".new";
 const PIECE: usize = 256 << 10;
 
 /// Packs closed logs of some age, the oldest first, as far as there is time. The plain one goes once the packed one is
@@ -31,13 +33,22 @@ pub(super) fn pack_old(
         .filter_map(|it| Some((it.closed?, it)))
         .collect();
     plain.sort_by_key(|(closed, _)| *closed);
+    let mut left = logs.file_names()?;
+    left.retain(|name| {
+        let packed = name.strip_prefix('.').and_then(|it| it.strip_suffix(ASIDE));
+        packed.and_then(Segment::parse).is_some()
+    });
     let mut done = Vec::new();
-    if plain.is_empty() {
+    if plain.is_empty() && left.is_empty() {
         return Ok(done);
     }
     let Some(_lock) = Lock::try_acquire(logs, LOCK)? else {
         return Ok(done);
     };
+    // Of one who was killed: nobody else packs now.
+    for name in left {
+        logs.remove(&name)?;
+    }
     for (_, segment) in plain {
         if deadline.is_over() {
             break;
@@ -72,13 +83,16 @@ fn pack(logs: &Dir, segment: Segment) -> Result<Option<String>, Error> {
     if !try_hold(&file, Hold::Alone)? {
         return Ok(None);
     }
-    let aside = format!(".{packed}.new");
-    logs.remove(&aside)?;
+    let aside = format!(".{packed}{ASIDE}");
     let new = logs.file(&aside, Open::New)?;
-    squeeze(&file, &new).map_err(|source| Error::NotPacked {
-        path: file.path().into(),
-        source,
-    })?;
+    if let Err(source) = squeeze(&file, &new) {
+        // On a full disk it would take the room of others.
+        logs.remove(&aside)?;
+        return Err(Error::NotPacked {
+            path: file.path().into(),
+            source,
+        });
+    }
     new.sync_data()?;
     logs.rename(&aside, &packed, Target::Replaced)?;
     logs.sync()?;

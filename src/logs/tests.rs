@@ -254,6 +254,55 @@ fn a_writer_closes_what_has_grown_and_all_stays_below_the_budget() {
 }
 
 #[test]
+fn what_is_closed_before_a_line_stays_below_the_budget_too() {
+    let rig = Rig::new();
+    rig.limits(r#"{"max_size": "64KiB", "max_total": "1MiB"}"#);
+    for n in 0..20 {
+        rig.write(n);
+        // As many at once leave it: a half more than a log may hold.
+        let mut text = fs::read(rig.home.log(Channel::Tasks)).unwrap();
+        text.resize(96 << 10, b'\n');
+        fs::write(rig.home.log(Channel::Tasks), text).unwrap();
+    }
+    rig.write(20);
+    let sizes = rig.names().into_iter();
+    let sizes = sizes.map(|name| fs::metadata(rig.home.logs().join(name)).unwrap().len());
+    let total: u64 = sizes.sum();
+    assert!(total <= 1 << 20, "{total}");
+}
+
+#[test]
+fn a_log_that_cannot_be_closed_takes_lines_all_the_same() {
+    let rig = Rig::new();
+    rig.limits(r#"{"max_size": "64KiB"}"#);
+    rig.write(1);
+    // What it is to be called is taken.
+    let taken = Segment {
+        closed: Some(Closed::after(None, NOW)),
+        ..Segment::current(Channel::Tasks)
+    };
+    fs::create_dir(rig.home.logs().join(taken.to_string())).unwrap();
+    let mut text = fs::read(rig.home.log(Channel::Tasks)).unwrap();
+    text.resize(96 << 10, b' ');
+    text.push(b'\n');
+    fs::write(rig.home.log(Channel::Tasks), text).unwrap();
+    let error = rig.try_write(2, 0, NOW).unwrap_err();
+    assert!(matches!(error, Error::NotClosed(_)), "{error}");
+    let text = fs::read_to_string(rig.home.log(Channel::Tasks)).unwrap();
+    assert!(text.ends_with("}\n"), "{text}");
+}
+
+#[test]
+fn what_a_killed_packing_left_goes_with_the_next_rotation() {
+    let rig = Rig::new();
+    rig.write(1);
+    let left = rig.home.logs().join(".tasks.20200101T000000Z-1.log.gz.new");
+    fs::write(&left, "half").unwrap();
+    rig.rotate(Which::Due, NOW);
+    assert!(!left.exists());
+}
+
+#[test]
 fn the_first_line_of_a_day_is_the_last_of_its_log() {
     let rig = Rig::new();
     let today = crate::time::Now::read().wall;
