@@ -13,13 +13,14 @@ fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-const PROGRAMS: [(&str, &str); 6] = [
-    ("cellphone", env!("CARGO_BIN_EXE_cellphone")),
-    ("captainphone", env!("CARGO_BIN_EXE_captainphone")),
-    ("agentctl", AGENTCTL),
-    ("taskctl", TASKCTL),
-    ("logctl", LOGCTL),
-    ("metricsd", METRICSD),
+/// Each with how many verbs it has at least.
+const PROGRAMS: [(&str, &str, usize); 6] = [
+    ("cellphone", env!("CARGO_BIN_EXE_cellphone"), 11),
+    ("captainphone", env!("CARGO_BIN_EXE_captainphone"), 11),
+    ("agentctl", AGENTCTL, 11),
+    ("taskctl", TASKCTL, 11),
+    ("logctl", LOGCTL, 5),
+    ("metricsd", METRICSD, 3),
 ];
 /// A verb that two programs share is shown by the cases of one.
 const FAMILIES: [&[&str]; 5] = [
@@ -60,7 +61,7 @@ fn run(case: &Path) {
         .unwrap();
     assert!(made.status.success());
     let cases = trycmd::TestCases::new();
-    for (name, binary) in PROGRAMS {
+    for (name, binary, _) in PROGRAMS {
         cases.register_bin(name, Path::new(binary));
     }
     let programs = Path::new(PROGRAMS[0].1).parent().unwrap();
@@ -146,7 +147,7 @@ fn metricsd_prints_exactly_what_its_cases_say() {
 
 #[test]
 fn every_verb_has_a_case() {
-    for (program, binary) in PROGRAMS {
+    for (program, binary, least) in PROGRAMS {
         let help = Command::new(binary).arg("--help").output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap();
         let verbs = help
@@ -160,7 +161,7 @@ fn every_verb_has_a_case() {
             .lines()
             .filter_map(|line| line.split_whitespace().next())
             .collect();
-        assert!(verbs.len() > 3, "{verbs:?}");
+        assert!(verbs.len() >= least, "{program}: {verbs:?}");
         let family = FAMILIES.iter().find(|names| names.contains(&program));
         let files: Vec<PathBuf> = family
             .unwrap()
