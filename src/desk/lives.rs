@@ -638,13 +638,16 @@ fn at_once<T: Send>(
     each: impl Fn(&AgentId) -> Done<T> + Sync,
 ) -> Vec<(AgentId, Done<T>)> {
     std::thread::scope(|scope| {
-        let running: Vec<_> = who
-            .iter()
-            .map(|id| (id, scope.spawn(|| each(id))))
-            .collect();
+        let each = &each;
+        let begin = |id| std::thread::Builder::new().spawn_scoped(scope, move || each(id));
+        let running: Vec<_> = who.iter().map(|id| (id, begin(id))).collect();
         running
             .into_iter()
-            .map(|(id, thread)| (id.clone(), thread.join().expect("a verb does not panic")))
+            .map(|(id, thread)| match thread {
+                Ok(thread) => (id.clone(), thread.join().expect("a verb does not panic")),
+                // No thread is to be had for it.
+                Err(_) => (id.clone(), each(id)),
+            })
             .collect()
     })
 }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use super::{Breaker, Desk, Done, Error, Unknown};
@@ -82,18 +82,23 @@ impl Desk {
         let begun = self.change_tasks(now, |board| Ok(board.begin_due(&self.caller)?))?;
         let next = AtomicUsize::new(0);
         let (over, ran) = channel();
-        std::thread::scope(|scope| {
-            for _ in 0..jobs.clamp(1, begun.len().max(1)) {
-                let (over, next, begun) = (over.clone(), &next, &begun);
-                scope.spawn(move || {
-                    while let Some(one) = begun.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        // Somebody listens as long as we are here.
-                        let _ = over.send(self.run_to_its_end(one, interrupted));
-                    }
-                });
+        let work = |over: Sender<_>| {
+            while let Some(one) = begun.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // Somebody listens as long as we are here.
+                let _ = over.send(self.run_to_its_end(one, interrupted));
             }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..jobs.min(begun.len()) {
+                let (work, over) = (&work, over.clone());
+                let thread = std::thread::Builder::new();
+                if thread.spawn_scoped(scope, move || work(over)).is_err() {
+                    // No more are to be had: those that are there do it all.
+                    break;
+                }
+            }
+            work(over);
         });
-        drop(over);
         ran.into_iter().collect::<Done<Vec<Ran>>>().map(Some)
     }
 
