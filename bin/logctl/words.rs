@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use std::borrow::Cow;
+
 use dreamos::cli::{Context, in_one_line};
 use dreamos::logs::{Line, Make, fields};
 use dreamos::names::Level;
@@ -62,7 +64,7 @@ pub(crate) fn logfmt(line: &Line) -> String {
     let all = match line.make {
         Make::Event => fields(&line.bytes),
         Make::Foreign | Make::Torn => {
-            let text = value(&shown(&line.bytes, LONGEST_TEXT));
+            let text = value(&start(&line.bytes, LONGEST_TEXT), LONGEST_TEXT);
             let (at, channel, made) = (line.at, line.channel.as_str(), made(line.make));
             return format!("ts={at} channel={channel} {made}={text}\n");
         }
@@ -125,25 +127,32 @@ fn text<'f>(all: &'f Map<String, Value>, name: &str) -> &'f str {
 }
 
 fn shown(bytes: &[u8], most: usize) -> String {
+    in_one_line(&start(bytes, most), most)
+}
+
+/// More than is shown of it.
+fn start(bytes: &[u8], most: usize) -> Cow<'_, str> {
     // A character has four bytes at most.
-    let start = &bytes[..bytes.len().min(4 * most + 4)];
-    in_one_line(&String::from_utf8_lossy(start), most)
+    String::from_utf8_lossy(&bytes[..bytes.len().min(4 * most + 4)])
 }
 
 fn pair(name: &str, of: &Value, most: usize) -> String {
     let name = in_one_line(name, LONGEST_NAME).replace([' ', '=', '"'], "_");
     let of = match of {
-        Value::String(text) => value(&in_one_line(text, most)),
-        other => value(&in_one_line(&other.to_string(), most)),
+        Value::String(text) => value(text, most),
+        other => value(&other.to_string(), most),
     };
     format!("{name}={of}")
 }
 
 /// In quotation marks where it would be read as something else without.
-fn value(text: &str) -> String {
-    let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '=' | '"');
+fn value(text: &str, most: usize) -> String {
+    // A backslash of its own is none of those that we add.
+    let text = start(text.as_bytes(), most).replace('\\', "\\\\");
+    let text = in_one_line(&text, most);
+    let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '=' | '"' | '\\');
     if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
+        return text;
     }
     format!("\"{}\"", text.replace('"', "\\\""))
 }
@@ -165,10 +174,10 @@ mod tests {
 
     #[test]
     fn pairs_can_be_read_apart() {
-        let event = br#"{"v":1,"ts":"2027-01-15T08:00:00.000Z","level":"warn","event":"a.b","msg":"it \"is\"\nso","agent":null,"a b":"","n":[1,2]}"#;
+        let event = br#"{"v":1,"ts":"2027-01-15T08:00:00.000Z","level":"warn","event":"a.b","msg":"it \"is\"\nso\\","agent":null,"a b":"","n":[1,2]}"#;
         assert_eq!(
             logfmt(&line(Make::Event, event)),
-            "v=1 ts=2027-01-15T08:00:00.000Z level=warn event=a.b msg=\"it \\\"is\\\"\\nso\" a_b=\"\" n=[1,2]\n"
+            "v=1 ts=2027-01-15T08:00:00.000Z level=warn event=a.b msg=\"it \\\"is\\\"\\nso\\\\\" a_b=\"\" n=[1,2]\n"
         );
         assert_eq!(
             logfmt(&line(Make::Torn, b"{\"v\":1")),

@@ -42,7 +42,7 @@ pub(crate) struct Write {
     /// About which task
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
-    /// Many, as JSON lines, `-` being standard input; all of them or none
+    /// Many, as JSON lines, `-` being standard input; where one is wrong none is written
     #[arg(long, value_name = "FILE", conflicts_with_all = ["channel", "event", "msg", "level", "fields", "agent", "task"])]
     batch: Option<String>,
 }

@@ -45,7 +45,7 @@ impl Desk {
     ) -> Done<Option<Vec<Ran>>> {
         let ran = self.pass(jobs, patience, now, interrupted)?;
         if ran.is_some() {
-            self.tidy_logs(now);
+            self.tidy_logs(Now::read());
         }
         Ok(ran)
     }

@@ -67,6 +67,7 @@ fn write<'e>(
         piece = spelled(&mut lines);
     }
     due.close_if(home, channel, &file, written, now)
+        .map_err(Error::behind_the_line)
 }
 
 /// The next lines, at least `PIECE` bytes of them if there are so many.
@@ -145,8 +146,13 @@ fn open(home: &Home, dir: &Dir, path: &str) -> Result<File, store::Error> {
 }
 
 /// Removes the beginning of a line that found no room, if nothing came after it; else ends it, so that the
-/// next line begins on its own.
-fn take_back(file: &File, fragment: &[u8]) -> Result<(), store::Error> {
+/// next line begins on its own. Whole lines before it stay: somebody may have read them.
+fn take_back(file: &File, taken: &[u8]) -> Result<(), store::Error> {
+    let whole = memchr::memrchr(b'\n', taken).map_or(0, |end| end + 1);
+    let fragment = &taken[whole..];
+    if fragment.is_empty() {
+        return Ok(());
+    }
     if try_hold(file, Hold::Alone)? {
         let size = file.size()?;
         let start = size.saturating_sub(fragment.len() as u64);

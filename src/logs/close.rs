@@ -61,7 +61,7 @@ impl Due {
     pub(super) fn is_overdue(&self, file: &File) -> bool {
         self.0.as_ref().is_some_and(|(limits, _)| {
             let most = limits.max_size;
-            (most + most / 4..most.saturating_mul(4)).contains(&file.opened().size)
+            (most + most / 4..most + most / 2).contains(&file.opened().size)
         })
     }
 
@@ -275,7 +275,10 @@ const fn named(channel: Channel, closed: Closed) -> Segment {
 }
 
 fn is_wanted(file: &File, which: Which, limits: &Limits, now: Timestamp) -> bool {
-    file.opened().size > 0 && (which == Which::All || limits.is_due(&grown(file, 0), now))
+    let mut grown = grown(file, 0);
+    // Whoever has written today made it look new: its first line has its day.
+    grown.before = first_time(file).min(grown.before).or(grown.before);
+    grown.size > 0 && (which == Which::All || limits.is_due(&grown, now))
 }
 
 /// Closes logs, and removes and packs what is to be. Waits for writers, unlike they do for each other.
@@ -304,6 +307,14 @@ pub fn rotate(
     done.removed = retire(&logs, &limits, now, usize::MAX)?;
     done.packed = super::packed::pack_old(&logs, &limits, now, deadline)?;
     Ok(done)
+}
+
+/// `None` where no line of ours stands there, or it cannot be read now.
+fn first_time(file: &File) -> Option<Timestamp> {
+    let mut start = [0; 64];
+    let n = file.read_at(0, &mut start).ok()?;
+    let time = start[..n].strip_prefix(br#"{"v":1,"ts":""#)?.get(..24)?;
+    Timestamp::parse(std::str::from_utf8(time).ok()?)
 }
 
 fn close_one(

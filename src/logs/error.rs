@@ -13,8 +13,8 @@ pub enum Error {
     /// The line itself is written.
     #[error("the log was not closed: {0}")]
     NotClosed(#[source] store::Error),
-    #[error("{path} cannot be unpacked: {why}", path = path.display())]
-    Packed { path: PathBuf, why: String },
+    #[error("{path} cannot be read: {why}", path = path.display())]
+    Unreadable { path: PathBuf, why: String },
     #[error("{path} cannot be packed: {source}", path = path.display())]
     NotPacked {
         path: PathBuf,
@@ -22,12 +22,22 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What goes wrong behind a line that is written.
+    pub(super) fn behind_the_line(self) -> Self {
+        match self {
+            Self::Store(error) => Self::NotClosed(error),
+            other => other,
+        }
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Store(error) | Self::NotClosed(error) => error.kind(),
             Self::Limits { .. } => Kind::Config,
-            Self::Packed { .. } => Kind::Corrupt,
+            Self::Unreadable { .. } => Kind::Corrupt,
             Self::NotPacked { .. } => Kind::Io,
         }
     }
@@ -38,7 +48,7 @@ impl Explain for Error {
                 "it may say max_size, daily, compress_after, max_age, max_files and max_total"
                     .into(),
             ),
-            Self::Packed { .. } => {
+            Self::Unreadable { .. } => {
                 Some("what could be read of it was read; remove it once you have looked".into())
             }
             Self::Store(error) | Self::NotClosed(error) => error.hint(),
@@ -49,7 +59,7 @@ impl Explain for Error {
     fn path(&self) -> Option<&Path> {
         match self {
             Self::Limits { path, .. }
-            | Self::Packed { path, .. }
+            | Self::Unreadable { path, .. }
             | Self::NotPacked { path, .. } => Some(path),
             Self::Store(error) | Self::NotClosed(error) => error.path(),
         }

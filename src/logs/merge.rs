@@ -204,7 +204,7 @@ impl Stream {
                     self.is_dry = true;
                     return Ok(());
                 }
-                Err(error @ Error::Packed { .. }) => {
+                Err(error @ Error::Unreadable { .. }) => {
                     self.unread.push(error.to_string());
                     continue;
                 }
@@ -248,7 +248,8 @@ fn stamp(text: &[u8]) -> Option<Stamp> {
             (23, b'Z'),
         ]
         .iter()
-        .all(|(at, sign)| stamp[*at] == *sign);
+        .all(|(at, sign)| stamp[*at] == *sign)
+        && stamp.iter().filter(|it| it.is_ascii_digit()).count() == 17;
     is_one.then_some(*stamp)
 }
 

@@ -39,6 +39,8 @@ pub(super) fn pack_old(
         packed.and_then(Segment::parse).is_some()
     });
     let mut done = Vec::new();
+    // One that cannot be packed keeps no other from it.
+    let mut failed = None;
     if plain.is_empty() && left.is_empty() {
         return Ok(done);
     }
@@ -53,11 +55,12 @@ pub(super) fn pack_old(
         if deadline.is_over() {
             break;
         }
-        if let Some(name) = pack(logs, segment)? {
-            done.push(name);
+        match pack(logs, segment) {
+            Ok(name) => done.extend(name),
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Ok(done)
+    failed.map_or(Ok(done), Err)
 }
 
 /// What a log is packed into, where it is old enough.
@@ -85,16 +88,20 @@ fn pack(logs: &Dir, segment: Segment) -> Result<Option<String>, Error> {
     }
     let aside = format!(".{packed}{ASIDE}");
     let new = logs.file(&aside, Open::New)?;
-    if let Err(source) = squeeze(&file, &new) {
-        // On a full disk it would take the room of others.
-        logs.remove(&aside)?;
-        return Err(Error::NotPacked {
+    let packing = squeeze(&file, &new)
+        .map_err(|source| Error::NotPacked {
             path: file.path().into(),
             source,
-        });
+        })
+        // Of the same time: by that it is known whether a line in it can be as late as somebody asks for.
+        .and_then(|()| Ok(new.set_time(file.opened().mtime_ns)?))
+        .and_then(|()| Ok(new.sync_data()?))
+        .and_then(|()| Ok(logs.rename(&aside, &packed, Target::Replaced)?));
+    if let Err(error) = packing {
+        // On a full disk it would take the room of others.
+        logs.remove(&aside)?;
+        return Err(error);
     }
-    new.sync_data()?;
-    logs.rename(&aside, &packed, Target::Replaced)?;
     logs.sync()?;
     logs.remove(&plain)?;
     Ok(Some(packed))

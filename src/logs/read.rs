@@ -3,7 +3,11 @@
 //! counted.
 
 use std::io::Read as _;
+use std::sync::LazyLock;
+use std::time::Duration;
 
+use memchr::memmem::Finder;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::close::segments;
@@ -18,6 +22,10 @@ use crate::time::Timestamp;
 const PIECE: usize = 256 << 10;
 /// So much of its first line tells one log from another.
 const HEAD: usize = 256;
+/// The times of files lag behind the clock.
+const SLACK: Duration = Duration::from_secs(1);
+/// How a line of ours begins, and nothing within a line but an object of the same make.
+static START: LazyLock<Finder> = LazyLock::new(|| Finder::new(br#"{"v":1,"ts":""#));
 /// A log is looked for again so often while others rename and remove.
 const TRIES: usize = 100;
 
@@ -72,7 +80,7 @@ enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw<'l> {
     Whole(&'l [u8]),
-    /// The last of a closed log, which a crash or a full disk cut off.
+    /// What a crash or a full disk cut off: the last of a closed log, or what another line came behind.
     Torn(&'l [u8]),
 }
 
@@ -97,11 +105,25 @@ impl Reader {
         }
     }
 
-    /// Without the logs that were closed before `since`: they hold nothing later.
+    /// Without the logs that were closed before, and that nobody has written to since: they hold nothing later. The time
+    /// in a name alone does not tell: it is that at which whoever closed it began to.
     pub fn since(home: &Home, channel: Channel, since: Timestamp) -> Result<Self, Error> {
         let mut reader = Self::new(home, channel, Place::default());
-        let closed = reader.segments()?.into_iter().filter_map(|it| it.closed);
-        reader.place.after = closed.filter(|it| it.time() < since).max();
+        let Some(logs) = reader.logs()? else {
+            return Ok(reader);
+        };
+        for segment in behind(&logs, channel, None)? {
+            let Some(ident) = logs.ident(&segment.to_string())? else {
+                break;
+            };
+            let ms = i64::try_from(ident.mtime_ns / 1_000_000).unwrap_or(i64::MAX);
+            let closed = segment.closed.map_or(since, Closed::time);
+            let last = closed.max(Timestamp::from_unix_ms(ms));
+            if last.plus(SLACK) >= since {
+                break;
+            }
+            reader.place.after = segment.closed;
+        }
         Ok(reader)
     }
 
@@ -162,6 +184,11 @@ impl Reader {
                 if self.place.offset == 0 {
                     self.place.head = Some(head_of(&self.buffer[from..=to]));
                 }
+                if let Some(rest) = behind_torn(&self.buffer[from..to]) {
+                    self.start = from + rest;
+                    self.place.offset += rest as u64;
+                    return Ok(Some(Raw::Torn(&self.buffer[from..from + rest])));
+                }
                 self.place.offset += (to + 1 - from) as u64;
                 return Ok(Some(Raw::Whole(&self.buffer[from..to])));
             }
@@ -178,7 +205,10 @@ impl Reader {
             }
             if !self.is_closed()? {
                 // What has no end yet may be taken back by its writer.
-                self.rewind();
+                if self.rewind()? {
+                    searched = 0;
+                    continue;
+                }
                 return Ok(None);
             }
             // What came between the last read and the renaming.
@@ -222,7 +252,7 @@ impl Reader {
         self.buffer.resize(held + PIECE, 0);
         let read = open.source.read(&mut self.buffer[held..]);
         self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
-        if matches!(read, Err(Error::Packed { .. })) {
+        if matches!(read, Err(Error::Unreadable { .. })) {
             // It is told once; whoever asks again gets the next log.
             self.finish();
             self.buffer.clear();
@@ -230,17 +260,24 @@ impl Reader {
         Ok(read? > 0)
     }
 
-    fn rewind(&mut self) {
-        let partial = (self.buffer.len() - self.start) as u64;
+    /// To behind the last whole line. Where somebody has cut the log off, to its beginning: then `true`.
+    fn rewind(&mut self) -> Result<bool, Error> {
         self.buffer.clear();
         self.start = 0;
+        let offset = self.place.offset;
         if let Some(Opened {
-            source: Source::Plain { at, .. },
+            source: Source::Plain { file, at },
             ..
         }) = &mut self.open
         {
-            *at -= partial;
+            *at = offset;
+            if file.size()? < offset {
+                *at = 0;
+                self.lose();
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     /// Whether what is open will never grow again; then its last name is known, unless it was removed.
@@ -315,8 +352,8 @@ impl Reader {
                 }
                 match found {
                     Some(nth) => drop(candidates.drain(..nth)),
-                    // It may have been that one, packed meanwhile.
-                    None if is_gone => continue,
+                    // It may have been that one, packed meanwhile; or the current one, closed meanwhile.
+                    None if is_gone || self.newest(&logs)? != newest => continue,
                     None => self.lose(),
                 }
             }
@@ -324,9 +361,22 @@ impl Reader {
             match self.open(&logs, segment) {
                 // Renamed, packed or removed a moment ago.
                 Ok(false) if segment.closed.is_some() => {}
-                // Closed since we looked: what we have opened was begun behind one that we have not read.
-                Ok(true) if segment.closed.is_none() && self.newest(&logs)? != newest => {
+                // Closed since we looked: what stands there now was begun behind one that we have not read.
+                Ok(_) if segment.closed.is_none() && self.newest(&logs)? != newest => {
                     self.open = None;
+                }
+                // It is told once, and passed over: the others are read.
+                Err(Error::Store(error @ store::Error::NotPlain { .. }))
+                    if segment.closed.is_some() =>
+                {
+                    self.place = Place {
+                        after: segment.closed,
+                        ..Place::default()
+                    };
+                    return Err(Error::Unreadable {
+                        path: logs.path().join(segment.to_string()),
+                        why: error.to_string(),
+                    });
                 }
                 other => return other,
             }
@@ -384,7 +434,7 @@ impl Source {
                 *at += n as u64;
                 Ok(n)
             }
-            Self::Packed { from, path } => from.read(buffer).map_err(|error| Error::Packed {
+            Self::Packed { from, path } => from.read(buffer).map_err(|error| Error::Unreadable {
                 path: path.clone(),
                 why: error.to_string(),
             }),
@@ -407,14 +457,25 @@ fn behind(
     Ok(found)
 }
 
+/// Where a line of ours begins that came behind what has no end.
+fn behind_torn(line: &[u8]) -> Option<usize> {
+    let at = START.find(line.get(1..)?)? + 1;
+    // One that holds such an object is whole.
+    serde_json::from_slice::<IgnoredAny>(line)
+        .is_err()
+        .then_some(at)
+}
+
 fn head_of(line: &[u8]) -> u64 {
     store::sum(&line[..line.len().min(HEAD)], 0)
 }
 
 /// As `head_of` of the first line; `None` where there is none, or it cannot be read.
 fn head(logs: &Dir, segment: Segment) -> Result<Option<u64>, Error> {
-    let Some(file) = logs.file_if_any(&segment.to_string(), Open::Read)? else {
-        return Ok(None);
+    let file = match logs.file_if_any(&segment.to_string(), Open::Read) {
+        Ok(Some(file)) => file,
+        Ok(None) | Err(store::Error::NotPlain { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
     };
     let mut start = vec![0; HEAD];
     let n = if segment.is_packed {

@@ -24,9 +24,12 @@ impl Closed {
     pub(super) fn after(last: Option<Self>, now: Timestamp) -> Self {
         let at = now.unix_ms().div_euclid(1000);
         match last {
-            Some(last) if last.at >= at => Self {
-                at: last.at,
-                n: last.n + 1,
+            Some(last) if last.at >= at => match last.n.checked_add(1) {
+                Some(n) => Self { at: last.at, n },
+                None => Self {
+                    at: last.at + 1,
+                    n: 1,
+                },
             },
             _ => Self { at, n: 1 },
         }

@@ -85,7 +85,7 @@ fn one(home: &Home, logs: Option<&Dir>, channel: Channel, depth: Depth) -> Resul
             Ok(None) => break,
             Ok(Some(raw)) => Entry::parse(raw.bytes()).map(|entry| entry.ts()),
             // Whoever reads its lines is told of it.
-            Err(Error::Packed { .. }) => continue,
+            Err(Error::Unreadable { .. }) => continue,
             Err(error) => return Err(error),
         };
         lines += 1;

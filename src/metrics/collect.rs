@@ -79,7 +79,7 @@ fn fold_channel(
             Ok(Some(line)) => fold::see(line, own, totals),
             Ok(None) => return Ok(()),
             // The reader goes on behind it.
-            Err(error @ logs::Error::Packed { .. }) => {
+            Err(error @ logs::Error::Unreadable { .. }) => {
                 own.lost += 1;
                 warn(&error.to_string());
             }
