@@ -15,6 +15,8 @@ use crate::names::{AgentId, Class, Explain as _, Kind, MessageId};
 use crate::store::{self, Dir, Open};
 use crate::time::{Timestamp, boot_id};
 
+/// So many of one class are passed over that cannot be taken now.
+const MOST_PASSED: usize = 256;
 /// So often an index is looked at again that somebody writes to, and so long is waited in between.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_micros(200);
@@ -23,7 +25,7 @@ const PAUSE: Duration = Duration::from_micros(200);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Glance {
     pub(crate) pending: u64,
-    /// When the first of them was sent.
+    /// Since when the first of them can be taken: what is not yet to be delivered or has expired is none.
     pub(crate) oldest: Option<Timestamp>,
 }
 
@@ -59,7 +61,7 @@ impl Glances {
     }
 
     /// `None` where there is no such mailbox.
-    pub(crate) fn at(&self, agent: &AgentId) -> Result<Option<Glance>, Error> {
+    pub(crate) fn at(&self, agent: &AgentId, now: Timestamp) -> Result<Option<Glance>, Error> {
         let dir = match find(&self.parent, agent) {
             Err(error) if error.kind() == Kind::Unknown => return Ok(None),
             other => other?.0,
@@ -74,7 +76,7 @@ impl Glances {
             boot: self.boot,
         };
         for _ in 0..TRIES {
-            match seen_in_index(&dir, &identity)? {
+            match seen_in_index(&dir, &identity, now)? {
                 Seen::Whole(glance) => return Ok(Some(glance)),
                 Seen::InMotion => std::thread::sleep(PAUSE),
                 Seen::Nothing => break,
@@ -83,7 +85,7 @@ impl Glances {
         let end = journal.file.size()?;
         let boot = (self.boot, self.boot_text.as_str());
         let mut held = Held::aside(&dir, boot, journal, end)?;
-        Ok(Some(held.ask(look)?))
+        Ok(Some(held.ask(|index| look(index, now))?))
     }
 }
 
@@ -95,7 +97,7 @@ enum Seen {
     Nothing,
 }
 
-fn seen_in_index(dir: &Dir, identity: &Identity) -> Result<Seen, Error> {
+fn seen_in_index(dir: &Dir, identity: &Identity, now: Timestamp) -> Result<Seen, Error> {
     let open = || -> Result<Option<Index>, store::Error> {
         let file = dir.file_if_any(INDEX, Open::Read)?;
         file.map(Index::open).transpose()
@@ -110,7 +112,7 @@ fn seen_in_index(dir: &Dir, identity: &Identity) -> Result<Seen, Error> {
             Seen::Nothing
         });
     }
-    let glance = match look(&mut index) {
+    let glance = match look(&mut index, now) {
         Err(error) if error.is_spoilt() => return Ok(Seen::InMotion),
         other => other?,
     };
@@ -123,17 +125,29 @@ fn seen_in_index(dir: &Dir, identity: &Identity) -> Result<Seen, Error> {
     })
 }
 
-fn look(index: &mut Index) -> Result<Glance, store::Error> {
+fn look(index: &mut Index, now: Timestamp) -> Result<Glance, store::Error> {
     let pending = Class::ALL.iter().map(|class| index.pending(*class)).sum();
-    let mut first: Option<u128> = None;
+    let mut oldest: Option<Timestamp> = None;
     let mut after = None;
-    // The first of each class is its oldest.
+    let mut passed = 0;
     while let Some(slot) = index.next_pending(after)? {
-        first = Some(first.map_or(slot.id, |first| first.min(slot.id)));
+        let since = MessageId::from_bits(slot.id)
+            .made_at()
+            .unix_ms()
+            .max(slot.not_before);
+        let is_over = slot.expires != 0 && slot.expires <= now.unix_ms();
+        if (since > now.unix_ms() || is_over) && passed < MOST_PASSED {
+            passed += 1;
+            after = Some((slot.class, slot.seq));
+            continue;
+        }
+        if since <= now.unix_ms() && !is_over {
+            let since = Timestamp::from_unix_ms(since);
+            oldest = Some(oldest.map_or(since, |oldest| oldest.min(since)));
+        }
+        // The first of each class that can be taken is its oldest.
         after = Some((slot.class, index.last_seq()));
+        passed = 0;
     }
-    Ok(Glance {
-        pending,
-        oldest: first.map(|id| MessageId::from_bits(id).made_at()),
-    })
+    Ok(Glance { pending, oldest })
 }

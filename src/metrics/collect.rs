@@ -9,7 +9,7 @@ use super::fold;
 use super::look;
 use super::totals::{Folded, Totals};
 use crate::logs::{self, Reader};
-use crate::names::Channel;
+use crate::names::{Channel, Explain as _, Kind};
 use crate::root::Home;
 use crate::time::Now;
 
@@ -62,10 +62,21 @@ fn fold_new(home: &Home, now: Now, warn: &dyn Fn(&str)) -> Result<Folded, Error>
         let outcome = fold_channel(&mut reader, own, totals, warn);
         own.place = reader.place();
         own.lost += reader.lost();
-        outcome?;
+        if let Err(error) = outcome {
+            // What was read of it counts; the others are read all the same.
+            warn(&format!("{}.log: {error}", channel.as_str()));
+        }
     }
-    kept.save()?;
-    Ok(kept.folded)
+    match kept.save() {
+        // On a full disk everything else is still worth being told. It is counted again once there is room.
+        Err(error) if error.kind() == Kind::Io => {
+            warn(&format!(
+                "what is new in the logs is not counted yet: {error}"
+            ));
+            Ok(kept.before())
+        }
+        other => other.map(|()| kept.folded),
+    }
 }
 
 fn fold_channel(

@@ -63,7 +63,7 @@ fn of_channels(folded: &Folded) -> Vec<Family> {
     );
     let mut lost = Family::counter(
         "dreamos_log_segments_lost_total",
-        "Logs that were removed or spoilt before they were counted to their end.",
+        "At least so many logs were removed or spoilt before they were counted to their end.",
     );
     let mut sent = Family::counter(
         "dreamos_messages_sent_total",

@@ -64,8 +64,9 @@ impl LogWriter for SystemLog {
             id: None,
             fields: Vec::new(),
         };
-        logs::append(&self.home, &self.caller, &[event], Now::read().wall)
-            .map_err(std::io::Error::other)
+        // What has no room there stands on stderr, if it is a warning.
+        let _ = logs::append(&self.home, &self.caller, &[event], Now::read().wall);
+        Ok(())
     }
 
     fn flush(&self) -> std::io::Result<()> {

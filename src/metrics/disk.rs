@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::error::Error;
 use super::totals::{Folded, VERSION};
 use crate::root::Home;
-use crate::store::{Deadline, Dir, Lock, Open, Target, random_u64};
+use crate::store::{Deadline, Dir, Lock, Open, Target, What, random_u64};
 use crate::time::Timestamp;
 
 const LOCK: &str = ".lock";
@@ -58,6 +58,11 @@ impl Kept {
             folded: before.clone().unwrap_or_default(),
             before,
         })
+    }
+
+    /// As it lies on the disk.
+    pub(super) fn before(self) -> Folded {
+        self.before.unwrap_or_default()
     }
 
     /// Whole or not at all, also in a power cut.
@@ -128,6 +133,11 @@ pub fn write_textfile(path: &Path, text: &str) -> Result<(), Error> {
         _ => Path::new("."),
     };
     let dir = Dir::open(parent)?;
+    if let Some(there) = dir.look(name)?
+        && there.what != What::File
+    {
+        return Err(Error::NoFile { path: path.into() });
+    }
     // Not one that a collector takes for figures.
     let aside = format!(".{name}.{:016x}", random_u64());
     let file = dir.file(&aside, Open::New)?;

@@ -18,6 +18,9 @@ pub enum Error {
     },
     #[error("{path} names no file", path = path.display())]
     NoName { path: PathBuf },
+    /// It would be replaced: a device, a pipe or a link.
+    #[error("{path} is no plain file, which alone can be replaced", path = path.display())]
+    NoFile { path: PathBuf },
     #[error("{listen:?} is no address: it is HOST:PORT, as 127.0.0.1:9777")]
     BadAddress { listen: String },
     #[error("{listen} can be reached from other machines, and no token is asked for")]
@@ -41,7 +44,10 @@ impl Explain for Error {
             Self::Store(error) => error.kind(),
             Self::Logs(error) => error.kind(),
             Self::Newer { .. } | Self::Token { .. } => Kind::Config,
-            Self::NoName { .. } | Self::BadAddress { .. } | Self::Unguarded { .. } => Kind::Usage,
+            Self::NoName { .. }
+            | Self::NoFile { .. }
+            | Self::BadAddress { .. }
+            | Self::Unguarded { .. } => Kind::Usage,
             Self::Listen { .. } => Kind::Unreachable,
             Self::Server(_) | Self::Diagnostics(_) => Kind::Io,
         }
@@ -62,6 +68,7 @@ impl Explain for Error {
             Self::Token { .. } => {
                 "openssl rand -hex 32 > FILE && chmod 600 FILE makes a good one".into()
             }
+            Self::NoFile { .. } => "to print the figures, use metricsd export".into(),
             Self::NoName { .. }
             | Self::BadAddress { .. }
             | Self::Listen { .. }
@@ -74,9 +81,10 @@ impl Explain for Error {
         match self {
             Self::Store(error) => error.path(),
             Self::Logs(error) => error.path(),
-            Self::Newer { path, .. } | Self::NoName { path } | Self::Token { path, .. } => {
-                Some(path)
-            }
+            Self::Newer { path, .. }
+            | Self::NoName { path }
+            | Self::NoFile { path }
+            | Self::Token { path, .. } => Some(path),
             Self::BadAddress { .. }
             | Self::Unguarded { .. }
             | Self::Listen { .. }

@@ -62,7 +62,7 @@ fn at_once(line: &[u8]) -> Option<Head<'_>> {
     let (_, rest) = word(rest.strip_prefix(br#","channel":""#)?)?;
     let (event, rest) = word(rest.strip_prefix(br#","event":""#)?)?;
     rest.strip_prefix(br#","msg":""#)?;
-    serde_json::from_slice::<IgnoredAny>(line).ok()?;
+    serde_json::from_str::<IgnoredAny>(std::str::from_utf8(line).ok()?).ok()?;
     Some(Head { level, event })
 }
 
@@ -73,12 +73,18 @@ fn is_time(text: &[u8]) -> bool {
         b'0' => byte.is_ascii_digit(),
         _ => byte == shape,
     });
-    is_shaped
-        && (1..=12).contains(&two(5))
-        && (1..=28).contains(&two(8))
-        && two(11) < 24
-        && two(14) < 60
-        && two(17) < 60
+    is_shaped && is_day(two(5), two(8)) && two(11) < 24 && two(14) < 60 && two(17) < 60
+}
+
+/// But for the 29th of February, which takes a year to tell.
+const fn is_day(month: u8, day: u8) -> bool {
+    let last = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28,
+        _ => 0,
+    };
+    1 <= day && day <= last
 }
 
 /// Up to its quotation mark; one with an escape in it is none.
@@ -125,7 +131,7 @@ fn count(head: &Head<'_>, line: &[u8], own: &mut OfChannel, totals: &mut Totals)
         b"task.failed" | b"task.run_failed" => totals.runs.failed += 1,
         b"task.retried" => totals.runs.retried += 1,
         b"task.lapsed" => totals.runs.lapsed += 1,
-        event if event.starts_with(b"agent.") => {
+        event if is_of_a_life(event) => {
             if let Some(agent) = Entry::parse(line).and_then(|entry| entry.agent)
                 && let Some(lives) = named(&mut totals.agents, &agent)
             {
@@ -158,6 +164,20 @@ fn ended_well(line: &[u8], totals: &mut Totals) {
     }
 }
 
+/// What `live` knows; others take no place of a name.
+fn is_of_a_life(event: &[u8]) -> bool {
+    matches!(
+        event,
+        b"agent.exited"
+            | b"agent.backoff"
+            | b"agent.lost"
+            | b"agent.started"
+            | b"agent.fatal"
+            | b"agent.stopped"
+            | b"agent.over"
+    )
+}
+
 fn live(event: &[u8], lives: &mut Lives) {
     match event {
         b"agent.exited" | b"agent.backoff" | b"agent.lost" => lives.has_died = true,
@@ -176,7 +196,7 @@ fn live(event: &[u8], lives: &mut Lives) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::totals::Spans;
+    use super::super::totals::{ByLevel, Spans};
     use super::*;
 
     fn folded(lines: &[&str]) -> (OfChannel, Totals) {
@@ -239,6 +259,40 @@ mod tests {
         let mut acks = Spans::default();
         acks.add(90_000, &ACK_BOUNDS);
         assert_eq!(totals.acks, acks);
+    }
+
+    #[test]
+    fn a_day_of_no_calendar_is_foreign_and_one_of_any_month_is_found_at_once() {
+        let of = |day: &str| event("mail.sent", "").replace("01-15", day);
+        for day in ["01-31", "04-30", "12-29", "02-28"] {
+            assert!(at_once(of(day).as_bytes()).is_some(), "{day}");
+        }
+        for day in ["04-31", "02-30", "13-01", "00-10", "06-00"] {
+            assert_eq!(folded(&[&of(day)]).0.foreign, 1, "{day}");
+        }
+        assert_eq!(folded(&[&of("02-29").replace("2027", "2028")]).0.sent, 1);
+    }
+
+    #[test]
+    fn names_of_others_take_no_place_and_long_ones_none_at_all() {
+        let long = "a".repeat(1000);
+        let (_, totals) = folded(&[
+            &event("agent.typed", r#""agent":"a","#),
+            &event("agent.exited", &format!(r#""agent":"{long}","#)),
+            &event("task.run_ended", &format!(r#""task":"{long}","#)),
+        ]);
+        assert!(totals.agents.is_empty() && totals.well.is_empty());
+        assert_eq!(totals.runs.completed, 1);
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_foreign() {
+        let mut line = event("task.completed", "").into_bytes();
+        let at = line.iter().position(|byte| *byte == b'm').unwrap();
+        line[at] = 0xff;
+        let mut own = OfChannel::default();
+        see(Raw::Whole(&line), &mut own, &mut Totals::default());
+        assert_eq!((own.foreign, own.lines), (1, ByLevel::default()));
     }
 
     #[test]

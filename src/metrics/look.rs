@@ -16,7 +16,7 @@ pub(super) fn families(home: &Home, totals: &Totals, now: Now, warn: &dyn Fn(&st
     let mut families = Vec::new();
     let mail = told(mail::look(home, &registered, now, warn), warn).unwrap_or_default();
     families.extend(mail.families);
-    let tasks = told(tasks::look(home, totals, now), warn).unwrap_or_default();
+    let tasks = told(tasks::look(home, totals, now, warn), warn).unwrap_or_default();
     families.extend(tasks.families);
     let owes = |agent: &AgentId| {
         let since = [mail.oldest.get(agent), tasks.held.get(agent)];

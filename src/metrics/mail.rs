@@ -11,7 +11,7 @@ use crate::time::{Now, Timestamp};
 #[derive(Default)]
 pub(super) struct Mail {
     pub(super) families: Vec<Family>,
-    /// When the first message came that waits.
+    /// Since when the first message could be taken that waits.
     pub(super) oldest: BTreeMap<AgentId, Timestamp>,
 }
 
@@ -27,7 +27,7 @@ pub(super) fn look(
     );
     let mut age = Family::gauge(
         "dreamos_mailbox_oldest_unread_seconds",
-        "How long the first message that waits has waited; 0 where none does.",
+        "How long the first message that can be taken has waited; 0 where none does.",
     );
     let mut oldest = BTreeMap::new();
     let glances = Glances::open(&home.mailboxes())?;
@@ -36,7 +36,7 @@ pub(super) fn look(
         everybody.extend(glances.everybody()?);
     }
     for agent in everybody {
-        let glance = match glances.as_ref().map(|glances| glances.at(&agent)) {
+        let glance = match glances.as_ref().map(|glances| glances.at(&agent, now.wall)) {
             None | Some(Ok(None)) => Glance::default(),
             Some(Ok(Some(glance))) => glance,
             Some(Err(error)) => {

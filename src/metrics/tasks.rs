@@ -17,7 +17,12 @@ pub(super) struct Tasks {
     pub(super) held: BTreeMap<AgentId, Timestamp>,
 }
 
-pub(super) fn look(home: &Home, totals: &Totals, now: Now) -> Result<Tasks, Error> {
+pub(super) fn look(
+    home: &Home,
+    totals: &Totals,
+    now: Now,
+    warn: &dyn Fn(&str),
+) -> Result<Tasks, Error> {
     // Where nobody may write a task down there is none.
     if !Dir::is_dir(&home.comms()) {
         return Ok(Tasks::default());
@@ -25,6 +30,10 @@ pub(super) fn look(home: &Home, totals: &Totals, now: Now) -> Result<Tasks, Erro
     let texts = Texts::read(home)?;
     let known = Known::nobody();
     let board = Board::of(&texts, &known, now.wall)?;
+    // What programs wrote last stands for what cannot be read.
+    for fault in board.faults() {
+        warn(&fault.to_string());
+    }
     let mut statuses: HashMap<&str, u64> = HashMap::new();
     let mut overdue = 0;
     let mut held: BTreeMap<AgentId, Timestamp> = BTreeMap::new();

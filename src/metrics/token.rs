@@ -42,9 +42,12 @@ impl Token {
             return Err(unfit("others may read or write it".into()));
         }
         let mut text = String::new();
-        file.take(LARGEST)
+        file.take(LARGEST + 1)
             .read_to_string(&mut text)
             .map_err(failed)?;
+        if text.len() as u64 > LARGEST {
+            return Err(unfit(format!("it is longer than {LARGEST} bytes")));
+        }
         let text = text.trim();
         if text.len() < LEAST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(unfit(format!(

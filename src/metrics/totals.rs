@@ -11,6 +11,8 @@ use crate::names::Level;
 pub(super) const VERSION: u32 = 1;
 /// So many names of agents and of tasks are kept: a log that somebody fills with names fills no memory.
 const MOST_NAMES: usize = 10_000;
+/// A longer one is nobody's.
+const LONGEST_NAME: usize = 255;
 
 /// Upper bounds in seconds; one more bucket is without.
 pub(super) const ACK_BOUNDS: [f64; 13] = [
@@ -195,7 +197,7 @@ pub(super) fn named<'m, T: Default>(
     name: &str,
 ) -> Option<&'m mut T> {
     if !map.contains_key(name) {
-        if map.len() >= MOST_NAMES {
+        if map.len() >= MOST_NAMES || name.len() > LONGEST_NAME {
             return None;
         }
         map.insert(name.to_owned(), T::default());

@@ -1,6 +1,7 @@
 //! What others do to the logs: it is counted, said, and never fatal.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use dreamos::logs::{Which, rotate};
 use dreamos::names::Channel;
@@ -8,7 +9,7 @@ use dreamos::root;
 use dreamos::time::Now;
 
 use super::{export, samples};
-use crate::home::Home;
+use crate::home::{Home, METRICSD, has_tool, run};
 
 fn lost(text: &str) -> String {
     samples(text)["dreamos_log_segments_lost_total{channel=\"messages\"}"].clone()
@@ -19,7 +20,7 @@ fn close(home: &Home) {
         &root::Home::at(&home.dir),
         &[Channel::Messages],
         Which::All,
-        std::time::Duration::from_secs(5),
+        Duration::from_secs(5),
         Now::read().wall,
     )
     .unwrap();
@@ -62,7 +63,7 @@ fn a_packed_log_that_cannot_be_unpacked_is_said_and_the_next_is_read() {
     std::fs::write(packed, "no gzip").unwrap();
     home.ok(&["send", "agent-1", "two", "-q"]);
     let told = export(&home);
-    assert!(told.err.contains("cannot be unpacked"), "{told:?}");
+    assert!(told.err.contains("cannot be read"), "{told:?}");
     assert_eq!(lost(&told.out), "1");
     assert_eq!(export(&home).err, "", "said once");
 }
@@ -84,10 +85,65 @@ fn what_cannot_be_looked_at_is_said_and_all_else_is_told() {
     std::fs::write(home.dir.join("config/agent_comms/agent-3.json"), "{ no").unwrap();
     let told = export(&home);
     assert!(told.err.contains("the mailbox of agent-1"), "{told:?}");
+    assert!(
+        told.err.contains("agent-3.json: line 1, column 4"),
+        "{told:?}"
+    );
     let samples = samples(&told.out);
     assert_eq!(samples["dreamos_mailbox_unread{agent=\"agent-2\"}"], "1");
     assert!(!samples.contains_key("dreamos_mailbox_unread{agent=\"agent-1\"}"));
     assert!(samples.contains_key("dreamos_tasks{status=\"pending\"}"));
+}
+
+#[test]
+fn a_log_that_is_a_link_takes_no_other_figures_with_it() {
+    let home = Home::new();
+    home.ok(&["send", "agent-1", "one", "-q"]);
+    std::os::unix::fs::symlink("/etc/passwd", home.dir.join("runtime/logs/tasks.log")).unwrap();
+    let told = export(&home);
+    assert!(told.err.contains("tasks.log"), "{told:?}");
+    let samples = samples(&told.out);
+    let lines = "dreamos_log_lines_total{level=\"info\",channel=\"messages\"}";
+    assert_eq!((told.code, &*samples[lines]), (0, "2"));
+}
+
+#[test]
+fn on_a_full_disk_all_is_told_and_what_is_new_is_counted_later() {
+    if !has_tool("strace") {
+        return;
+    }
+    let home = Home::new();
+    home.ok(&["send", "agent-1", "one", "-q"]);
+    let lines = "dreamos_log_lines_total{level=\"info\",channel=\"messages\"}";
+    let before = samples(&export(&home).out)[lines].clone();
+    home.ok(&["send", "agent-1", "two", "-q"]);
+    let mut command = home.command("strace");
+    command
+        .args(["-f", "-qq", "-o", "/dev/null"])
+        .args(["-e", "inject=pwrite64:error=ENOSPC"])
+        .args([METRICSD, "export"]);
+    let full = run(&mut command, b"");
+    assert!(full.err.contains("not counted yet"), "{full:?}");
+    assert_eq!((full.code, &samples(&full.out)[lines]), (0, &before));
+    assert_eq!(
+        samples(&full.out)["dreamos_mailbox_unread{agent=\"agent-1\"}"],
+        "2"
+    );
+    assert_eq!(samples(&export(&home).out)[lines], "3");
+}
+
+#[test]
+fn what_cannot_be_taken_yet_or_any_more_has_not_waited() {
+    let home = Home::new();
+    home.ok(&["send", "agent-1", "later", "--at", "in 1h", "-q"]);
+    home.ok(&["send", "agent-2", "over", "--expires", "1ms", "-q"]);
+    std::thread::sleep(Duration::from_millis(5));
+    let told = samples(&export(&home).out);
+    for agent in ["agent-1", "agent-2"] {
+        let of = |name: &str| told[&format!("dreamos_mailbox_{name}{{agent=\"{agent}\"}}")].clone();
+        assert_eq!(of("oldest_unread_seconds"), "0", "{agent}");
+        assert_eq!(of("unread"), "1", "{agent}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::home::{Home, METRICSD};
+use crate::home::{Home, METRICSD, has_tool, run};
 
 fn writing(home: &Home) -> Command {
     let mut command = home.command(METRICSD);
@@ -46,12 +46,33 @@ fn a_collector_of_text_files_never_takes_what_is_being_written() {
     let home = Home::new();
     let place = home.dir.join("collected");
     std::fs::create_dir(&place).unwrap();
-    // A file that cannot be replaced: what was written aside goes.
-    std::fs::create_dir(place.join("figures.prom")).unwrap();
-    let mut command = home.command(METRICSD);
-    let ran = command
-        .args(["textfile", "--out", "collected/figures.prom"])
-        .output();
-    assert_eq!(ran.unwrap().status.code(), Some(74));
-    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
+    if !has_tool("strace") {
+        return;
+    }
+    // It cannot be put in place: what was written aside goes.
+    let fails = "inject=rename,renameat,renameat2:error=EIO";
+    let out = ["textfile", "--out", "collected/figures.prom"];
+    let mut command = home.command("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", fails, METRICSD]);
+    let ran = run(command.args(out), b"");
+    assert_eq!(ran.code, 74, "{ran:?}");
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
+}
+
+#[test]
+fn only_a_plain_file_is_replaced() {
+    let home = Home::new();
+    let target = home.dir.join("target.prom");
+    std::fs::write(&target, "of somebody").unwrap();
+    std::os::unix::fs::symlink(&target, home.dir.join("link.prom")).unwrap();
+    let pipe = home.dir.join("pipe.prom");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    std::fs::create_dir(home.dir.join("dir.prom")).unwrap();
+    for out in ["link.prom", "pipe.prom", "dir.prom"] {
+        let ran = run(home.command(METRICSD).args(["textfile", "--out", out]), b"");
+        assert_eq!(ran.code, 2, "{out}: {ran:?}");
+        assert!(ran.err.contains("no plain file"), "{ran:?}");
+    }
+    assert_eq!(std::fs::read_to_string(target).unwrap(), "of somebody");
 }
