@@ -1,6 +1,5 @@
 //! The one file of this room that touches the world.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,14 +11,14 @@ use super::parse::{self, Dialect};
 use super::registry::{self, Registry};
 use crate::names::{AgentId, Roster};
 use crate::root::Home;
-use crate::store::{self, Deadline, Dir, File, Lock, Open, Target, random_u64};
+use crate::store::{self, Deadline, Dir, File, Lock, Open, Target, Version, random_u64};
 
 /// Format of the compiled copy: another number, and every copy is made anew.
 const FORMAT: u32 = 1;
 const LARGEST_SOURCE: u64 = 4 << 20;
-const LARGEST_COPY: u64 = 64 << 20;
 const YAML: &str = "agents.yaml";
-const ASIDE: &str = ".roster-";
+/// Below `cache/`.
+const COPY: &str = "roster";
 /// How long somebody else may edit, and how often the file may change under our hands.
 const PATIENCE: Duration = Duration::from_secs(5);
 const TRIES: u64 = 20;
@@ -28,10 +27,7 @@ const TRIES: u64 = 20;
 struct Source {
     path: PathBuf,
     dialect: Dialect,
-    dev: u64,
-    ino: u64,
-    size: u64,
-    mtime_ns: i128,
+    version: Version,
 }
 
 impl Source {
@@ -41,39 +37,23 @@ impl Source {
             (home.agents_yaml(), Dialect::Ours),
             (home.agents_json(), Dialect::Original),
         ] {
-            match std::fs::symlink_metadata(&path) {
-                Ok(meta) => {
+            match Version::of(&path) {
+                Ok(None) => {}
+                Ok(Some(version)) => {
                     return Ok(Some(Self {
                         path,
                         dialect,
-                        dev: meta.dev(),
-                        ino: meta.ino(),
-                        size: meta.size(),
-                        mtime_ns: i128::from(meta.mtime()) * 1_000_000_000
-                            + i128::from(meta.mtime_nsec()),
+                        version,
                     }));
                 }
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(source) => return Err(Error::Unreadable { path, source }),
             }
         }
         Ok(None)
     }
 
-    /// The first line of a copy that was made from this version.
-    fn heading(&self) -> String {
-        let Self {
-            dev,
-            ino,
-            size,
-            mtime_ns,
-            ..
-        } = self;
-        format!("{{\"format\":{FORMAT},\"source\":[{dev},{ino},{size},{mtime_ns}]}}\n")
-    }
-
     fn is_still(&self, now: store::Ident) -> bool {
-        (self.ino, self.size, self.mtime_ns) == (now.ino, now.size, now.mtime_ns)
+        self.version.is_still(now)
     }
 }
 
@@ -89,22 +69,10 @@ pub fn read(home: &Home) -> Result<Roster, Error> {
     }
 }
 
-/// The compiled copy, if there is one of this version. One that cannot be read is as good as none.
 fn compiled(dir: &Dir, home: &Home, source: &Source) -> Option<Roster> {
-    let copy = dir
-        .file_below(home.inside(&home.roster_cache()), Open::Read)
-        .ok()?;
-    let Ok(size) = usize::try_from(copy.opened().size.min(LARGEST_COPY)) else {
-        return None;
-    };
-    // As young as its source: the source may have been edited again within the same tick of the clock.
-    if copy.opened().mtime_ns <= source.mtime_ns {
-        return None;
-    }
-    let mut bytes = vec![0; size];
-    let read = copy.read_at(0, &mut bytes).ok()?;
-    let roster = bytes[..read].strip_prefix(source.heading().as_bytes())?;
-    serde_json::from_slice(roster).ok()
+    let below = home.roster_cache();
+    let roster = store::compiled(dir, home.inside(&below), &source.version, FORMAT)?;
+    serde_json::from_slice(&roster).ok()
 }
 
 fn compile(dir: &Dir, home: &Home, source: &Source) -> Result<Roster, Error> {
@@ -289,22 +257,9 @@ fn exchange(config: &Dir, home: &Home, aside: &str, before: Option<&[u8]>) -> Re
 }
 
 fn keep(home: &Home, source: &Source, roster: &Roster) -> Result<(), store::Error> {
-    let mut copy = source.heading().into_bytes();
-    serde_json::to_writer(&mut copy, roster).expect("a roster has only text keys");
+    let roster = serde_json::to_vec(roster).expect("a roster has only text keys");
     let cache = Dir::make_path(home.dir(), home.inside(&home.cache()))?;
-    // What a killed program left. Of two that compile at once one may lose its copy here; the other's stands.
-    for left in cache.names()?.iter().filter(|name| name.starts_with(ASIDE)) {
-        cache.remove(left)?;
-    }
-    let aside = format!("{ASIDE}{:016x}", random_u64());
-    let kept = cache
-        .file(&aside, Open::New)
-        .and_then(|file| file.write_at(0, &copy))
-        .and_then(|()| cache.rename(&aside, "roster", Target::Replaced));
-    if kept.is_err() {
-        cache.remove(&aside)?;
-    }
-    kept
+    store::keep_compiled(&cache, COPY, &source.version, FORMAT, &roster)
 }
 
 /// Everybody who is registered or has a mailbox, sorted. `user` and `system` are here once they have one.
@@ -323,6 +278,7 @@ pub fn everybody(home: &Home, roster: &Roster) -> Result<Vec<AgentId>, Error> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 

@@ -2,81 +2,75 @@
 
 use super::AgentId;
 
-/// Every state-changing or guarded verb. Matched without `_` by the policy: a verb without a rule does not
-/// compile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verb {
-    MailSend,
-    MailRead,
+macro_rules! verbs {
+    ($($(#[$says:meta])* $verb:ident $name:literal,)*) => {
+        /// Every state-changing or guarded verb. Matched without `_` by the policy: a verb without a rule does not
+        /// compile.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Verb { $($(#[$says])* $verb),* }
+
+        impl Verb {
+            pub const ALL: &[Self] = &[$(Self::$verb),*];
+
+            /// As policies and audit records spell it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$verb => $name),* }
+            }
+        }
+    };
+}
+
+verbs! {
+    MailSend "mail.send",
+    MailRead "mail.read",
     /// To ask what became of one's own message, in anybody's mailbox.
-    MailFollow,
-    MailTake,
-    MailAck,
-    MailNack,
-    MailRecall,
-    MailRestore,
-    MailEdit,
-    MailPrune,
-    MailImport,
-    MailRepair,
-    MailCreate,
-    AgentStart,
-    AgentStop,
+    MailFollow "mail.follow",
+    MailTake "mail.take",
+    MailAck "mail.ack",
+    MailNack "mail.nack",
+    MailRecall "mail.recall",
+    MailRestore "mail.restore",
+    MailEdit "mail.edit",
+    MailPrune "mail.prune",
+    MailImport "mail.import",
+    MailRepair "mail.repair",
+    MailCreate "mail.create",
+    AgentStart "agent.start",
+    AgentStop "agent.stop",
     /// To see what it prints and what its terminal shows.
-    AgentLook,
+    AgentLook "agent.look",
     /// To say that one lives, and what one does.
-    AgentBeat,
+    AgentBeat "agent.beat",
     /// To be at the keyboard of its terminal.
-    AgentType,
+    AgentType "agent.type",
     /// To write down who exists and how he is run.
-    AgentConfigure,
+    AgentConfigure "agent.configure",
     /// To remove all that he has, his mail too.
-    AgentPurge,
+    AgentPurge "agent.purge",
     /// To write down that something is to be done, by whomever.
-    TaskCreate,
+    TaskCreate "task.create",
     /// To claim, start, tell of and end what is to be done.
-    TaskWork,
+    TaskWork "task.work",
     /// To change what is to be done, by whom, after what, and whether at all.
-    TaskEdit,
+    TaskEdit "task.edit",
     /// To run what a task says.
-    TaskRun,
+    TaskRun "task.run",
     /// To write a line into a log that tells of somebody.
-    LogWrite,
+    LogWrite "log.write",
     /// To close logs, and to remove and pack what is old.
-    LogRotate,
+    LogRotate "log.rotate",
 }
 
 impl Verb {
-    /// As policies and audit records spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MailSend => "mail.send",
-            Self::MailRead => "mail.read",
-            Self::MailFollow => "mail.follow",
-            Self::MailTake => "mail.take",
-            Self::MailAck => "mail.ack",
-            Self::MailNack => "mail.nack",
-            Self::MailRecall => "mail.recall",
-            Self::MailRestore => "mail.restore",
-            Self::MailEdit => "mail.edit",
-            Self::MailPrune => "mail.prune",
-            Self::MailImport => "mail.import",
-            Self::MailRepair => "mail.repair",
-            Self::MailCreate => "mail.create",
-            Self::AgentStart => "agent.start",
-            Self::AgentStop => "agent.stop",
-            Self::AgentLook => "agent.look",
-            Self::AgentBeat => "agent.beat",
-            Self::AgentType => "agent.type",
-            Self::AgentConfigure => "agent.configure",
-            Self::AgentPurge => "agent.purge",
-            Self::TaskCreate => "task.create",
-            Self::TaskWork => "task.work",
-            Self::TaskEdit => "task.edit",
-            Self::TaskRun => "task.run",
-            Self::LogWrite => "log.write",
-            Self::LogRotate => "log.rotate",
-        }
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|verb| verb.as_str() == name)
+    }
+
+    /// Whether nothing changes by it, but that it is seen.
+    pub const fn only_reads(self) -> bool {
+        matches!(self, Self::MailRead | Self::MailFollow | Self::AgentLook)
     }
 }
 
@@ -98,7 +92,7 @@ pub struct Act {
     pub target: AgentId,
 }
 
-/// An act that the policy allowed. Only `desk/policy.rs` makes one: `scripts/layers` checks it.
+/// An act that the policy allowed. Only `security/policy/decide.rs` makes one: `scripts/layers` checks it.
 #[derive(Clone, Debug)]
 pub struct Permit {
     act: Act,

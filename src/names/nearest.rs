@@ -14,6 +14,16 @@ pub(super) fn fold(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
+/// Whether both fold to the same, without a copy of either.
+pub(super) fn alike(one: &str, other: &str) -> bool {
+    fn folded(name: &str) -> impl Iterator<Item = char> {
+        name.chars()
+            .flat_map(char::to_lowercase)
+            .map(|c| if c == '_' { '-' } else { c })
+    }
+    one == other || folded(one).eq(folded(other))
+}
+
 /// Nor does the separator: `agent3` is `agent-3`. A dot stays, it divides hosts and versions.
 pub(super) fn squeeze(name: &str) -> String {
     name.to_lowercase().replace(['_', '-'], "")

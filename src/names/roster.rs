@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::nearest::{fold, highest, nearest, squeeze};
+use super::nearest::{alike, fold, highest, nearest, squeeze};
 use super::{AgentId, Explain, Kind};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -191,6 +191,12 @@ impl Roster {
             .filter(|agent| agent.roles.iter().any(|its| fold(its) == role))
             .map(|agent| agent.id.clone())
             .collect()
+    }
+
+    /// Case, `_` and `-` make no difference to a role either.
+    pub fn has_role(&self, id: &AgentId, role: &str) -> bool {
+        let its = self.entry(id).map_or(&[][..], |entry| &entry.roles);
+        its.iter().any(|its| alike(its, role))
     }
 
     pub fn entry(&self, id: &AgentId) -> Option<&RosterEntry> {

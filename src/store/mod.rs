@@ -6,6 +6,7 @@
 //!
 //! Not here: what the lines mean, and when to flush. Linux ≥ 5.6 (`openat2`).
 
+mod compiled;
 mod dir;
 mod error;
 mod journal;
@@ -16,6 +17,7 @@ mod sys;
 mod walk;
 mod watch;
 
+pub(crate) use compiled::{Version, compiled, keep_compiled};
 pub(crate) use dir::{Dir, File, Ident, Look, Open, Target, What, random_u64, random_u128};
 pub use error::Error;
 pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
