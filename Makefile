@@ -11,7 +11,7 @@
 SHELL    := /bin/bash
 HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
-PROGRAMS := cellphone captainphone agentctl taskctl logctl metricsd
+PROGRAMS := cellphone captainphone agentctl taskctl logctl metricsd secctl
 # Started by agentctl, never by hand.
 HELPERS  := dreamos-superd
 SCHEMAS  := $(wildcard bin/*/schemas/*.json)

@@ -198,6 +198,21 @@ impl Home {
     pub fn roster_cache(&self) -> PathBuf {
         self.cache().join("roster")
     }
+
+    /// Who may do what, if anybody says so.
+    pub fn policies(&self) -> PathBuf {
+        self.config().join("security/policies.yaml")
+    }
+
+    /// The compiled copy of that.
+    pub fn policy_cache(&self) -> PathBuf {
+        self.cache().join("policy")
+    }
+
+    /// What is counted against the limits of the policy.
+    pub fn security(&self) -> PathBuf {
+        self.dir.join("runtime/security")
+    }
 }
 
 /// `None` where there is nothing of that name.

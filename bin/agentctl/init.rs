@@ -17,20 +17,25 @@ pub(crate) struct Init {
     dir: Option<PathBuf>,
 }
 
-const DIRECTORIES: [&str; 7] = [
+const DIRECTORIES: [&str; 8] = [
     "",
     "config",
     "config/agent_comms",
+    "config/security",
     "runtime",
     "runtime/mailbox",
     "runtime/logs",
     "runtime/cache",
 ];
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     (
         "config/agents.yaml",
         include_str!("../../config/agents.yaml"),
+    ),
+    (
+        "config/security/policies.yaml",
+        include_str!("../../config/security/policies.yaml"),
     ),
     ("config/README.md", include_str!("../../config/README.md")),
     ("runtime/README.md", include_str!("../../runtime/README.md")),

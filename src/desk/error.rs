@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 
 use super::batch::BadLine;
 use super::breaker::Loop;
-use super::policy::Refusal;
 use crate::names::{AgentId, BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
+use crate::security::{self, Refusal};
 use crate::{agents, logs, mailbox, store, tasks};
 
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,8 @@ pub enum Error {
     Tasks(#[from] tasks::Error),
     #[error(transparent)]
     Logs(#[from] logs::Error),
+    #[error(transparent)]
+    Security(#[from] security::Error),
     #[error("{name:?} is for the log itself to say")]
     FieldOfOurs { name: String },
     #[error(transparent)]
@@ -74,6 +76,7 @@ impl Explain for Error {
             Self::Agents(e) => e.kind(),
             Self::Tasks(e) => e.kind(),
             Self::Logs(e) => e.kind(),
+            Self::Security(e) => e.kind(),
             Self::OnLine { error, .. } => error.kind(),
             Self::BadLine(e) => e.kind(),
             Self::Store(e) => e.kind(),
@@ -101,6 +104,7 @@ impl Explain for Error {
             Self::Agents(e) => e.hint(),
             Self::Tasks(e) => e.hint(),
             Self::Logs(e) => e.hint(),
+            Self::Security(e) => e.hint(),
             Self::OnLine { error, .. } => error.hint(),
             Self::BadLine(e) => e.hint(),
             Self::Store(e) => e.hint(),
@@ -139,6 +143,7 @@ impl Explain for Error {
             Self::Agents(e) => e.path(),
             Self::Tasks(e) => e.path(),
             Self::Logs(e) => e.path(),
+            Self::Security(e) => e.path(),
             Self::OnLine { error, .. } => error.path(),
             Self::Store(e) => e.path(),
             _ => None,

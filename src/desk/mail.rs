@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::breaker::{self, Recent};
-use super::{Desk, Done, Error, no_message, policy};
+use super::{Desk, Done, Error, no_message};
 use crate::mailbox::{
     self, Address, Attachment, Claim, Counts, Edited, History, Mailbox, Message, Outcome, Pruned,
     Sent, Status, Taken, Which,
 };
 use crate::names::{
-    Act, AgentId, Caller, Channel, Draft, Event, Finding, Level, MessageId, Permit, USER, Verb,
+    AgentId, Caller, Channel, Draft, Event, Finding, Level, MessageId, Permit, USER, Verb,
 };
 use crate::store;
 use crate::time::{Now, Timestamp};
@@ -417,12 +417,7 @@ impl Desk {
     /// Whoever may read the mailbox may look at any message, and everybody at what he sent himself.
     pub(super) fn look_permit(&self, mailbox: &Mailbox, seq: u64, now: Now) -> Done<Permit> {
         let agent = mailbox.agent();
-        let act = Act {
-            verb: Verb::MailRead,
-            caller: self.caller.clone(),
-            target: agent.clone(),
-        };
-        let refusal = match policy::decide(act) {
+        let refusal = match self.permit_unlogged(Verb::MailRead, agent) {
             Ok(permit) => return Ok(permit),
             Err(refusal) => refusal,
         };
@@ -431,7 +426,7 @@ impl Desk {
         if message.from == self.caller.agent || self.former_names()?.contains(&message.from) {
             return Ok(permit);
         }
-        Err(self.refused(agent, refusal.into()))
+        Err(self.refused(agent, refusal))
     }
 
     /// Under these the caller spoke before he was renamed.
@@ -519,12 +514,7 @@ impl Desk {
             let Some(mailbox) = self.mailbox(agent)? else {
                 continue;
             };
-            let act = Act {
-                verb: Verb::MailRead,
-                caller: self.caller.clone(),
-                target: agent.clone(),
-            };
-            let found = if let Ok(permit) = policy::decide(act) {
+            let found = if let Ok(permit) = self.permit_unlogged(Verb::MailRead, agent) {
                 mailbox.select(&permit, is_wanted, now)?
             } else {
                 let permit = self.permit(Verb::MailFollow, agent)?;

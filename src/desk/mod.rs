@@ -1,6 +1,6 @@
 //! The only room that knows several others: permit → do → log → follow-ups. Programs change state here.
 //!
-//! Who may do what is decided in `policy.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
+//! Who may do what is asked in `permit.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
 //! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `logs.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
 //! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, what JSON lines say in
 //! `batch.rs`.
@@ -14,7 +14,7 @@ mod lives;
 mod logs;
 mod mail;
 mod names;
-mod policy;
+mod permit;
 mod register;
 mod runs;
 mod stage;
@@ -29,7 +29,6 @@ pub use import::{Imported, Unread};
 pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use logs::Note;
 pub use mail::{Breaker, Closed, Merged, Unknown};
-pub use policy::Refusal;
 pub use register::{Purged, Renamed, Step};
 pub use runs::Ran;
 pub use stage::{Came, Stage, Waited};
@@ -38,17 +37,16 @@ pub use terminal::Hands;
 pub use watch::{Trace, Watch};
 
 pub use crate::mailbox::{Attachment, Claim, Pruned, Waiting, Which};
+pub use crate::security::Refusal;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::agents;
 use crate::mailbox::{self, Mailbox, Outcome};
-use crate::names::{
-    Act, AgentId, Caller, Channel, Draft, Effect, Event, Explain as _, Kind, Level, Permit, Roster,
-    Verb,
-};
+use crate::names::{AgentId, Caller, Draft, Effect, Event, Explain as _, Kind, Roster, Verb};
 use crate::root::Home;
+use crate::security::Policies;
 use crate::store::{Dir, Open};
 use crate::time::Now;
 
@@ -65,6 +63,7 @@ pub struct Desk {
     home: Home,
     caller: Caller,
     roster: Roster,
+    policies: Arc<Policies>,
     /// Tasks are not changed: it is only said what would become of them.
     rehearses: bool,
     warn: Arc<dyn Fn(&str) + Send + Sync>,
@@ -79,6 +78,7 @@ impl Desk {
     ) -> Done<Self> {
         let roster = agents::read(&home)?;
         Ok(Self {
+            policies: Arc::new(Policies::of(home.clone())),
             home,
             caller,
             roster,
@@ -101,6 +101,7 @@ impl Desk {
             other => other?,
         };
         Ok(Self {
+            policies: Arc::new(Policies::of(home.clone())),
             home,
             caller,
             roster,
@@ -134,47 +135,6 @@ impl Desk {
 
     pub const fn roster(&self) -> &Roster {
         &self.roster
-    }
-
-    /// Whether the caller may; a refusal is logged.
-    fn permit(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
-        let act = Act {
-            verb,
-            caller: self.caller.clone(),
-            target: target.clone(),
-        };
-        if matches!(verb, Verb::MailTake | Verb::MailAck | Verb::MailNack) {
-            self.must_live()?;
-        }
-        policy::decide(act).map_err(|refusal| self.refused(target, refusal.into()))
-    }
-
-    /// What is left of a life that is over takes no mail and closes none. Of whom nobody supervises nothing is known.
-    fn must_live(&self) -> Done<()> {
-        let Some(incarnation) = &self.caller.incarnation else {
-            return Ok(());
-        };
-        if agents::is_over(&self.home, &self.caller.agent, incarnation)? {
-            return Err(Error::DeadLife {
-                agent: self.caller.agent.clone(),
-                incarnation: incarnation.clone(),
-            });
-        }
-        Ok(())
-    }
-
-    fn refused(&self, target: &AgentId, error: Error) -> Error {
-        let event = Event {
-            channel: Channel::System,
-            level: Level::Warn,
-            event: "mail.refused".into(),
-            msg: error.to_string(),
-            agent: Some(target.clone()),
-            id: None,
-            fields: Vec::new(),
-        };
-        self.log(&[event], Now::read());
-        error
     }
 
     fn log(&self, events: &[Event], now: Now) {
@@ -288,19 +248,6 @@ impl Desk {
             self.carry_out(outcome.effects, notices, now);
         }
         Ok(())
-    }
-
-    fn permit_of_the_system(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
-        let act = Act {
-            verb,
-            caller: Caller {
-                agent: AgentId::system(),
-                incarnation: None,
-                ..self.caller.clone()
-            },
-            target: target.clone(),
-        };
-        Ok(policy::decide(act)?)
     }
 }
 

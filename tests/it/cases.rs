@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::home::{LOGCTL, METRICSD, TASKCTL};
+use crate::home::{LOGCTL, METRICSD, SECCTL, TASKCTL};
 use crate::lives::{AGENTCTL, with_argument};
 
 fn checkout() -> &'static Path {
@@ -14,21 +14,23 @@ fn checkout() -> &'static Path {
 }
 
 /// Each with how many verbs it has at least.
-const PROGRAMS: [(&str, &str, usize); 6] = [
+const PROGRAMS: [(&str, &str, usize); 7] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone"), 11),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone"), 11),
     ("agentctl", AGENTCTL, 11),
     ("taskctl", TASKCTL, 11),
     ("logctl", LOGCTL, 5),
     ("metricsd", METRICSD, 3),
+    ("secctl", SECCTL, 3),
 ];
 /// A verb that two programs share is shown by the cases of one.
-const FAMILIES: [&[&str]; 5] = [
+const FAMILIES: [&[&str]; 6] = [
     &["cellphone", "captainphone"],
     &["agentctl"],
     &["taskctl"],
     &["logctl"],
     &["metricsd"],
+    &["secctl"],
 ];
 /// How long a supervisor may be on its way out after a stop.
 const ENDING: Duration = Duration::from_secs(5);
@@ -138,6 +140,11 @@ fn taskctl_prints_exactly_what_its_cases_say() {
 #[test]
 fn logctl_prints_exactly_what_its_cases_say() {
     run_all("logctl");
+}
+
+#[test]
+fn secctl_prints_exactly_what_its_cases_say() {
+    run_all("secctl");
 }
 
 #[test]

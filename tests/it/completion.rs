@@ -149,6 +149,7 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
     let mail = ["SEND", "NEXT", "STATUS", "WATCH"];
     let tasks = ["CREATE", "CLAIM", "DEP", "LINT"];
     let logs = ["TAIL", "QUERY", "ROTATE", "WRITE"];
+    let rights = ["CHECK", "EXPLAIN", "LINT", "CHECK"];
     let figures = ["EXPORT", "TEXTFILE", "SERVE", "EXPORT"];
     for (program, verbs) in [
         ("cellphone", mail),
@@ -156,6 +157,7 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
         ("taskctl", tasks),
         ("logctl", logs),
         ("metricsd", figures),
+        ("secctl", rights),
     ] {
         let binary = Path::new(env!("CARGO_BIN_EXE_cellphone")).with_file_name(program);
         let page = Command::new(&binary).args(["gen", "man"]).output().unwrap();

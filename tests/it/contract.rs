@@ -89,6 +89,7 @@ fn used_home(home: &Path) {
     logctl(home, "write security script.deployed");
     logs(home);
     counted(home);
+    limited(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
 }
 
@@ -115,6 +116,14 @@ fn renamed_and_gone(home: &Path) {
     agentctl(home, "register agent-7");
     cellphone(home, "send agent-7 hello", "");
     agentctl(home, "unregister agent-7 --purge --yes");
+}
+
+/// By a policy that counts.
+fn limited(home: &Path) {
+    let policy =
+        "limits: [{rule: chatty, principals: '*', actions: mail.send, at_most: 9, per: 1h}]\n";
+    std::fs::write(home.join("config/security/policies.yaml"), policy).unwrap();
+    cellphone(home, "send agent-1 counted", "");
 }
 
 /// Closed, one of them packed, and some that are written to.

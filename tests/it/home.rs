@@ -13,6 +13,7 @@ use serde_json::Value;
 pub(crate) const CELLPHONE: &str = env!("CARGO_BIN_EXE_cellphone");
 pub(crate) const METRICSD: &str = env!("CARGO_BIN_EXE_metricsd");
 pub(crate) const TASKCTL: &str = env!("CARGO_BIN_EXE_taskctl");
+pub(crate) const SECCTL: &str = env!("CARGO_BIN_EXE_secctl");
 pub(crate) const LOGCTL: &str = env!("CARGO_BIN_EXE_logctl");
 /// Whoever takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -131,6 +132,16 @@ impl Home {
             dir: home,
             boot: None,
         }
+    }
+
+    pub(crate) fn policies(&self) -> PathBuf {
+        self.dir.join("config/security/policies.yaml")
+    }
+
+    pub(crate) fn obey(&self, policy: &str) {
+        let file = self.policies();
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, policy).unwrap();
     }
 
     pub(crate) fn mailboxes(&self) -> PathBuf {

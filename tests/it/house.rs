@@ -169,6 +169,7 @@ fn what_is_shipped_is_static_and_small() {
         ("logctl", 4_000_000),
         // Looks into all rooms, and has a server.
         ("metricsd", 5_000_000),
+        ("secctl", 4_000_000),
         // One of it an agent.
         ("dreamos-superd", 1_500_000),
     ] {
@@ -303,12 +304,13 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         "bin/taskctl/schemas",
         "bin/logctl/schemas",
         "bin/metricsd/schemas",
+        "bin/secctl/schemas",
     ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
         files.len(),
-        30 + 1 + schemas.iter().sum::<usize>(),
-        "six programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
+        35 + 1 + schemas.iter().sum::<usize>(),
+        "seven programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(

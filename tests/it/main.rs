@@ -18,6 +18,7 @@ mod model;
 mod original;
 mod readme;
 mod schemas;
+mod security;
 mod siege;
 mod strangers;
 mod tasks;

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::home::{Home, LOGCTL, METRICSD, TASKCTL, run};
+use crate::home::{Home, LOGCTL, METRICSD, SECCTL, TASKCTL, run};
 use crate::lives::Swarm;
 use crate::metrics::serving;
 
@@ -20,6 +20,7 @@ const AGENTS: &str = "bin/agentctl/schemas";
 const TASKS: &str = "bin/taskctl/schemas";
 const LOGS: &str = "bin/logctl/schemas";
 const FIGURES: &str = "bin/metricsd/schemas";
+const RIGHTS: &str = "bin/secctl/schemas";
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -152,7 +153,7 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let own = [AGENTS, TASKS, LOGS, FIGURES].into_iter();
+    let own = [AGENTS, TASKS, LOGS, FIGURES, RIGHTS].into_iter();
     let mut own = own.filter(|dir| schemas_in(dir).contains(name));
     let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
@@ -588,6 +589,34 @@ fn every_verb_of_metricsd_prints_what_its_schema_says() {
     let server = serving(&home, &[]);
     check("serving", &server.said);
     assert_all_is_printed(FIGURES, &seen);
+}
+
+#[test]
+fn every_verb_of_secctl_prints_what_its_schema_says() {
+    let home = Home::new();
+    let mut seen = BTreeSet::new();
+    let mut print = |expected: &str, args: &[&str]| {
+        let ran = run(home.command(SECCTL).args(args).arg("--json"), b"");
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, expected) {
+            assert_eq!(assert_valid(&document, expected), expected);
+            printed(&document, expected, &mut seen);
+        }
+    };
+    print("verdict", &["check", "agent-1", "mail.send", "role:worker"]);
+    print(
+        "verdict-explained",
+        &["explain", "agent-1", "mail.read", "agent-2"],
+    );
+    print("policy-complaints", &["lint"]);
+    home.obey("allow:\n  - {rule: a, principals: 'role:nobody', actions: mail.read}\n");
+    print("policy-complaints", &["lint"]);
+    print(
+        "verdict-explained",
+        &["explain", "agent-1", "mail.read", "agent-2"],
+    );
+    print("error", &["check", "agent-99", "mail.send", "agent-1"]);
+    assert_all_is_printed(RIGHTS, &seen);
 }
 
 /// The markers that stand in a source file.

@@ -1,0 +1,102 @@
+//! Before each verb: whether its caller may, by the policy as it stands at this moment. A refusal is logged.
+
+use super::{Desk, Done, Error};
+use crate::agents;
+use crate::names::{Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, Verb};
+use crate::security::{Policy, Principal, Question, Refusal, Target};
+use crate::time::Now;
+
+impl Desk {
+    /// Whether the caller may; a refusal is logged.
+    pub(super) fn permit(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        if matches!(verb, Verb::MailTake | Verb::MailAck | Verb::MailNack) {
+            self.must_live()?;
+        }
+        self.permit_unlogged(verb, target)
+            .map_err(|error| self.refused(target, error))
+    }
+
+    /// As `permit`, where something else is done if he may not.
+    pub(super) fn permit_unlogged(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        self.decide(Act {
+            verb,
+            caller: self.caller.clone(),
+            target: target.clone(),
+        })
+    }
+
+    pub(super) fn permit_of_the_system(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        self.decide(Act {
+            verb,
+            caller: Caller {
+                agent: AgentId::system(),
+                incarnation: None,
+                ..self.caller.clone()
+            },
+            target: target.clone(),
+        })
+    }
+
+    fn decide(&self, act: Act) -> Done<Permit> {
+        let policy = match self.policies.current() {
+            Ok(policy) => policy,
+            // What it says cannot be known: nothing is changed, but what is there can be seen as far as ever.
+            Err(error) if act.verb.only_reads() && error.kind() == Kind::Config => {
+                return Ok(Policy::builtin().permit(act, &self.roster)?);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let permit = policy.permit(act, &self.roster)?;
+        self.must_not_be_too_often(&policy, permit.act())?;
+        Ok(permit)
+    }
+
+    fn must_not_be_too_often(&self, policy: &Policy, act: &Act) -> Done<()> {
+        if policy.limits().is_empty() {
+            return Ok(());
+        }
+        let question = Question {
+            principal: &Principal::of(&act.caller),
+            verb: act.verb,
+            target: &Target::Agent(act.target.clone()),
+        };
+        match self.policies.count(policy, &question, &self.roster)? {
+            None => Ok(()),
+            Some(limit) => Err(Refusal::TooOften {
+                verb: act.verb,
+                caller: act.caller.agent.clone(),
+                rule: limit.rule,
+                again_in: limit.again_in,
+            }
+            .into()),
+        }
+    }
+
+    /// What is left of a life that is over takes no mail and closes none. Of whom nobody supervises nothing is known.
+    pub(super) fn must_live(&self) -> Done<()> {
+        let Some(incarnation) = &self.caller.incarnation else {
+            return Ok(());
+        };
+        if agents::is_over(&self.home, &self.caller.agent, incarnation)? {
+            return Err(Error::DeadLife {
+                agent: self.caller.agent.clone(),
+                incarnation: incarnation.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn refused(&self, target: &AgentId, error: Error) -> Error {
+        let event = Event {
+            channel: Channel::System,
+            level: Level::Warn,
+            event: "mail.refused".into(),
+            msg: error.to_string(),
+            agent: Some(target.clone()),
+            id: None,
+            fields: Vec::new(),
+        };
+        self.log(&[event], Now::read());
+        error
+    }
+}

@@ -1,0 +1,248 @@
+//! `config/security/policies.yaml`: strict, so that a slip of the pen allows nothing. A key that we do not know, one that
+//! stands there twice and a name that can be nobody's are errors with their place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::pattern::{Actions, Principals, Targets};
+use crate::names::Verb;
+use crate::security::Error;
+use crate::security::principal::{Principal, is_name};
+use crate::time::parse_span;
+
+/// Format of the file.
+const VERSION: u64 = 1;
+/// More is no policy that a person could have read.
+const MOST_RULES: usize = 10_000;
+
+/// The whole file; also, as JSON, its compiled copy.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Document {
+    version: u64,
+    /// Whether the built-in rules hold as well.
+    pub(super) builtin: bool,
+    /// Who has which role, beside what `agents.yaml` says.
+    pub(super) roles: Roles,
+    pub(super) allow: Vec<Rule>,
+    pub(super) deny: Vec<Rule>,
+    pub(super) limits: Vec<Limit>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            builtin: true,
+            roles: Roles::default(),
+            allow: Vec::new(),
+            deny: Vec::new(),
+            limits: Vec::new(),
+        }
+    }
+}
+
+/// One that allows, or one that denies: the list in which it stands says which.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name, which verdicts tell.
+    #[serde(deserialize_with = "name")]
+    pub rule: String,
+    #[serde(deserialize_with = "one_or_more")]
+    pub principals: Vec<Principals>,
+    #[serde(deserialize_with = "one_or_more")]
+    pub actions: Vec<Actions>,
+    #[serde(deserialize_with = "one_or_more", default = "everything")]
+    pub targets: Vec<Targets>,
+}
+
+impl Rule {
+    pub(super) fn is_about(&self, verb: Verb) -> bool {
+        self.actions.iter().any(|it| it.fits(verb))
+    }
+}
+
+/// How often each of some may do something: `at_most` at once, and then one more each time that the same part of `per` is
+/// over.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    #[serde(deserialize_with = "name")]
+    pub rule: String,
+    #[serde(deserialize_with = "one_or_more")]
+    pub principals: Vec<Principals>,
+    #[serde(deserialize_with = "one_or_more")]
+    pub actions: Vec<Actions>,
+    pub at_most: u32,
+    #[serde(deserialize_with = "span", serialize_with = "seconds")]
+    pub per: Duration,
+}
+
+fn everything() -> Vec<Targets> {
+    vec![Targets::All]
+}
+
+/// Roles and who has them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roles(BTreeMap<String, Vec<Principal>>);
+
+impl Roles {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub(super) fn gives(&self, principal: &Principal, role: &str) -> bool {
+        let members = self.0.get(role);
+        members.is_some_and(|members| members.contains(principal))
+    }
+}
+
+impl Document {
+    /// What the text says; `path` is for the error.
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Error::Unsound {
+            path: path.into(),
+            why: format!("no UTF-8 after byte {}", error.valid_up_to()),
+        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let says_nothing = |line: &str| line.is_empty() || line.starts_with('#');
+        if text.lines().map(str::trim_start).all(says_nothing) {
+            return Ok(Self::default());
+        }
+        let document: Self = serde_yaml::from_str(text).map_err(|error| {
+            let place = error.location().map(|at| (at.line(), at.column()));
+            Error::malformed(path, place, &error)
+        })?;
+        if document.version > VERSION {
+            return Err(Error::Newer {
+                path: path.into(),
+                version: document.version,
+            });
+        }
+        document.is_sound().map_err(|why| Error::Unsound {
+            path: path.into(),
+            why,
+        })?;
+        Ok(document)
+    }
+
+    fn is_sound(&self) -> Result<(), String> {
+        let rules = self.allow.iter().chain(&self.deny).map(|it| &it.rule);
+        let limits = self.limits.iter().map(|it| &it.rule);
+        let mut names: Vec<&String> = rules.chain(limits).collect();
+        if names.len() > MOST_RULES {
+            return Err(format!("more than {MOST_RULES} rules"));
+        }
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("two rules have the name {:?}", pair[0])),
+            None => Ok(()),
+        }
+    }
+}
+
+fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    if !is_name(&name) {
+        return Err(D::Error::custom(format!(
+            "{name:?} is no name of a rule: use letters, digits, '.', '_' and '-'"
+        )));
+    }
+    Ok(name)
+}
+
+fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    match parse_span(&text) {
+        Ok(span) if !span.is_zero() => Ok(span),
+        _ => Err(D::Error::custom(format!(
+            "{text:?} is no span of time: write 10s, 5m or 1h"
+        ))),
+    }
+}
+
+fn seconds<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&format_args!("{}ms", span.as_millis()))
+}
+
+/// One alone needs no brackets; none at all would be a rule about nothing.
+fn one_or_more<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<String, Error = String>,
+{
+    struct Texts<T>(PhantomData<T>);
+    impl<'de, T: TryFrom<String, Error = String>> Visitor<'de> for Texts<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text, or a list of texts")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            let one = T::try_from(text.to_owned()).map_err(E::custom)?;
+            Ok(vec![one])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(text) = list.next_element::<String>()? {
+                all.push(T::try_from(text).map_err(A::Error::custom)?);
+            }
+            if all.is_empty() {
+                return Err(A::Error::custom("the list is empty"));
+            }
+            Ok(all)
+        }
+    }
+    from.deserialize_any(Texts(PhantomData))
+}
+
+impl<'de> Deserialize<'de> for Roles {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Roles;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("roles, each with a list of principals")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Roles, A::Error> {
+                let mut roles = BTreeMap::new();
+                while let Some(role) = map.next_key::<String>()? {
+                    if !is_name(&role) {
+                        let why = format!("{role:?} is no name of a role");
+                        return Err(A::Error::custom(why));
+                    }
+                    let members: Vec<String> = map.next_value()?;
+                    let members = members.iter().map(|it| Principal::parse(it));
+                    let members = members.collect::<Result<_, _>>();
+                    let members = members.map_err(A::Error::custom)?;
+                    if roles.insert(role.clone(), members).is_some() {
+                        let why = format!("the role {role:?} stands there twice");
+                        return Err(A::Error::custom(why));
+                    }
+                }
+                Ok(Roles(roles))
+            }
+        }
+        from.deserialize_map(Members)
+    }
+}
+
+impl Serialize for Roles {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(role, members)| {
+            let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+            (role, members)
+        }))
+    }
+}

@@ -1,0 +1,21 @@
+//! The rules: how they are written, what they say, and what is wrong with them. Pure.
+
+mod builtin;
+mod decide;
+mod document;
+mod explain;
+mod lint;
+mod pattern;
+mod rate;
+mod refusal;
+
+pub use decide::{Policy, Question, Target, Verdict};
+pub use document::{Limit, Rule};
+pub use explain::{Because, Reason};
+pub use lint::{Complaint, Gravity};
+pub use refusal::Refusal;
+
+pub(super) use rate::{Turn, count};
+
+#[cfg(test)]
+mod tests;

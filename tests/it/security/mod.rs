@@ -1,0 +1,3 @@
+//! Rights, asked of the programs themselves.
+
+mod policy;
