@@ -209,6 +209,11 @@ impl Home {
         self.cache().join("policy")
     }
 
+    /// The tokens that were issued to what nobody supervises.
+    pub fn issued_tokens(&self) -> PathBuf {
+        self.security().join("tokens")
+    }
+
     /// What is counted against the limits of the policy.
     pub fn security(&self) -> PathBuf {
         self.dir.join("runtime/security")

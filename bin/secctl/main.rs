@@ -1,4 +1,4 @@
-//! Security: who may do what, and why. The schemas of `--json` lie in `schemas/` beside; a key is never renamed.
+//! Security: who may do what and why, and what proves who speaks. The schemas of `--json` lie in `schemas/` beside; a key is never renamed.
 
 // `main` is the C library's, without Rust's own start-up before it: see `src/cli/start.rs`.
 #![cfg_attr(not(test), no_main)]
@@ -11,16 +11,18 @@ mod desk;
 mod explain;
 mod lint;
 mod question;
+mod token;
 
 static VERBS: &[Verb] = &[
     Verb::of::<check::Check>("check"),
     Verb::of::<explain::Explain>("explain"),
     Verb::of::<lint::Lint>("lint"),
+    Verb::of::<token::Token>("token"),
 ];
 
 static PROGRAM: Program = Program {
     name: "secctl",
-    about: "Security: who may do what, and why",
+    about: "Security: who may do what and why, and what proves who speaks",
     speaker: None,
     verbs: &[VERBS],
     agents: desk::agents,

@@ -71,7 +71,10 @@ fn left_overs(dir: &Dir, fix: bool) -> Result<Vec<Finding>, Error> {
         return Ok(found);
     };
     for name in dir.names()? {
-        if name.starts_with(".state-") || name.starts_with(".heartbeat-") {
+        if [".state-", ".heartbeat-", ".token-"]
+            .iter()
+            .any(|begins| name.starts_with(begins))
+        {
             if fix {
                 dir.remove(&name)?;
             }

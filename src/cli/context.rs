@@ -105,6 +105,18 @@ impl Context {
         }
     }
 
+    /// Where the supervisor, or whoever issued it, put the token of the caller.
+    pub fn token(&self) -> Option<PathBuf> {
+        variable("DREAMOS_TOKEN_FILE").map(PathBuf::from)
+    }
+
+    /// The agent of whose life this program is a part.
+    pub fn runs_as(&self) -> Option<AgentId> {
+        variable("DREAMOS_INCARNATION")?;
+        let agent = variable("DREAMOS_AGENT")?;
+        AgentId::parse(&agent.to_string_lossy()).ok()
+    }
+
     // What a person may be asked.
 
     /// Whether somebody is there to answer.

@@ -2,7 +2,7 @@
 //!
 //! Who may do what is asked in `permit.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
 //! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `logs.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
-//! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, what JSON lines say in
+//! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, tokens in `security.rs`, what JSON lines say in
 //! `batch.rs`.
 
 mod batch;
@@ -17,6 +17,7 @@ mod names;
 mod permit;
 mod register;
 mod runs;
+mod security;
 mod stage;
 mod tasks;
 mod terminal;
@@ -40,6 +41,7 @@ pub use crate::mailbox::{Attachment, Claim, Pruned, Waiting, Which};
 pub use crate::security::Refusal;
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::agents;
@@ -64,6 +66,10 @@ pub struct Desk {
     caller: Caller,
     roster: Roster,
     policies: Arc<Policies>,
+    /// Where the caller says that his token lies.
+    token: Option<PathBuf>,
+    /// The agent as which the program was started.
+    runs_as: Option<AgentId>,
     /// Tasks are not changed: it is only said what would become of them.
     rehearses: bool,
     warn: Arc<dyn Fn(&str) + Send + Sync>,
@@ -79,6 +85,8 @@ impl Desk {
         let roster = agents::read(&home)?;
         Ok(Self {
             policies: Arc::new(Policies::of(home.clone())),
+            token: None,
+            runs_as: None,
             home,
             caller,
             roster,
@@ -102,6 +110,8 @@ impl Desk {
         };
         Ok(Self {
             policies: Arc::new(Policies::of(home.clone())),
+            token: None,
+            runs_as: None,
             home,
             caller,
             roster,
@@ -114,6 +124,16 @@ impl Desk {
     #[must_use]
     pub fn speaking_as(self, caller: Caller) -> Self {
         Self { caller, ..self }
+    }
+
+    /// As `open`, for one who has more to show than his name: a token, and as whom his program was started.
+    #[must_use]
+    pub fn showing(self, token: Option<PathBuf>, runs_as: Option<AgentId>) -> Self {
+        Self {
+            token,
+            runs_as,
+            ..self
+        }
     }
 
     /// As `open`; tasks are not changed then, and nobody is told of them.

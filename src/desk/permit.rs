@@ -2,8 +2,10 @@
 
 use super::{Desk, Done, Error};
 use crate::agents;
-use crate::names::{Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, Verb};
-use crate::security::{Policy, Principal, Question, Refusal, Target};
+use crate::names::{
+    Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, SYSTEM, USER, Verb,
+};
+use crate::security::{self, Identity, Policy, Principal, Question, Refusal, Target, Unproven};
 use crate::time::Now;
 
 impl Desk {
@@ -46,9 +48,29 @@ impl Desk {
             }
             Err(error) => return Err(error.into()),
         };
+        if policy.identity() == Identity::Required && act.caller.agent.as_str() != SYSTEM {
+            self.must_be(&act.caller)?;
+        }
         let permit = policy.permit(act, &self.roster)?;
         self.must_not_be_too_often(&policy, permit.act())?;
         Ok(permit)
+    }
+
+    /// The person at the terminal has no token; what runs as an agent is not that person.
+    fn must_be(&self, caller: &Caller) -> Done<()> {
+        if caller.agent.as_str() != USER {
+            let shown = self.token.as_deref();
+            return Ok(self
+                .policies
+                .prove(&caller.agent, shown, Now::read().wall)?);
+        }
+        match &self.runs_as {
+            Some(agent) => Err(security::Error::from(Unproven::AgentAsUser {
+                agent: agent.clone(),
+            })
+            .into()),
+            None => Ok(()),
+        }
     }
 
     fn must_not_be_too_often(&self, policy: &Policy, act: &Act) -> Done<()> {

@@ -60,6 +60,8 @@ verbs! {
     LogWrite "log.write",
     /// To close logs, and to remove and pack what is old.
     LogRotate "log.rotate",
+    /// To give a token to what nobody supervises, and to take it back.
+    TokenIssue "token.issue",
 }
 
 impl Verb {

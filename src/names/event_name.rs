@@ -7,7 +7,7 @@ use super::{Explain, Kind};
 /// A longer one is no name.
 const LONGEST: usize = 64;
 /// What begins so, the toolkit says itself.
-const OURS: [&str; 5] = ["mail", "agent", "task", "log", "metrics"];
+const OURS: [&str; 6] = ["mail", "agent", "task", "log", "metrics", "token"];
 
 /// `script.deployed`: two or more words with dots between them, none of our own events.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod message_id;
 mod mode;
 mod nearest;
 mod roster;
+mod token;
 
 pub use act::{Act, Caller, Permit, Verb};
 pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, UNASSIGNED, USER};
@@ -23,3 +24,4 @@ pub use finding::Finding;
 pub use message_id::{BadMessageId, MessageId, MessageRef};
 pub use mode::{BadMode, Class, Mode};
 pub use roster::{Limits, NotFree, Roster, RosterEntry, UnknownName};
+pub use token::Token;

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::Unproven;
 use crate::names::{Explain, Kind};
 use crate::store;
 
@@ -22,6 +23,8 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Unproven(#[from] Unproven),
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -59,6 +62,7 @@ impl Explain for Error {
             | Self::Newer { .. }
             | Self::Huge { .. }
             | Self::Unreadable { .. } => Kind::Config,
+            Self::Unproven(unproven) => unproven.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -70,6 +74,7 @@ impl Explain for Error {
             }
             Self::Newer { .. } => Some("use the program that wrote it".into()),
             Self::Huge { .. } | Self::Unreadable { .. } => None,
+            Self::Unproven(unproven) => unproven.hint(),
             Self::Store(error) => error.hint(),
         }
     }
@@ -81,6 +86,7 @@ impl Explain for Error {
             | Self::Newer { path, .. }
             | Self::Huge { path, .. }
             | Self::Unreadable { path, .. } => Some(path),
+            Self::Unproven(_) => None,
             Self::Store(error) => error.path(),
         }
     }

@@ -1,7 +1,8 @@
 //! Who may do what, and why it was so decided.
 //!
 //! Files on disk: `config/security/policies.yaml`, which people write (absent: the built-in policy, which costs nothing),
-//! its compiled copy `cache/policy`, and `runtime/security/rates.json`, which counts against the limits.
+//! its compiled copy `cache/policy`; `runtime/security/rates.json`, which counts against the limits, and
+//! `runtime/security/tokens/<agent>.json`, which knows the tokens that were issued.
 //!
 //! Invariants: deciding is pure and says which rule decided; deny wins, whatever stands before or behind it; what no rule
 //! allows is refused; a policy that cannot be read allows nothing but reading.
@@ -12,12 +13,15 @@
 
 mod disk;
 mod error;
+mod identity;
 mod policy;
 mod principal;
 
 pub use disk::{Policies, TooOften};
 pub use error::Error;
+pub use identity::{Issued, Unproven};
 pub use policy::{
-    Because, Complaint, Gravity, Limit, Policy, Question, Reason, Refusal, Rule, Target, Verdict,
+    Because, Complaint, Gravity, Identity, Limit, Policy, Question, Reason, Refusal, Rule, Target,
+    Verdict,
 };
 pub use principal::{BadPrincipal, Principal};

@@ -28,13 +28,15 @@ use crate::agents::settings::Settings;
 use crate::agents::standing::{self, Flush};
 use crate::agents::state::{self, Exit, Process, Wanted};
 use crate::logs;
-use crate::names::{AgentId, Caller, Channel, MessageId};
+use crate::names::{AgentId, Caller, Channel, MessageId, Token};
 use crate::root::Home;
-use crate::store::{Dir, random_u64, random_u128};
+use crate::store::{Dir, Open, Target, random_u64, random_u128};
 use crate::time::{Now, boot_id};
 
 /// What is read of a child's output at once.
 const PIECE: usize = 8 << 10;
+/// In the agent's directory, where `DREAMOS_TOKEN_FILE` says.
+const TOKEN: &str = "token";
 /// So many pieces in a row: whoever prints for ever must not keep us from our clients.
 const PIECES: usize = 64;
 
@@ -440,6 +442,7 @@ impl Superd {
             // What it printed last stands in the pipe still.
             self.drain();
             self.child = None;
+            self.take_token_back();
             self.happen(Event::Exited(exit));
             self.end_terminal();
         } else if let Some(checks) = self.checks.take_if(|checks| checks.pid == pid) {
@@ -516,6 +519,7 @@ impl Superd {
     /// A life has its name before its preconditions are looked at: whoever buries us finds what they started.
     fn begin_checks(&mut self) {
         self.incarnation = Some(self.new_incarnation());
+        self.hand_over_token();
         if let Err(Unspawned { why, may_pass }) = child::can_run_in(&self.settings.cwd) {
             self.happen(Event::NotSpawned { why, may_pass });
             return;
@@ -531,6 +535,31 @@ impl Superd {
         let name = MessageId::next(self.last_life, ms, random_u128);
         self.last_life = Some(name);
         name.to_string()
+    }
+
+    /// The life finds it where `DREAMOS_TOKEN_FILE` says. One that cannot be written leaves none of an earlier life: then
+    /// its claim to be the agent is only a claim.
+    fn hand_over_token(&self) {
+        let agent = self.settings.agent.clone();
+        let random = [random_u128(), random_u128()];
+        let token = Token::new(agent, self.incarnation.clone(), random);
+        let aside = format!(".token-{:016x}", random_u64());
+        let written = self
+            .dir
+            .file(&aside, Open::New)
+            .and_then(|file| file.write_at(0, token.to_text().as_bytes()))
+            .and_then(|()| self.dir.rename(&aside, TOKEN, Target::Replaced));
+        if written.is_err() {
+            // On a full disk there is nothing else to be done, and the next life does it again.
+            let _ = self.dir.remove(&aside);
+            self.take_token_back();
+        }
+    }
+
+    /// Whoever still holds it holds that of a life that is over.
+    fn take_token_back(&self) {
+        // As long as it lies there the life is looked for as well.
+        let _ = self.dir.remove(TOKEN);
     }
 
     fn give_up(&mut self) {

@@ -124,6 +124,13 @@ fn limited(home: &Path) {
         "limits: [{rule: chatty, principals: '*', actions: mail.send, at_most: 9, per: 1h}]\n";
     std::fs::write(home.join("config/security/policies.yaml"), policy).unwrap();
     cellphone(home, "send agent-1 counted", "");
+    for line in ["token issue agent-1 --out a.token", "token revoke agent-1"] {
+        let mut secctl = Command::new(env!("CARGO_BIN_EXE_secctl"));
+        let secctl = secctl.args(line.split_whitespace()).current_dir(home);
+        let ran = secctl.env("DREAMOS_HOME", home).output().unwrap();
+        assert!(ran.status.success(), "secctl {line}: {ran:?}");
+    }
+    std::fs::remove_file(home.join("a.token")).unwrap();
 }
 
 /// Closed, one of them packed, and some that are written to.

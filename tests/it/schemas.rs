@@ -615,6 +615,8 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
         "verdict-explained",
         &["explain", "agent-1", "mail.read", "agent-2"],
     );
+    print("token-issued", &["token", "issue", "agent-1", "--out", "a.token"]);
+    print("token-revoked", &["token", "revoke", "agent-1"]);
     print("error", &["check", "agent-99", "mail.send", "agent-1"]);
     assert_all_is_printed(RIGHTS, &seen);
 }

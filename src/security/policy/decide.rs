@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::builtin;
-use super::document::{Document, Limit, Rule};
+use super::document::{Document, Identity, Limit, Rule};
 use super::refusal::Refusal;
 use crate::names::{Act, AgentId, Permit, Roster, Verb};
 use crate::security::Error;
@@ -109,6 +109,11 @@ impl Policy {
 
     pub fn limits(&self) -> &[Limit] {
         &self.says.limits
+    }
+
+    /// Whether an agent must prove that it is that agent.
+    pub const fn identity(&self) -> Identity {
+        self.says.identity
     }
 
     /// Whether the built-in rules hold beside those of the file.
@@ -230,7 +235,7 @@ impl Policy {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string grows");
         text

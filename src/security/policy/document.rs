@@ -28,6 +28,7 @@ pub(super) struct Document {
     version: u64,
     /// Whether the built-in rules hold as well.
     pub(super) builtin: bool,
+    pub(super) identity: Identity,
     /// Who has which role, beside what `agents.yaml` says.
     pub(super) roles: Roles,
     pub(super) allow: Vec<Rule>,
@@ -40,12 +41,24 @@ impl Default for Document {
         Self {
             version: VERSION,
             builtin: true,
+            identity: Identity::default(),
             roles: Roles::default(),
             allow: Vec::new(),
             deny: Vec::new(),
             limits: Vec::new(),
         }
     }
+}
+
+/// What it takes to speak as an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Identity {
+    /// To say so.
+    #[default]
+    Claimed,
+    /// To show its token.
+    Required,
 }
 
 /// One that allows, or one that denies: the list in which it stands says which.

@@ -10,11 +10,12 @@ mod rate;
 mod refusal;
 
 pub use decide::{Policy, Question, Target, Verdict};
-pub use document::{Limit, Rule};
+pub use document::{Identity, Limit, Rule};
 pub use explain::{Because, Reason};
 pub use lint::{Complaint, Gravity};
 pub use refusal::Refusal;
 
+pub(super) use decide::hex;
 pub(super) use rate::{Turn, count};
 
 #[cfg(test)]

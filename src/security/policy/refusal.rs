@@ -88,5 +88,6 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::TaskRun => "run the tasks of",
         Verb::LogWrite => "write in the logs about",
         Verb::LogRotate => "close the logs of",
+        Verb::TokenIssue => "issue tokens for",
     }
 }

@@ -1,3 +1,4 @@
 //! Rights, asked of the programs themselves.
 
+mod identity;
 mod policy;
