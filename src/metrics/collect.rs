@@ -1,5 +1,8 @@
 //! One collection: what is new in the logs is counted and kept, then the home is looked at.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::counters;
 use super::disk::Kept;
 use super::error::Error;
@@ -26,8 +29,15 @@ impl Collected {
     }
 }
 
-/// `warn` is told what could not be looked at; its figures are absent then.
+/// `warn` is told once what could not be looked at; its figures are absent then.
 pub fn collect(home: &Home, now: Now, warn: &dyn Fn(&str)) -> Result<Collected, Error> {
+    let told = RefCell::new(BTreeSet::new());
+    // One file may be asked for more than one thing.
+    let warn = &|text: &str| {
+        if told.borrow_mut().insert(text.to_owned()) {
+            warn(text);
+        }
+    };
     let mut swarm = Swarm::see(home, warn);
     let folded = fold_new(home, &mut swarm, now, warn)?;
     let mut families = counters::families(&folded);
