@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use dreamos::cli::Error;
+use dreamos::cli::{Context, Error, Failure};
+use dreamos::desk::Desk;
 use dreamos::logs::Filter;
-use dreamos::names::{Channel, Level};
+use dreamos::names::{AgentId, Channel, Level};
 use dreamos::time::{Now, Timestamp, parse_span, parse_time};
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -41,7 +42,7 @@ pub(crate) fn level() -> impl TypedValueParser<Value = Level> {
 
 #[derive(clap::Args)]
 pub(crate) struct Wanted {
-    /// What this agent did, or what was done to it
+    /// What this agent did, or what was done to it; under its other names as well
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     /// At least so grave: debug, info, warn or error
@@ -68,9 +69,17 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn filter(self) -> Filter {
-        Filter {
-            agent: self.agent,
+    pub(crate) fn filter(self, context: &Context) -> Result<Filter, Failure> {
+        let agents = match &self.agent {
+            None => Vec::new(),
+            // Logs are read also where the configuration cannot be.
+            Some(name) => {
+                let caller = context.caller(AgentId::user());
+                Desk::open_anyway(context.home()?, caller, context.warner())?.names_in_logs(name)?
+            }
+        };
+        Ok(Filter {
+            agents,
             level: self.level,
             since: self.since,
             until: self.until,
@@ -78,7 +87,7 @@ impl Wanted {
             task: self.task,
             id: self.id,
             grep: self.grep,
-        }
+        })
     }
 }
 

@@ -66,7 +66,7 @@ struct Count {
 impl Run for Query {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let home = context.home()?;
-        let (channels, filter) = (self.channels.named(), self.wanted.filter());
+        let (channels, filter) = (self.channels.named(), self.wanted.filter(context)?);
         let lines = match self.most {
             None => Merged::all(&home, &channels, filter),
             Some(n) => Merged::last(&home, &channels, filter, n),

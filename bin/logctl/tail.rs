@@ -34,7 +34,7 @@ impl Run for Tail {
         let waker = self.follow.then(|| Waker::new(&home));
         // Nothing is lost by whoever ends that look.
         let interrupt = self.follow.then(Interrupt::at_once).transpose()?;
-        let (channels, filter) = (self.channels.named(), self.wanted.filter());
+        let (channels, filter) = (self.channels.named(), self.wanted.filter(context)?);
         let lines = match self.most {
             Most::All => Merged::all(&home, &channels, filter),
             Most::Last(n) => Merged::last(&home, &channels, filter, n),
