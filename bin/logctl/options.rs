@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use dreamos::cli::{Context, Error, Failure};
+use dreamos::cli::{Context, Error, Failure, moment};
 use dreamos::desk::Desk;
 use dreamos::logs::Filter;
 use dreamos::names::{AgentId, Channel, Level};
-use dreamos::time::{Now, Timestamp, parse_span, parse_time};
+use dreamos::time::Timestamp;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// A pattern that needs more than that, compiled, is no pattern for a log.
@@ -98,23 +98,6 @@ fn pattern(text: &str) -> Result<Regex, String> {
         regex::Error::CompiledTooBig(_) => "it is too large".into(),
         other => format!("it is no regular expression: {other}"),
     })
-}
-
-/// A span is so long ago, and a clock's time the last that it was.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let now = Now::read().wall;
-    if let Ok(span) = parse_span(text) {
-        return Ok(now.minus(span));
-    }
-    let of_day = |day| parse_time(&format!("{day} {text}"), now).ok();
-    let last = ["today", "yesterday"].into_iter().find_map(|day| {
-        let at = of_day(day)?;
-        (at <= now).then_some(at)
-    });
-    match last {
-        Some(at) => Ok(at),
-        None => parse_time(text, now).map_err(|bad| bad.to_string()),
-    }
 }
 
 /// How many of the newest lines.

@@ -27,15 +27,11 @@ pub(crate) struct Rotate {
     #[arg(long)]
     due: bool,
     /// How long to try
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "5s")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "5s")]
     timeout: Duration,
     /// Say what would be done, and do nothing
     #[arg(long = "dry-run")]
     dry_run: bool,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    parse_span(text).map_err(|bad| bad.to_string())
 }
 
 #[derive(Serialize)]

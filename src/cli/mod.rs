@@ -33,7 +33,7 @@ pub use body::{LONGEST_CONTENT, body, whole_input, whole_text};
 pub use context::Context;
 pub use editor::{Draft, confirm};
 pub use failure::{Error, Exit, Failure};
-pub use options::{Format, Options, Own};
+pub use options::{Format, Options, Own, moment};
 pub use program::{Program, Run, Verb, run};
 pub use signal::Interrupt;
 pub use table::Table;

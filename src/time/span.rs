@@ -146,6 +146,17 @@ pub(crate) fn instants<Z: TimeZone>(shown: NaiveDateTime, zone: &Z) -> Vec<Times
         .unwrap_or_default()
 }
 
+/// As `parse_time`, of what has been: a span is so long ago, and a clock's time the last that it was.
+pub fn parse_past(text: &str, now: Timestamp) -> Result<Timestamp, BadTime> {
+    if let Ok(span) = parse_span(text) {
+        return Ok(now.minus(span));
+    }
+    let of_day = |day| parse_time(&format!("{day} {text}"), now).ok();
+    let mut days = ["today", "yesterday"].into_iter().filter_map(of_day);
+    days.find(|at| *at <= now)
+        .map_or_else(|| parse_time(text, now), Ok)
+}
+
 /// `3m ago`, `in 2h`, `now`: the largest whole unit, for a line that a person reads.
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
     let past = at <= now;
@@ -341,6 +352,23 @@ mod tests {
             berlin("2:30", "2026-10-25T01:45:00Z"),
             "2026-10-26 01:30:00"
         );
+    }
+
+    #[test]
+    fn a_time_that_has_been_is_never_one_to_come() {
+        let now = Timestamp::from_unix_ms(1_800_000_000_000);
+        let minute = Duration::from_mins(1);
+        assert_eq!(parse_past("10m", now), Ok(now.minus(minute * 10)));
+        for clock in ["0:00", "8:30", "23:59"] {
+            let at = parse_past(clock, now).unwrap();
+            assert!(
+                at <= now && now.since(at) <= minute * 25 * 60,
+                "{clock}: {at}"
+            );
+        }
+        let whole = "2026-11-22T12:00:00.000Z";
+        assert_eq!(parse_past(whole, now).unwrap().to_string(), whole);
+        assert!(parse_past("soon", now).is_err());
     }
 
     #[test]
