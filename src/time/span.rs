@@ -157,6 +157,23 @@ pub fn parse_past(text: &str, now: Timestamp) -> Result<Timestamp, BadTime> {
         .map_or_else(|| parse_time(text, now), Ok)
 }
 
+/// `2d 3h`, `41m`, `250ms`: its largest unit and the one below, what is less left out.
+pub fn in_units(span: Duration) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let seconds = span.as_secs();
+    let Some(largest) = UNITS.iter().position(|(size, _)| seconds >= *size) else {
+        return format!("{}ms", span.subsec_millis());
+    };
+    let (size, unit) = UNITS[largest];
+    let whole = format!("{}{unit}", seconds / size);
+    match UNITS.get(largest + 1) {
+        Some((below, unit)) if seconds % size >= *below => {
+            format!("{whole} {}{unit}", seconds % size / below)
+        }
+        _ => whole,
+    }
+}
+
 /// `3m ago`, `in 2h`, `now`: the largest whole unit, for a line that a person reads.
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
     let past = at <= now;
@@ -352,6 +369,22 @@ mod tests {
             berlin("2:30", "2026-10-25T01:45:00Z"),
             "2026-10-26 01:30:00"
         );
+    }
+
+    #[test]
+    fn a_span_is_told_by_its_two_largest_units() {
+        for (ms, told) in [
+            (0, "0ms"),
+            (250, "250ms"),
+            (59_999, "59s"),
+            (2_460_000, "41m"),
+            (3_605_000, "1h"),
+            (5_400_000, "1h 30m"),
+            (183_600_000, "2d 3h"),
+            (2_592_000_000, "30d"),
+        ] {
+            assert_eq!(in_units(Duration::from_millis(ms)), told, "{ms}");
+        }
     }
 
     #[test]
