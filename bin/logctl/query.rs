@@ -37,9 +37,17 @@ pub(crate) struct Query {
         long,
         value_name = "FIELD",
         value_delimiter = ',',
+        value_parser = field,
         conflicts_with = "count"
     )]
     by: Vec<String>,
+}
+
+fn field(name: &str) -> Result<String, &'static str> {
+    match name {
+        "" => Err("name a field: level, channel, event, agent, who, task or any other"),
+        _ => Ok(name.to_owned()),
+    }
 }
 
 #[derive(Default, Serialize)]
