@@ -146,7 +146,7 @@ impl Desk {
         if matches!(verb, Verb::MailTake | Verb::MailAck | Verb::MailNack) {
             self.must_live()?;
         }
-        policy::decide(act).map_err(|refusal| self.refused(target, refusal.into()))
+        policy::decide(act).map_err(|refusal| self.refused(verb, target, refusal.into()))
     }
 
     /// What is left of a life that is over takes no mail and closes none. Of whom nobody supervises nothing is known.
@@ -163,11 +163,11 @@ impl Desk {
         Ok(())
     }
 
-    fn refused(&self, target: &AgentId, error: Error) -> Error {
+    fn refused(&self, verb: Verb, target: &AgentId, error: Error) -> Error {
         let event = Event {
             channel: Channel::System,
             level: Level::Warn,
-            event: "mail.refused".into(),
+            event: format!("{}.refused", verb.room()).into(),
             msg: error.to_string(),
             agent: Some(target.clone()),
             id: None,

@@ -78,6 +78,12 @@ impl Verb {
             Self::LogRotate => "log.rotate",
         }
     }
+
+    /// What it is about: mail, agent, task or log.
+    pub fn room(self) -> &'static str {
+        let name = self.as_str();
+        name.split_once('.').map_or(name, |(room, _)| room)
+    }
 }
 
 /// The one who speaks, as the program found it out.
