@@ -1,16 +1,16 @@
 use std::time::Duration;
 
 use dreamos::cli::{Context, Exit, Failure, Run};
+use dreamos::time::parse_span;
 
 use super::anyway::open_anyway;
 use super::report::stops;
-use super::stop::span;
 
 /// Stop everybody, those first that come after others
 #[derive(clap::Args)]
 pub(crate) struct Down {
     /// Kill what has not ended by then, whatever is configured
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     grace: Option<Duration>,
 }
 

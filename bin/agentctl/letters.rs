@@ -6,12 +6,11 @@ use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
 use dreamos::desk::{self, Desk};
 use dreamos::mailbox::{Sent, Status};
 use dreamos::names::AgentId;
-use dreamos::time::Now;
+use dreamos::time::{Now, parse_span};
 use serde::Serialize;
 use serde_json::json;
 
 use super::desk::open;
-use super::stop::span;
 use super::wait::{Stage, Wait};
 use super::who::Who;
 
@@ -22,7 +21,7 @@ struct Patience {
     #[arg(long, value_enum, value_name = "STAGE", default_value = "ack")]
     wait: Stage,
     /// Wait no longer (exit 124)
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "30s")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "30s")]
     timeout: Duration,
     /// Do not wait at all
     #[arg(long, conflicts_with_all = ["timeout", "wait"])]

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use dreamos::agents::{Follow, Printed, dated};
-use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
-use dreamos::time::{Now, Timestamp, parse_span, parse_time};
+use dreamos::cli::{Context, Exit, Failure, Interrupt, Run, moment};
+use dreamos::time::Timestamp;
 use serde_json::json;
 
 use super::anyway::open_anyway;
@@ -26,15 +26,6 @@ pub(crate) struct Logs {
     /// Only what was printed since (10m ago, 18:30, 2026-11-22T12:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
-}
-
-/// A span is so long ago.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let now = Now::read().wall;
-    parse_span(text)
-        .map(|span| now.minus(span))
-        .or_else(|_| parse_time(text, now))
-        .map_err(|bad| bad.to_string())
 }
 
 impl Run for Logs {

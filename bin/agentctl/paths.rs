@@ -14,20 +14,12 @@ use super::desk::open;
   agentctl paths --json | jq -r '.agents[] | select(.agent == \"agent-3\").inbox'")]
 pub(crate) struct Paths {}
 
-const CHANNELS: [Channel; 5] = [
-    Channel::System,
-    Channel::Agents,
-    Channel::Messages,
-    Channel::Captain,
-    Channel::Devlog,
-];
-
 impl Run for Paths {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let (home, agents) = (desk.home(), &desk.roster().agents);
         if context.format().is_json() {
-            let logs: Map<String, Value> = CHANNELS
+            let logs: Map<String, Value> = Channel::ALL
                 .iter()
                 .map(|it| (it.as_str().to_owned(), text(&home.log(*it))))
                 .collect();
@@ -47,6 +39,7 @@ impl Run for Paths {
                 "agents_yaml": text(&home.agents_yaml()),
                 "mailboxes": text(&home.mailboxes()),
                 "logs": logs,
+                "metrics": text(&home.metrics()),
                 "agents": agents,
             }))?;
             return Ok(Exit::DONE);
@@ -58,9 +51,10 @@ impl Run for Paths {
         line("home", home.dir());
         line("agents", &home.agents_yaml());
         line("mailboxes", &home.mailboxes());
-        for channel in CHANNELS {
+        for channel in Channel::ALL {
             line(&format!("log {}", channel.as_str()), &home.log(channel));
         }
+        line("metrics", &home.metrics());
         for agent in agents {
             line(&format!("inbox {}", agent.id), &home.face(&agent.id));
             line(&format!("supervisor {}", agent.id), &home.agent(&agent.id));

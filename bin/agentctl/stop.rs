@@ -16,12 +16,8 @@ pub(crate) struct Stop {
     #[command(flatten)]
     who: Who,
     /// Kill what has not ended by then, whatever is configured
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     grace: Option<Duration>,
-}
-
-pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    parse_span(text).map_err(|bad| bad.to_string())
 }
 
 impl Run for Stop {

@@ -5,10 +5,9 @@ use dreamos::agents::health::Activity;
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
 use dreamos::desk::{Desk, Standing};
 use dreamos::names::AgentId;
-use dreamos::time::Now;
+use dreamos::time::{Now, parse_span};
 
 use super::anyway::open_anyway;
-use super::stop::span;
 use super::who::launching;
 
 /// Wait until an agent has come so far: exit 0 when it has, 124 when not in time
@@ -29,7 +28,7 @@ pub(crate) struct Wait {
     )]
     until: Until,
     /// Wait no longer than this
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     timeout: Option<Duration>,
 }
 

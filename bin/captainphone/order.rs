@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use dreamos::cli::{Context, Failure, Table, first_line};
+use dreamos::time::parse_span;
 
 use super::phone::deliver::Delivery;
-use super::phone::letter::span;
 use super::phone::wait::{Stage, Wait};
 
 // No doc comment: clap would take it for the description of the verb.
@@ -24,7 +24,7 @@ pub(crate) struct Patience {
     #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
     /// Wait no longer than this (exit 124)
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "30s")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "30s")]
     #[arg(conflicts_with = "no_wait")]
     timeout: Duration,
     /// Tell the recipient again so many times while waiting

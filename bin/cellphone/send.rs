@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use dreamos::cli::{Context, Exit, Failure, Run, body};
 use dreamos::names::Mode;
+use dreamos::time::parse_span;
 
 use super::batch;
 use super::phone::deliver::{Template, announce_queued, deliver, report_all, report_one, worst};
 use super::phone::desk::open;
-use super::phone::letter::{Letter, Threading, span};
+use super::phone::letter::{Letter, Threading};
 use super::phone::open::{recipients, would_change};
 use super::phone::wait::{Stage, Wait};
 
@@ -40,7 +41,7 @@ pub(crate) struct Send {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "ack")]
     wait: Option<Stage>,
     /// Wait no longer than this (exit 124)
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "30s", requires = "wait")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "30s", requires = "wait")]
     timeout: Duration,
     /// Tell the recipient again so many times while waiting
     #[arg(long, value_name = "N", default_value_t = 0, requires = "wait")]

@@ -21,8 +21,12 @@ mod write;
 const LINES: &[Own] = &[Own::Pretty, Own::Logfmt];
 
 static VERBS: &[Verb] = &[
-    Verb::of::<tail::Tail>("tail").with_formats(LINES),
-    Verb::of::<query::Query>("query").with_formats(LINES),
+    Verb::of::<tail::Tail>("tail")
+        .with_formats(LINES)
+        .that_looks(output::LOOKS),
+    Verb::of::<query::Query>("query")
+        .with_formats(LINES)
+        .that_looks(output::LOOKS),
     Verb::of::<stats::Stats>("stats"),
     Verb::of::<rotate::Rotate>("rotate"),
     Verb::of::<write::Write>("write"),

@@ -3,10 +3,11 @@
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use dreamos::cli::Error;
+use dreamos::cli::{Context, Error, Failure, moment};
+use dreamos::desk::Desk;
 use dreamos::logs::Filter;
-use dreamos::names::{Channel, Level};
-use dreamos::time::{Now, Timestamp, parse_span, parse_time};
+use dreamos::names::{AgentId, Channel, Level};
+use dreamos::time::Timestamp;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// A pattern that needs more than that, compiled, is no pattern for a log.
@@ -41,7 +42,7 @@ pub(crate) fn level() -> impl TypedValueParser<Value = Level> {
 
 #[derive(clap::Args)]
 pub(crate) struct Wanted {
-    /// What this agent did, or what was done to it
+    /// What this agent did, or what was done to it; under its other names as well
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     /// At least so grave: debug, info, warn or error
@@ -68,9 +69,17 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn filter(self) -> Filter {
-        Filter {
-            agent: self.agent,
+    pub(crate) fn filter(self, context: &Context) -> Result<Filter, Failure> {
+        let agents = match &self.agent {
+            None => Vec::new(),
+            // Logs are read also where the configuration cannot be.
+            Some(name) => {
+                let caller = context.caller(AgentId::user());
+                Desk::open_anyway(context.home()?, caller, context.warner())?.names_in_logs(name)?
+            }
+        };
+        Ok(Filter {
+            agents,
             level: self.level,
             since: self.since,
             until: self.until,
@@ -78,7 +87,7 @@ impl Wanted {
             task: self.task,
             id: self.id,
             grep: self.grep,
-        }
+        })
     }
 }
 
@@ -89,23 +98,6 @@ fn pattern(text: &str) -> Result<Regex, String> {
         regex::Error::CompiledTooBig(_) => "it is too large".into(),
         other => format!("it is no regular expression: {other}"),
     })
-}
-
-/// A span is so long ago, and a clock's time the last that it was.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let now = Now::read().wall;
-    if let Ok(span) = parse_span(text) {
-        return Ok(now.minus(span));
-    }
-    let of_day = |day| parse_time(&format!("{day} {text}"), now).ok();
-    let last = ["today", "yesterday"].into_iter().find_map(|day| {
-        let at = of_day(day)?;
-        (at <= now).then_some(at)
-    });
-    match last {
-        Some(at) => Ok(at),
-        None => parse_time(text, now).map_err(|bad| bad.to_string()),
-    }
 }
 
 /// How many of the newest lines.

@@ -5,6 +5,12 @@ use dreamos::logs::{Line, Merged};
 
 use super::{document, words};
 
+/// The same line in each format.
+pub(crate) const LOOKS: &str = r#"  pretty  2026-11-22T12:00:00.000Z warn  tasks    task.failed agent-2: t5 failed task=t5
+  json    {"v":1,"ts":"2026-11-22T12:00:00.000Z","level":"warn","channel":"tasks","event":"task.failed", …}
+          (query: all of them as the lines of one document; with --format jsonl one a line)
+  logfmt  v=1 ts=2026-11-22T12:00:00.000Z level=warn channel=tasks event=task.failed msg="t5 failed" …
+  plain   time, level, channel, event, who, whom and message, with tabs between"#;
 /// So much is printed at once.
 const PIECE: usize = 64 << 10;
 

@@ -37,9 +37,17 @@ pub(crate) struct Query {
         long,
         value_name = "FIELD",
         value_delimiter = ',',
+        value_parser = field,
         conflicts_with = "count"
     )]
     by: Vec<String>,
+}
+
+fn field(name: &str) -> Result<String, &'static str> {
+    match name {
+        "" => Err("name a field: level, channel, event, agent, who, task or any other"),
+        _ => Ok(name.to_owned()),
+    }
 }
 
 #[derive(Default, Serialize)]
@@ -66,7 +74,7 @@ struct Count {
 impl Run for Query {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let home = context.home()?;
-        let (channels, filter) = (self.channels.named(), self.wanted.filter());
+        let (channels, filter) = (self.channels.named(), self.wanted.filter(context)?);
         let lines = match self.most {
             None => Merged::all(&home, &channels, filter),
             Some(n) => Merged::last(&home, &channels, filter, n),

@@ -11,7 +11,8 @@ use super::options::Channels;
 
 /// Close logs that are due, pack and remove those that are old; programs do it by themselves as they write
 ///
-/// A log that somebody writes to all the time is tried for a while, then named (exit 75).
+/// A log that somebody writes to all the time is tried for a while, then named (exit 75); so is what is old and could not be
+/// packed in that time.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   logctl rotate                          # what is due
@@ -27,15 +28,11 @@ pub(crate) struct Rotate {
     #[arg(long)]
     due: bool,
     /// How long to try
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "5s")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "5s")]
     timeout: Duration,
     /// Say what would be done, and do nothing
     #[arg(long = "dry-run")]
     dry_run: bool,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    parse_span(text).map_err(|bad| bad.to_string())
 }
 
 #[derive(Serialize)]
@@ -70,7 +67,12 @@ impl Run for Rotate {
             let busy = busy.join(", ");
             context.complain(&format!("busy: {busy} (somebody writes there; try again)"));
         }
-        let exit = if busy.is_empty() {
+        let unpacked = rotated.unpacked.join(", ");
+        if !unpacked.is_empty() {
+            let more = "try again, or give it more --timeout";
+            context.complain(&format!("not packed yet: {unpacked} ({more})"));
+        }
+        let exit = if busy.is_empty() && unpacked.is_empty() {
             Exit::DONE
         } else {
             Exit::of(Kind::Busy)

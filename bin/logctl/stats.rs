@@ -1,6 +1,7 @@
 use dreamos::cli::{Context, Exit, Failure, Run, Table};
 use dreamos::logs::{Depth, Limits, Survey, limits, survey};
 use dreamos::names::Channel;
+use dreamos::time::in_units;
 use serde::Serialize;
 
 /// What there is of each channel, how much it may become, and what says so
@@ -88,14 +89,13 @@ fn table(document: &Document) -> Table {
 fn said(document: &Document) -> String {
     let (used, limits) = (document.used, &document.limits);
     let from = document.limits_from.as_deref().unwrap_or("by default");
-    let days = |span: std::time::Duration| span.as_secs() / 86_400;
     format!(
-        "{used} of {} bytes; closed at {} bytes{}, packed after {} days, kept for {} days and {} a channel ({from})",
+        "{used} of {} bytes; closed at {} bytes{}, packed after {}, kept for {} and {} a channel ({from})",
         limits.max_total,
         limits.max_size,
         if limits.daily { " or a new day" } else { "" },
-        days(limits.compress_after),
-        days(limits.max_age),
+        in_units(limits.compress_after),
+        in_units(limits.max_age),
         limits.max_files,
     )
 }

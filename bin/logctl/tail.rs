@@ -1,4 +1,4 @@
-use dreamos::cli::{Context, Exit, Failure, Interrupt, Run};
+use dreamos::cli::{Audience, Context, Exit, Failure, Interrupt, Run};
 use dreamos::logs::{Merged, Waker};
 
 use super::options::{Channels, Most, Wanted};
@@ -30,23 +30,24 @@ pub(crate) struct Tail {
 impl Run for Tail {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let home = context.home()?;
-        // Before anything is shown: from then on Ctrl-C ends it in order.
-        let interrupt = self.follow.then(Interrupt::install).transpose()?;
         // Before the first look: what comes after that look wakes us.
         let waker = self.follow.then(|| Waker::new(&home));
-        let (channels, filter) = (self.channels.named(), self.wanted.filter());
+        // Nothing is lost by whoever ends that look.
+        let interrupt = self.follow.then(Interrupt::at_once).transpose()?;
+        let (channels, filter) = (self.channels.named(), self.wanted.filter(context)?);
         let lines = match self.most {
             Most::All => Merged::all(&home, &channels, filter),
             Most::Last(n) => Merged::last(&home, &channels, filter, n),
         };
         let mut lines = lines.map_err(dreamos::desk::Error::from)?;
         let mut output = Output::new(context);
-        let enough = || interrupt.as_ref().is_some_and(Interrupt::came);
-        output.drain(&mut lines, enough)?;
-        if let Some(mut waker) = waker {
-            while !enough() && !context.nobody_listens() {
+        output.drain(&mut lines, || false)?;
+        if let (Some(mut waker), Some(interrupt)) = (waker, &interrupt) {
+            interrupt.in_order();
+            let audience = Audience::watch()?;
+            while !interrupt.came() && !audience.is_gone() && !context.nobody_listens() {
                 waker.rest();
-                output.drain(&mut lines, enough)?;
+                output.drain(&mut lines, || interrupt.came())?;
             }
         }
         Ok(interrupt.and_then(|it| it.exit()).unwrap_or(Exit::DONE))

@@ -1,9 +1,8 @@
 //! A line for people and for programs: always one line, never longer than a screen can bear, and nothing in it that a
 //! terminal obeys.
 
-use std::fmt::Write as _;
-
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use dreamos::cli::{Context, in_one_line};
 use dreamos::logs::{Line, Make, fields};

@@ -3,6 +3,10 @@ use dreamos::metrics::{Family, collect};
 use dreamos::time::Now;
 use serde::Serialize;
 
+pub(crate) const LOOKS: &str = r#"  prometheus  dreamos_mailbox_unread{agent="agent-1"} 2
+              (what it prints without --format as well)
+  json        {"schema":"dreamos.metrics/1","families":[{"name":"dreamos_mailbox_unread", …}]}"#;
+
 /// Print all figures as they are now, in the text format of Prometheus
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES

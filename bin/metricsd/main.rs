@@ -11,7 +11,9 @@ mod serve;
 mod textfile;
 
 static VERBS: &[Verb] = &[
-    Verb::of::<export::Export>("export").with_formats(&[Own::Prometheus]),
+    Verb::of::<export::Export>("export")
+        .with_formats(&[Own::Prometheus])
+        .that_looks(export::LOOKS),
     Verb::of::<textfile::Textfile>("textfile"),
     Verb::of::<serve::Serve>("serve"),
 ];

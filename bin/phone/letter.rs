@@ -1,12 +1,11 @@
 //! What a person may say about a message besides its text.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use dreamos::cli::{Error, Failure};
 use dreamos::desk::{self, Breaker, Desk, Unknown};
 use dreamos::names::{AgentId, Draft, MessageId, Mode};
-use dreamos::time::{Now, parse_span, parse_time};
+use dreamos::time::{Now, parse_time};
 use serde_json::Value;
 
 // No doc comment on the structs: clap would take it for the description of the verb.
@@ -129,10 +128,6 @@ pub(crate) fn mode(text: &str) -> Result<Mode, String> {
         let all: Vec<&str> = Mode::ALL.iter().map(|mode| mode.as_str()).collect();
         format!("use one of {}", all.join(", "))
     })
-}
-
-pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    parse_span(text).map_err(|bad| bad.to_string())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -3,11 +3,10 @@ use std::time::Duration;
 use dreamos::cli::{Context, Error, Exit, Failure, Format, Interrupt, Own, Run};
 use dreamos::desk::Desk;
 use dreamos::mailbox::Taken;
-use dreamos::time::Now;
+use dreamos::time::{Now, parse_span};
 
 use super::desk::open;
 use super::document::name_of;
-use super::letter::span;
 use super::open::would_change;
 use super::{handler, view};
 
@@ -23,10 +22,10 @@ pub(crate) struct Next {
     #[arg(long)]
     wait: bool,
     /// Wait no longer than this (exit 124)
-    #[arg(long, value_name = "SPAN", value_parser = span, requires = "wait")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "wait")]
     timeout: Option<Duration>,
     /// How long it is yours
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "120s")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "120s")]
     lease: Duration,
     /// Say which files would be written, and take nothing
     #[arg(long)]

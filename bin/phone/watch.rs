@@ -3,12 +3,11 @@ use std::time::{Duration, Instant};
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run, first_line};
 use dreamos::desk::{Claim, Desk};
 use dreamos::mailbox::{Message, Taken};
-use dreamos::time::Now;
+use dreamos::time::{Now, parse_span};
 
 use super::desk::open;
 use super::document::{self, name_of};
 use super::handler;
-use super::letter::span;
 
 /// Print each message as it comes, or hand each to a command
 ///
@@ -28,7 +27,7 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// How long a message belongs to the command
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "120s", requires = "exec")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "120s", requires = "exec")]
     lease: Duration,
     /// Go on where the watch of this name stopped
     #[arg(long, value_name = "NAME", conflicts_with = "exec")]
@@ -37,7 +36,7 @@ pub(crate) struct Watch {
     #[arg(long)]
     once: bool,
     /// End after this time (exit 124)
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     timeout: Option<Duration>,
 }
 

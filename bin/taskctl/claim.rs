@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use dreamos::cli::{Context, Exit, Failure, Format, Interrupt, Run};
 use dreamos::desk::{Desk, Taking, Took};
-use dreamos::time::Now;
+use dreamos::time::{Now, parse_span};
 
 use super::desk::open;
 use super::item;
-use super::options::span;
 use super::show::{print, with};
 
 /// Take a task, so that nobody else does: the given one, or the most urgent that you may take and can do
@@ -23,10 +22,10 @@ pub(crate) struct Claim {
     #[arg(long)]
     wait: bool,
     /// Wait no longer than this (exit 124)
-    #[arg(long, value_name = "SPAN", value_parser = span, requires = "wait")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "wait")]
     timeout: Option<Duration>,
     /// How long it is yours without a sign of progress; else 30m, and for a person without end
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     lease: Option<Duration>,
     /// Start it at once
     #[arg(long)]

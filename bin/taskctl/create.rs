@@ -1,14 +1,12 @@
-use std::time::Duration;
-
 use dreamos::cli::{Context, Draft, Error, Exit, Failure, Run, whole_text};
 use dreamos::desk::{Desk, Written};
 use dreamos::tasks::{Category, NewTask, Priority, TaskId};
-use dreamos::time::{Now, parse_time};
+use dreamos::time::{BadTime, Now, parse_span, parse_time};
 use serde_json::{Map, Value, json};
 
 use super::changed::{Change, Report};
 use super::list::{category, priority};
-use super::options::{DryRun, Mail, json_or_text, said, span, whose};
+use super::options::{DryRun, Mail, json_or_text, said, whose};
 
 /// Above this the lines would not fit into the memory that we promise to stay within.
 const LONGEST_BATCH: usize = 256 << 20;
@@ -91,8 +89,8 @@ fn id(text: &str) -> Result<TaskId, String> {
     TaskId::parse(text).map_err(|bad| bad.to_string())
 }
 
-fn span_text(text: &str) -> Result<String, String> {
-    span(text).map(|_: Duration| text.to_owned())
+fn span_text(text: &str) -> Result<String, BadTime> {
+    parse_span(text).map(|_| text.to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, Value), String> {

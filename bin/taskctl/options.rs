@@ -1,12 +1,9 @@
 //! What several verbs understand.
 
-use std::time::Duration;
-
 use dreamos::cli::{Context, Error, Failure, whole_text};
 use dreamos::desk::Desk;
 use dreamos::names::{AgentId, UNASSIGNED};
 use dreamos::tasks::Tell;
-use dreamos::time::parse_span;
 use serde_json::Value;
 
 use super::desk::open;
@@ -44,10 +41,6 @@ impl Mail {
             Tell::Concerned
         }
     }
-}
-
-pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    parse_span(text).map_err(|bad| bad.to_string())
 }
 
 /// Whose a task is to be; `None` for nobody's.

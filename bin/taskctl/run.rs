@@ -4,11 +4,10 @@ use std::time::Duration;
 use dreamos::cli::{Context, Exit, Failure, Interrupt, Run as Runs, Table};
 use dreamos::desk::{Desk, Ran};
 use dreamos::names::Kind;
-use dreamos::time::{Now, Timestamp};
+use dreamos::time::{Now, Timestamp, parse_span};
 use serde::Serialize;
 
 use super::desk::open;
-use super::options::span;
 
 /// Run what is due, or one task now
 ///
@@ -37,7 +36,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value = "8", requires = "due")]
     jobs: NonZeroUsize,
     /// Wait so long for another pass to end
-    #[arg(long, value_name = "SPAN", value_parser = span, requires = "due")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "due")]
     wait: Option<Duration>,
     /// That another pass is at work is a failure
     #[arg(long, requires = "due")]

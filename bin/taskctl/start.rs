@@ -1,11 +1,10 @@
 use std::time::Duration;
 
 use dreamos::cli::{Context, Exit, Failure, Run};
-use dreamos::time::Now;
+use dreamos::time::{Now, parse_span};
 
 use super::changed::{Change, each};
 use super::desk::open;
-use super::options::span;
 
 /// Begin to work on tasks: what they wait for must be completed, and nobody else may hold them
 #[derive(clap::Args)]
@@ -16,7 +15,7 @@ pub(crate) struct Start {
     #[arg(value_name = "TASK", required = true)]
     tasks: Vec<String>,
     /// How long they are yours without a sign of progress; else 30m, and for a person without end
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     lease: Option<Duration>,
 }
 

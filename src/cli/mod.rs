@@ -9,6 +9,7 @@
 //! Reads arguments, environment, the standard streams, and the file that an editor was given. Does not open a
 //! home and does not know what a message is.
 
+mod audience;
 mod body;
 mod complete;
 mod context;
@@ -27,11 +28,12 @@ mod table;
 mod terminal;
 mod text;
 
+pub use audience::Audience;
 pub use body::{LONGEST_CONTENT, body, whole_input, whole_text};
 pub use context::Context;
 pub use editor::{Draft, confirm};
 pub use failure::{Error, Exit, Failure};
-pub use options::{Format, Options, Own};
+pub use options::{Format, Options, Own, moment};
 pub use program::{Program, Run, Verb, run};
 pub use signal::Interrupt;
 pub use table::Table;

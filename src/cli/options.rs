@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::time::{BadTime, Now, Timestamp, parse_past};
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     #[default]
@@ -67,6 +69,11 @@ fn format() -> impl TypedValueParser<Value = Format> {
         let known = FORMATS.iter().find(|(_, name, _)| *name == given);
         known.expect("it is one of them").0
     })
+}
+
+/// An option that names a time that has been: 10m (ago), 18:30, yesterday.
+pub fn moment(text: &str) -> Result<Timestamp, BadTime> {
+    parse_past(text, Now::read().wall)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

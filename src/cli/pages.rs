@@ -9,6 +9,7 @@ use super::options::Options;
 use super::program::Program;
 
 pub(super) const GEN: &str = "gen";
+const LOOKS: &str = "\n\nFORMATS\n";
 
 const EXIT_CODES: [(&str, &str); 14] = [
     ("0", "done, or \"yes\""),
@@ -73,7 +74,7 @@ pub(super) fn tree(program: &'static Program) -> Command {
         .subcommand_help_heading("Verbs");
     let verbs = program
         .verbs()
-        .map(|verb| named_after(program, verb.command()));
+        .map(|verb| with_looks(named_after(program, verb.command()), verb.looks));
     Options::augment_args(root)
         .subcommands(verbs)
         .subcommand(generator())
@@ -86,6 +87,15 @@ fn named_after(program: &Program, verb: Command) -> Command {
         Some(text) => verb.after_help(text.replace("cellphone", program.name)),
         None => verb,
     }
+}
+
+/// Behind the examples.
+fn with_looks(verb: Command, looks: &str) -> Command {
+    if looks.is_empty() {
+        return verb;
+    }
+    let examples = verb.get_after_help().map(ToString::to_string);
+    verb.after_help(format!("{}{LOOKS}{looks}", examples.unwrap_or_default()))
 }
 
 fn generator() -> Command {
@@ -172,11 +182,18 @@ fn write_verb(program: &Program, verb: &Command, page: &mut Vec<u8>) -> std::io:
     page.extend_from_slice(format!(".SH \"{}\"\n", verb.get_name().to_uppercase()).as_bytes());
     page.extend_from_slice(text.as_bytes());
     if let Some(examples) = verb.get_after_help() {
-        let lines = examples.to_string();
-        let lines = lines.trim_start_matches("EXAMPLES\n");
-        page.extend_from_slice(format!(".SS EXAMPLES\n.nf\n{}\n.fi\n", roff(lines)).as_bytes());
+        let text = examples.to_string();
+        let (examples, looks) = text.split_once(LOOKS).unwrap_or((&text, ""));
+        write_lines("EXAMPLES", examples.trim_start_matches("EXAMPLES\n"), page);
+        if !looks.is_empty() {
+            write_lines("FORMATS", looks, page);
+        }
     }
     Ok(())
+}
+
+fn write_lines(title: &str, lines: &str, page: &mut Vec<u8>) {
+    page.extend_from_slice(format!(".SS {title}\n.nf\n{}\n.fi\n", roff(lines)).as_bytes());
 }
 
 fn write_list(title: &str, entries: &[(&str, &str)], page: &mut Vec<u8>) {

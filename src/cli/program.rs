@@ -51,6 +51,8 @@ pub struct Verb {
     run: fn(&Context, &ArgMatches) -> Ended,
     run_words: fn(&Context, &[&str]) -> Option<Ended>,
     own_formats: &'static [Own],
+    /// What each of its formats looks like, a line each.
+    pub(super) looks: &'static str,
 }
 
 impl Verb {
@@ -61,6 +63,7 @@ impl Verb {
             run: run_verb::<R>,
             run_words: |context, words| Some(R::of_words(words)?.run(context)),
             own_formats: &[],
+            looks: "",
         }
     }
 
@@ -71,6 +74,12 @@ impl Verb {
             own_formats,
             ..self
         }
+    }
+
+    /// Its help shows these examples of its formats.
+    #[must_use]
+    pub const fn that_looks(self, looks: &'static str) -> Self {
+        Self { looks, ..self }
     }
 
     pub(super) fn command(&self) -> Command {

@@ -12,17 +12,30 @@ use super::failure::{Error, Exit};
 
 /// Whether the person has had enough.
 #[derive(Clone, Debug)]
-pub struct Interrupt(Arc<AtomicUsize>);
+pub struct Interrupt {
+    code: Arc<AtomicUsize>,
+    /// A signal ends the program at once.
+    is_last: Arc<AtomicBool>,
+}
 
 impl Interrupt {
     /// For the thread that is going to wait: a signal unparks it, so that it need not look now and then.
     pub fn install() -> Result<Self, Error> {
+        Self::with(AtomicBool::new(false))
+    }
+
+    /// Until it is taken `in_order`, the first signal ends the program at once: of one that works before it waits.
+    pub fn at_once() -> Result<Self, Error> {
+        Self::with(AtomicBool::new(true))
+    }
+
+    fn with(is_last: AtomicBool) -> Result<Self, Error> {
         let code = Arc::new(AtomicUsize::new(0));
-        let once = Arc::new(AtomicBool::new(false));
+        let is_last = Arc::new(is_last);
         for (signal, exit) in [(SIGINT, Exit::INTERRUPTED), (SIGTERM, Exit::TERMINATED)] {
             // In this order: the second signal finds the flag of the first, and ends the program at once.
-            register_conditional_shutdown(signal, exit.code().into(), Arc::clone(&once))
-                .and_then(|_| register(signal, Arc::clone(&once)))
+            register_conditional_shutdown(signal, exit.code().into(), Arc::clone(&is_last))
+                .and_then(|_| register(signal, Arc::clone(&is_last)))
                 .and_then(|_| register_usize(signal, Arc::clone(&code), exit.code().into()))
                 .map_err(Error::Signals)?;
         }
@@ -32,7 +45,12 @@ impl Interrupt {
         thread::Builder::new()
             .spawn(move || signals.forever().for_each(|_| waiting.unpark()))
             .map_err(Error::Signals)?;
-        Ok(Self(code))
+        Ok(Self { code, is_last })
+    }
+
+    /// From now on a signal is left to whoever asks for it.
+    pub fn in_order(&self) {
+        self.is_last.store(false, Ordering::SeqCst);
     }
 
     pub fn came(&self) -> bool {
@@ -41,7 +59,7 @@ impl Interrupt {
 
     /// 130 or 143, once it came.
     pub fn exit(&self) -> Option<Exit> {
-        match self.0.load(Ordering::Relaxed) {
+        match self.code.load(Ordering::Relaxed) {
             0 => None,
             code if code == usize::from(Exit::TERMINATED.code()) => Some(Exit::TERMINATED),
             _ => Some(Exit::INTERRUPTED),

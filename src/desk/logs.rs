@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::batch::{BadLine, batch_lines};
 use super::{Desk, Done, Error};
-use crate::logs::{self, Rotated, Which};
+use crate::logs::{self, Filter, Merged, Rotated, Which};
 use crate::names::{AgentId, Channel, Event, EventName, Explain as _, Kind, Level, Verb};
 use crate::store::Deadline;
 use crate::time::Now;
@@ -67,6 +67,33 @@ impl Desk {
                 other => return Ok(other?),
             }
         }
+    }
+
+    /// Under which names the logs tell of somebody: those that he has, and what was written. Whom nobody knows any more
+    /// they may know still; 66 where they do not either.
+    pub fn names_in_logs(&self, name: &str) -> Done<Vec<String>> {
+        let mut names = vec![name.to_owned()];
+        match self.resolve(name) {
+            Ok(id) => {
+                let entry = self.roster.entry(&id);
+                names.extend(entry.into_iter().flat_map(|it| it.aliases.iter().cloned()));
+                names.push(id.to_string());
+            }
+            Err(unknown) if unknown.kind() == Kind::Unknown => {
+                let told = Filter {
+                    agents: names.clone(),
+                    ..Filter::default()
+                };
+                if Merged::all(&self.home, &Channel::ALL, told)?
+                    .next()?
+                    .is_none()
+                {
+                    return Err(unknown);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(names)
     }
 
     /// Closes logs, and removes and packs what is to be; rehearsing, says what would be done.

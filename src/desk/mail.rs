@@ -109,7 +109,7 @@ impl Desk {
         if breaker == Breaker::Obey {
             self.judge(&mailbox, &permit, &drafts, now)
                 .map_err(|error| match error {
-                    Error::Loop(_) => self.refused(to, error),
+                    Error::Loop(_) => self.refused(Verb::MailSend, to, error),
                     error => error,
                 })?;
         }
@@ -426,7 +426,7 @@ impl Desk {
         if message.from == self.caller.agent || self.former_names()?.contains(&message.from) {
             return Ok(permit);
         }
-        Err(self.refused(agent, refusal))
+        Err(self.refused(Verb::MailRead, agent, refusal))
     }
 
     /// Under these the caller spoke before he was renamed.

@@ -15,7 +15,7 @@ impl Desk {
             self.must_live()?;
         }
         self.permit_unlogged(verb, target)
-            .map_err(|error| self.refused(target, error))
+            .map_err(|error| self.refused(verb, target, error))
     }
 
     /// As `permit`, where something else is done if he may not.
@@ -108,11 +108,11 @@ impl Desk {
         Ok(())
     }
 
-    pub(super) fn refused(&self, target: &AgentId, error: Error) -> Error {
+    pub(super) fn refused(&self, verb: Verb, target: &AgentId, error: Error) -> Error {
         let event = Event {
             channel: Channel::System,
             level: Level::Warn,
-            event: "mail.refused".into(),
+            event: format!("{}.refused", verb.room()).into(),
             msg: error.to_string(),
             agent: Some(target.clone()),
             id: None,

@@ -21,6 +21,8 @@ pub struct Rotated {
     pub closed: Vec<String>,
     pub packed: Vec<String>,
     pub removed: Vec<String>,
+    /// Old enough to be packed, and not packed: there was no time, or somebody holds them.
+    pub unpacked: Vec<String>,
     /// Somebody wrote to them all the time.
     pub busy: Vec<Channel>,
 }
@@ -305,7 +307,14 @@ pub fn rotate(
         }
     }
     done.removed = retire(&logs, &limits, now, usize::MAX)?;
-    done.packed = super::packed::pack_old(&logs, &limits, now, deadline)?;
+    let packed = super::packed::pack_old(&logs, &limits, now, deadline)?;
+    done.packed = packed.done;
+    // Packed or removed by somebody else meanwhile.
+    for name in packed.left {
+        if logs.exists(&name)? {
+            done.unpacked.push(name);
+        }
+    }
     Ok(done)
 }
 

@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 /// All of it must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Who did it, or whom it was about.
-    pub agent: Option<String>,
+    /// Who did it, or whom it was about: one of these names, where any is said.
+    pub agents: Vec<String>,
     /// At least so grave.
     pub level: Option<Level>,
     pub since: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct Filter {
 impl Filter {
     /// Whether anything but the text of a line is asked for.
     fn asks(&self) -> bool {
-        self.agent.is_some()
+        !self.agents.is_empty()
             || self.level.is_some()
             || self.since.is_some()
             || self.until.is_some()
@@ -50,7 +50,11 @@ impl Filter {
                 .as_deref()
                 .is_none_or(|it| Some(it) == has.as_deref())
         };
-        let of_agent = || is(&self.agent, &entry.agent) || is(&self.agent, &entry.who);
+        let names = [&entry.agent, &entry.who];
+        let of_agent = || {
+            let mut names = names.into_iter().filter_map(|it| it.as_deref());
+            self.agents.is_empty() || names.any(|it| self.agents.iter().any(|name| name == it))
+        };
         let of_event = |wanted: &String| {
             *wanted == entry.event || (wanted.ends_with('.') && entry.event.starts_with(&**wanted))
         };
@@ -84,8 +88,8 @@ mod tests {
         };
         let holds: [fn(&mut Filter); 9] = [
             |_| {},
-            |it| it.agent = Some("agent-1".into()),
-            |it| it.agent = Some("agent-2".into()),
+            |it| it.agents = vec!["agent-0".into(), "agent-1".into()],
+            |it| it.agents = vec!["agent-2".into()],
             |it| it.level = Some(Level::Warn),
             |it| it.since = Some(AT),
             |it| it.until = Some(AT.plus(std::time::Duration::from_millis(1))),
@@ -95,7 +99,7 @@ mod tests {
         ];
         assert!(holds.into_iter().all(with));
         let fails: [fn(&mut Filter); 8] = [
-            |it| it.agent = Some("agent-3".into()),
+            |it| it.agents = vec!["agent-3".into()],
             |it| it.level = Some(Level::Error),
             |it| it.since = Some(AT.plus(std::time::Duration::from_millis(1))),
             |it| it.until = Some(AT),

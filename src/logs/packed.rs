@@ -19,6 +19,13 @@ const LOCK: &str = ".pack.lock";
 const ASIDE: &str = ".new";
 const PIECE: usize = 256 << 10;
 
+/// What was packed, and what is old enough and was not: there was no time, somebody holds it, or another one packs.
+#[derive(Default)]
+pub(super) struct Packed {
+    pub(super) done: Vec<String>,
+    pub(super) left: Vec<String>,
+}
+
 /// Packs closed logs of some age, the oldest first, as far as there is time. The plain one goes once the packed one is
 /// durable; a reader who finds both reads the plain one.
 pub(super) fn pack_old(
@@ -26,41 +33,44 @@ pub(super) fn pack_old(
     limits: &Limits,
     now: Timestamp,
     deadline: Deadline,
-) -> Result<Vec<String>, Error> {
+) -> Result<Packed, Error> {
     let mut plain: Vec<_> = segments(logs)?
         .into_iter()
         .filter(|it| would_be(it, limits, now).is_some())
         .filter_map(|it| Some((it.closed?, it)))
         .collect();
     plain.sort_by_key(|(closed, _)| *closed);
-    let mut left = logs.file_names()?;
-    left.retain(|name| {
+    let mut begun = logs.file_names()?;
+    begun.retain(|name| {
         let packed = name.strip_prefix('.').and_then(|it| it.strip_suffix(ASIDE));
         packed.and_then(Segment::parse).is_some()
     });
-    let mut done = Vec::new();
+    let mut packed = Packed::default();
     // One that cannot be packed keeps no other from it.
     let mut failed = None;
-    if plain.is_empty() && left.is_empty() {
-        return Ok(done);
+    if plain.is_empty() && begun.is_empty() {
+        return Ok(packed);
     }
     let Some(_lock) = Lock::try_acquire(logs, LOCK)? else {
-        return Ok(done);
+        packed.left = plain.iter().map(|(_, it)| it.to_string()).collect();
+        return Ok(packed);
     };
     // Of one who was killed: nobody else packs now.
-    for name in left {
+    for name in begun {
         logs.remove(&name)?;
     }
     for (_, segment) in plain {
         if deadline.is_over() {
-            break;
+            packed.left.push(segment.to_string());
+            continue;
         }
         match pack(logs, segment) {
-            Ok(name) => done.extend(name),
+            Ok(Some(name)) => packed.done.push(name),
+            Ok(None) => packed.left.push(segment.to_string()),
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    failed.map_or(Ok(done), Err)
+    failed.map_or(Ok(packed), Err)
 }
 
 /// What a log is packed into, where it is old enough.

@@ -2,6 +2,7 @@
 //! and goes on where it ended. No line is left out and none comes twice, unless its log was removed unread: that is
 //! counted.
 
+use std::collections::VecDeque;
 use std::io::Read as _;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Reader {
     channel: Channel,
     place: Place,
     open: Option<Opened>,
+    /// The closed logs that follow, as they were when somebody last looked: all that are closed later follow them.
+    ahead: VecDeque<Segment>,
     buffer: Vec<u8>,
     /// The part of the buffer that was not given out yet.
     start: usize,
@@ -99,6 +102,7 @@ impl Reader {
             channel,
             place,
             open: None,
+            ahead: VecDeque::new(),
             buffer: Vec::new(),
             start: 0,
             lost: 0,
@@ -337,30 +341,37 @@ impl Reader {
             let Some(logs) = self.logs()? else {
                 return Ok(false);
             };
-            let mut candidates = behind(&logs, self.channel, self.place.after)?;
-            let newest = candidates.last().and_then(|it| it.closed);
-            candidates.push(Segment::current(self.channel));
+            let is_behind = |it: &Segment| it.closed <= self.place.after;
+            while self.ahead.front().is_some_and(is_behind) {
+                self.ahead.pop_front();
+            }
+            if self.place.head.is_some() || self.ahead.is_empty() {
+                self.ahead = behind(&logs, self.channel, self.place.after)?.into();
+            }
+            let newest = self.ahead.back().and_then(|it| it.closed);
+            let current = Segment::current(self.channel);
             if let Some(known) = self.place.head {
                 let mut found = None;
                 let mut is_gone = false;
-                for (nth, segment) in candidates.iter().enumerate() {
-                    if head(&logs, *segment)? == Some(known) {
+                let candidates = self.ahead.iter().copied().chain([current]);
+                for (nth, segment) in candidates.enumerate() {
+                    if head(&logs, segment)? == Some(known) {
                         found = Some(nth);
                         break;
                     }
                     is_gone |= segment.closed.is_some() && !logs.exists(&segment.to_string())?;
                 }
                 match found {
-                    Some(nth) => drop(candidates.drain(..nth)),
+                    Some(nth) => drop(self.ahead.drain(..nth)),
                     // It may have been that one, packed meanwhile; or the current one, closed meanwhile.
                     None if is_gone || self.newest(&logs)? != newest => continue,
                     None => self.lose(),
                 }
             }
-            let segment = candidates[0];
+            let segment = self.ahead.front().copied().unwrap_or(current);
             match self.open(&logs, segment) {
-                // Renamed, packed or removed a moment ago.
-                Ok(false) if segment.closed.is_some() => {}
+                // Packed or removed since we looked.
+                Ok(false) if segment.closed.is_some() => self.ahead.clear(),
                 // Closed since we looked: what stands there now was begun behind one that we have not read.
                 Ok(_) if segment.closed.is_none() && self.newest(&logs)? != newest => {
                     self.open = None;

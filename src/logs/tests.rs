@@ -146,6 +146,28 @@ fn a_reader_goes_on_through_closing_and_packing() {
 }
 
 #[test]
+fn what_becomes_of_the_logs_that_follow_is_seen_when_they_are_come_to() {
+    let rig = Rig::new();
+    for n in 1..=5 {
+        rig.write(n);
+        rig.close();
+    }
+    let mut reader = rig.reader(Place::default());
+    reader.next().unwrap();
+    // Packed, removed, and closed since the reader looked what there is.
+    fs::remove_file(rig.home.logs().join(&rig.names()[2])).unwrap();
+    rig.pack();
+    rig.write(6);
+    rig.close();
+    rig.write(7);
+    assert!(rig.names()[1].contains(".log.gz"), "{:?}", rig.names());
+    assert_eq!(numbers(&mut reader), [2, 4, 5, 6, 7]);
+    rig.write(8);
+    rig.close();
+    assert_eq!(numbers(&mut reader), [8]);
+}
+
+#[test]
 fn what_is_removed_unread_is_counted_and_the_rest_is_read() {
     let rig = Rig::new();
     rig.write(1);

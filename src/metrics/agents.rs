@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::family::{Family, float};
 use super::host::{self, Root, Used};
-use super::totals::{Lives, Totals};
+use super::totals::{Lives, Spent, Totals, named};
 use crate::agents::health::{Condition, Signals, judge};
 use crate::agents::launch::Heartbeat;
 use crate::agents::state::{Process, State, Wanted};
@@ -62,7 +62,8 @@ impl Figures {
             ),
             cpu: Family::counter(
                 "dreamos_agent_cpu_seconds_total",
-                "Processor time of the processes that an agent has now, and of those that they waited for.",
+                "Processor time of all processes that an agent has had under its supervisor; it never falls as long as that \
+                 lives. What a process used that nobody waited for is missing once it has ended.",
             ),
             memory: Family::gauge(
                 "dreamos_agent_resident_memory_bytes",
@@ -108,7 +109,7 @@ impl Figures {
 
     fn add_used(&mut self, agent: &str, used: &Used) {
         let labels = [("agent", agent)];
-        self.cpu.add(&labels, used.cpu_seconds);
+        self.cpu.add(&labels, host::in_seconds(used.cpu_ticks));
         self.memory.add(&labels, float(used.bytes));
         self.files.add(&labels, float(used.files));
         self.processes.add(&labels, float(used.processes));
@@ -119,32 +120,79 @@ const fn flag(is: bool) -> f64 {
     if is { 1.0 } else { 0.0 }
 }
 
+/// How all agents stand, and what they use.
+#[derive(Default)]
+pub(super) struct Standing {
+    /// `None` of whom was never started.
+    known: Vec<(AgentId, Option<State>)>,
+    used: HashMap<Root, Used>,
+}
+
+impl Standing {
+    pub(super) fn see(
+        home: &Home,
+        registered: &BTreeSet<AgentId>,
+        warn: &dyn Fn(&str),
+    ) -> Result<Self, Error> {
+        let mut all = registered.clone();
+        all.extend(agents::started(home)?);
+        let mut known = Vec::with_capacity(all.len());
+        for agent in all {
+            match state_of(home, &agent) {
+                Ok(state) => known.push((agent, state)),
+                Err(error) => warn(&error.to_string()),
+            }
+        }
+        let roots = known.iter().filter_map(|(_, it)| root(it.as_ref()?));
+        let used = host::used(&roots.collect::<Vec<_>>());
+        Ok(Self { known, used })
+    }
+
+    /// A counter never falls: what was told before of processes that left no trace counts on.
+    pub(super) fn count_on(&mut self, totals: &mut Totals) {
+        for (agent, state) in &self.known {
+            let Some(root) = state.as_ref().and_then(root) else {
+                continue;
+            };
+            let Some(used) = self.used.get_mut(&root) else {
+                continue;
+            };
+            let Some(lives) = named(&mut totals.agents, agent.as_str()) else {
+                continue;
+            };
+            let before = lives.spent.filter(|it| it.root() == root);
+            used.cpu_ticks = used.cpu_ticks.max(before.map_or(0, |it| it.ticks));
+            lives.spent = Some(Spent {
+                pid: root.pid,
+                start_ticks: root.start_ticks,
+                ticks: used.cpu_ticks,
+            });
+        }
+    }
+}
+
+impl Spent {
+    const fn root(&self) -> Root {
+        Root {
+            pid: self.pid,
+            start_ticks: self.start_ticks,
+        }
+    }
+}
+
 /// `owes`: since when somebody has had something to do.
 pub(super) fn look(
     home: &Home,
-    registered: BTreeSet<AgentId>,
+    standing: &Standing,
     totals: &Totals,
     owes: impl Fn(&AgentId) -> Option<Timestamp>,
     now: Now,
     warn: &dyn Fn(&str),
-) -> Result<Vec<Family>, Error> {
-    let mut all = registered;
-    all.extend(agents::started(home)?);
-    let mut known: Vec<(AgentId, Option<State>)> = Vec::with_capacity(all.len());
-    for agent in all {
-        match state_of(home, &agent) {
-            Ok(state) => known.push((agent, state)),
-            Err(error) => warn(&error.to_string()),
-        }
-    }
-    let roots: Vec<Root> = known
-        .iter()
-        .filter_map(|(_, it)| root(it.as_ref()?))
-        .collect();
-    let used = host::used(&roots);
-    let heartbeats = heartbeats(home, &known, warn);
+) -> Vec<Family> {
+    let Standing { known, used } = standing;
+    let heartbeats = heartbeats(home, known, warn);
     let mut figures = Figures::new();
-    for (agent, state) in &known {
+    for (agent, state) in known {
         let name = agent.as_str();
         figures.add_counted(name, totals.agents.get(name).copied().unwrap_or_default());
         let signs = state
@@ -173,7 +221,7 @@ pub(super) fn look(
             figures.add_used(name, used);
         }
     }
-    Ok(vec![
+    vec![
         figures.up,
         figures.wanted,
         figures.state,
@@ -184,7 +232,7 @@ pub(super) fn look(
         figures.processes,
         figures.restarts,
         figures.fatal,
-    ])
+    ]
 }
 
 /// As its supervisor wrote it down; `None` where it was never started.

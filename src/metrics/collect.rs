@@ -1,12 +1,15 @@
 //! One collection: what is new in the logs is counted and kept, then the home is looked at.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::counters;
 use super::disk::Kept;
 use super::error::Error;
 use super::expose;
 use super::family::{Family, seconds};
 use super::fold;
-use super::look;
+use super::look::{self, Swarm};
 use super::totals::{Folded, Totals};
 use crate::logs::{self, Reader};
 use crate::names::{Channel, Explain as _, Kind};
@@ -26,11 +29,19 @@ impl Collected {
     }
 }
 
-/// `warn` is told what could not be looked at; its figures are absent then.
+/// `warn` is told once what could not be looked at; its figures are absent then.
 pub fn collect(home: &Home, now: Now, warn: &dyn Fn(&str)) -> Result<Collected, Error> {
-    let folded = fold_new(home, now, warn)?;
+    let told = RefCell::new(BTreeSet::new());
+    // One file may be asked for more than one thing.
+    let warn = &|text: &str| {
+        if told.borrow_mut().insert(text.to_owned()) {
+            warn(text);
+        }
+    };
+    let mut swarm = Swarm::see(home, warn);
+    let folded = fold_new(home, &mut swarm, now, warn)?;
     let mut families = counters::families(&folded);
-    families.extend(look::families(home, &folded.totals, now, warn));
+    families.extend(look::families(home, &swarm, &folded.totals, now, warn));
     let mut build = Family::gauge("dreamos_build_info", "Which program tells these figures.");
     let commit = option_env!("DREAMOS_COMMIT").unwrap_or("unknown");
     build.add(
@@ -51,7 +62,12 @@ pub fn collect(home: &Home, now: Now, warn: &dyn Fn(&str)) -> Result<Collected, 
 }
 
 /// Places and totals are kept together: whoever is killed before has counted nothing.
-fn fold_new(home: &Home, now: Now, warn: &dyn Fn(&str)) -> Result<Folded, Error> {
+fn fold_new(
+    home: &Home,
+    swarm: &mut Swarm,
+    now: Now,
+    warn: &dyn Fn(&str),
+) -> Result<Folded, Error> {
     let mut kept = Kept::open(home, now.wall, warn)?;
     let Folded {
         channels, totals, ..
@@ -67,6 +83,7 @@ fn fold_new(home: &Home, now: Now, warn: &dyn Fn(&str)) -> Result<Folded, Error>
             warn(&format!("{}.log: {error}", channel.as_str()));
         }
     }
+    swarm.count_on(totals);
     match kept.save() {
         // On a full disk everything else is still worth being told. It is counted again once there is room.
         Err(error) if error.kind() == Kind::Io => {

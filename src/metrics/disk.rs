@@ -8,7 +8,9 @@ use serde::Deserialize;
 use super::error::Error;
 use super::totals::{Folded, VERSION};
 use crate::root::Home;
-use crate::store::{Deadline, Dir, Lock, Open, Target, What, random_u64};
+use crate::store::{
+    self, Deadline, Dir, File, Hold, Lock, Open, Target, What, random_u64, try_hold,
+};
 use crate::time::Timestamp;
 
 const LOCK: &str = ".lock";
@@ -138,9 +140,8 @@ pub fn write_textfile(path: &Path, text: &str) -> Result<(), Error> {
     {
         return Err(Error::NoFile { path: path.into() });
     }
-    // Not one that a collector takes for figures.
-    let aside = format!(".{name}.{:016x}", random_u64());
-    let file = dir.file(&aside, Open::New)?;
+    sweep(&dir, name);
+    let (aside, file) = new_aside(&dir, name)?;
     let written = file
         .write_at(0, text.as_bytes())
         .and_then(|()| dir.set_mode(&aside, 0o644))
@@ -151,4 +152,36 @@ pub fn write_textfile(path: &Path, text: &str) -> Result<(), Error> {
         return Err(error.into());
     }
     Ok(())
+}
+
+/// A file of our own beside `name`, held as long as it is written. A collector takes none with a dot for figures.
+fn new_aside(dir: &Dir, name: &str) -> Result<(String, File), Error> {
+    loop {
+        let aside = format!(".{name}.{:016x}", random_u64());
+        let file = dir.file(&aside, Open::New)?;
+        // Somebody may sweep it before we hold it.
+        let is_there = || Ok::<_, store::Error>(dir.ident(&aside)?.map(|it| it.ino));
+        if try_hold(&file, Hold::Alone)? && is_there()? == Some(file.opened().ino) {
+            return Ok((aside, file));
+        }
+    }
+}
+
+/// Removes what those left who were killed while they wrote: nobody holds it. What is not ours to open stays.
+fn sweep(dir: &Dir, name: &str) {
+    let is_aside = |it: &String| {
+        let random = it.strip_prefix('.').and_then(|it| it.strip_prefix(name));
+        let random = random.and_then(|it| it.strip_prefix('.'));
+        random.is_some_and(|it| it.len() == 16 && it.bytes().all(|it| it.is_ascii_hexdigit()))
+    };
+    let names = dir.file_names().unwrap_or_default();
+    for aside in names.iter().filter(|it| is_aside(it)) {
+        let Ok(Some(file)) = dir.file_if_any(aside, Open::Read) else {
+            continue;
+        };
+        if try_hold(&file, Hold::Alone).unwrap_or(false) {
+            // Left there it does no harm.
+            let _ = dir.remove(aside);
+        }
+    }
 }

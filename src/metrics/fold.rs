@@ -110,7 +110,10 @@ fn count(head: &Head<'_>, line: &[u8], own: &mut OfChannel, totals: &mut Totals)
     }
     match head.event {
         b"mail.sent" => own.sent += 1,
-        b"mail.refused" => own.refused += 1,
+        b"mail.refused" | b"agent.refused" | b"task.refused" | b"log.refused"
+        | b"token.refused" => {
+            own.refused += 1;
+        }
         b"mail.announced" => totals.announced += 1,
         b"mail.read" => totals.read += 1,
         b"mail.taken" => totals.taken += 1,
@@ -231,6 +234,7 @@ mod tests {
         let lines = [
             event("mail.sent", ""),
             event("mail.refused", ""),
+            event("task.refused", ""),
             event("mail.acked", r#""id":"01kf0000000000000000000000","#),
             event("mail.acked", ""),
             event("task.run_ended", r#""task":"t1","#),
@@ -244,7 +248,7 @@ mod tests {
         let all = |lines: &[String]| folded(&lines.iter().map(|it| &**it).collect::<Vec<_>>());
         assert_eq!(all(&lines), all(&slow));
         let (own, totals) = all(&lines);
-        assert_eq!((own.sent, own.refused), (2, 1));
+        assert_eq!((own.sent, own.refused), (2, 2));
         assert_eq!((totals.acked, totals.acks.count()), (2, 2));
         assert_eq!(totals.waits.count(), 1);
         assert_eq!(totals.agents["a"].restarts, 1);

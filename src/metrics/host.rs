@@ -10,16 +10,18 @@ use super::family::{Family, float};
 use crate::root::Home;
 use crate::store::proc::{Stat, pids, stat};
 
-/// A process whose whole tree is meant, itself left out.
+/// A process whose whole tree is meant, itself left out, but not what it has waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Root {
     pub(super) pid: i32,
     pub(super) start_ticks: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Used {
-    pub(super) cpu_seconds: f64,
+    /// Of processor time, since the root began. What a process used whom nobody waited for (`SIGCHLD` ignored), or who
+    /// ended while we looked, is missing.
+    pub(super) cpu_ticks: u64,
     pub(super) bytes: u64,
     pub(super) files: u64,
     pub(super) processes: u64,
@@ -30,7 +32,10 @@ pub(super) fn used(roots: &[Root]) -> HashMap<Root, Used> {
     if roots.is_empty() {
         return HashMap::new();
     }
-    let all: HashMap<i32, Stat> = pids()
+    let mut pids = pids();
+    // Parents first: who is still there when it is looked at was not waited for before, and counts once.
+    pids.sort_unstable();
+    let all: HashMap<i32, Stat> = pids
         .into_iter()
         .filter_map(|pid| Some((pid, stat(pid)?)))
         .collect();
@@ -38,21 +43,30 @@ pub(super) fn used(roots: &[Root]) -> HashMap<Root, Used> {
         all.get(&root.pid)
             .is_some_and(|stat| stat.start_ticks == root.start_ticks)
     });
-    let mut used: HashMap<Root, Used> = living.map(|root| (root, Used::default())).collect();
+    let waited_for = |root: Root| Used {
+        cpu_ticks: all[&root.pid].waited_ticks,
+        ..Used::default()
+    };
+    let mut used: HashMap<Root, Used> = living.map(|root| (root, waited_for(root))).collect();
     let by_pid: HashMap<i32, Root> = used.keys().map(|root| (root.pid, *root)).collect();
     let mut known: HashMap<i32, Option<Root>> = HashMap::new();
-    let (page, ticks) = (page_size() as u64, clock_ticks_per_second());
+    let page = page_size() as u64;
     for (pid, stat) in &all {
         let root = above(*pid, &all, &by_pid, &mut known);
         let Some(sum) = root.and_then(|root| used.get_mut(&root)) else {
             continue;
         };
-        sum.cpu_seconds += float(stat.used_ticks) / float(ticks);
+        sum.cpu_ticks += stat.own_ticks + stat.waited_ticks;
         sum.bytes += stat.pages * page;
         sum.files += open_files(*pid);
         sum.processes += 1;
     }
     used
+}
+
+/// Of clock ticks.
+pub(super) fn in_seconds(ticks: u64) -> f64 {
+    float(ticks) / float(clock_ticks_per_second())
 }
 
 /// The root below which a process is. What was seen on the way is remembered.
@@ -149,10 +163,7 @@ fn of_processors(stat: &str) -> Family {
     ];
     for (mode, time) in modes.iter().zip(times) {
         if let Ok(time) = time.parse::<u64>() {
-            cpu.add(
-                &[("mode", mode)],
-                float(time) / float(clock_ticks_per_second()),
-            );
+            cpu.add(&[("mode", mode)], in_seconds(time));
         }
     }
     cpu

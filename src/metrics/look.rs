@@ -3,18 +3,46 @@
 
 use std::collections::BTreeSet;
 
+use super::agents::{self, Standing};
 use super::family::Family;
 use super::totals::Totals;
-use super::{agents, host, mail, tasks};
+use super::{host, mail, tasks};
 use crate::names::AgentId;
 use crate::root::Home;
 use crate::time::Now;
 
-pub(super) fn families(home: &Home, totals: &Totals, now: Now, warn: &dyn Fn(&str)) -> Vec<Family> {
-    let roster = told(crate::agents::read(home), warn).unwrap_or_default();
-    let registered: BTreeSet<AgentId> = roster.agents.into_iter().map(|it| it.id).collect();
+/// Who there is, and how they stand.
+pub(super) struct Swarm {
+    registered: BTreeSet<AgentId>,
+    standing: Standing,
+}
+
+impl Swarm {
+    pub(super) fn see(home: &Home, warn: &dyn Fn(&str)) -> Self {
+        let roster = told(crate::agents::read(home), warn).unwrap_or_default();
+        let registered = roster.agents.into_iter().map(|it| it.id).collect();
+        let standing = Standing::see(home, &registered, warn);
+        Self {
+            standing: told(standing, warn).unwrap_or_default(),
+            registered,
+        }
+    }
+
+    /// Before what was counted is kept.
+    pub(super) fn count_on(&mut self, totals: &mut Totals) {
+        self.standing.count_on(totals);
+    }
+}
+
+pub(super) fn families(
+    home: &Home,
+    swarm: &Swarm,
+    totals: &Totals,
+    now: Now,
+    warn: &dyn Fn(&str),
+) -> Vec<Family> {
     let mut families = Vec::new();
-    let mail = told(mail::look(home, &registered, now, warn), warn).unwrap_or_default();
+    let mail = told(mail::look(home, &swarm.registered, now, warn), warn).unwrap_or_default();
     families.extend(mail.families);
     let tasks = told(tasks::look(home, totals, now, warn), warn).unwrap_or_default();
     families.extend(tasks.families);
@@ -22,13 +50,8 @@ pub(super) fn families(home: &Home, totals: &Totals, now: Now, warn: &dyn Fn(&st
         let since = [mail.oldest.get(agent), tasks.held.get(agent)];
         since.into_iter().flatten().min().copied()
     };
-    families.extend(
-        told(
-            agents::look(home, registered, totals, owes, now, warn),
-            warn,
-        )
-        .unwrap_or_default(),
-    );
+    let standing = &swarm.standing;
+    families.extend(agents::look(home, standing, totals, owes, now, warn));
     families.extend(host::look(home));
     families
 }

@@ -1,8 +1,8 @@
 //! Figures for Prometheus: counters folded from the logs, each line exactly once, and gauges looked at when they are
 //! asked for. Whoever does the work counts nothing.
 //!
-//! Files: `runtime/metrics/fold.json`, what was counted and how far each log was read, both in one file that is
-//! replaced whole; `runtime/metrics/.lock`.
+//! Files: `runtime/metrics/fold.json`, what was counted, how far each log was read, and what was told of processor time,
+//! all in one file that is replaced whole; `runtime/metrics/.lock`.
 //!
 //! Invariants: a line is counted with the place behind it or not at all, whatever is killed; a closed log is read to its
 //! end before the next; a line that is no event is counted as foreign and never an error. A look takes no lock of

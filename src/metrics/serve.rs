@@ -26,6 +26,8 @@ const MOST_BYTES: usize = 8 << 10;
 const MOST_FIELDS: usize = 64;
 /// A collection that is older says nothing of how we do.
 const LATELY: Duration = Duration::from_mins(1);
+/// A collection that failed is not tried anew for whoever only asks how we do: he may ask as often as he likes.
+const AGAIN: Duration = Duration::from_secs(10);
 /// No more connections can be accepted: some may end meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 const FIGURES: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -225,6 +227,8 @@ struct Service {
 #[derive(Default)]
 struct Last {
     succeeded: Option<Instant>,
+    /// The last one failed, then.
+    failed: Option<Instant>,
     /// What was wrong: said once, not with every scrape.
     warnings: Vec<String>,
 }
@@ -285,7 +289,7 @@ impl Service {
             "/metrics" if !self.is_meant(asked) => {
                 Answer::words(403, "this is known as localhost, or by its address\n")
             }
-            "/metrics" => match self.collect() {
+            "/metrics" => match self.collect(&mut self.lock()) {
                 Ok(text) => Answer {
                     status: 200,
                     kind: FIGURES,
@@ -319,28 +323,30 @@ impl Service {
     }
 
     fn health(&self) -> Answer {
-        let succeeded = self.lock().succeeded;
-        if succeeded.is_some_and(|at| at.elapsed() < LATELY) {
-            return Answer::words(200, "ok\n");
-        }
-        match self.collect() {
-            Ok(_) => Answer::words(200, "ok\n"),
+        // Held all along: of many who ask at once one collects.
+        let mut last = self.lock();
+        let is_well = last.succeeded.is_some_and(|at| at.elapsed() < LATELY)
+            || (last.failed.is_none_or(|at| at.elapsed() >= AGAIN)
+                && self.collect(&mut last).is_ok());
+        if is_well {
+            Answer::words(200, "ok\n")
+        } else {
             // What is wrong stands in the log: whoever asks here has shown no token.
-            Err(_) => Answer::words(503, "no collection succeeded lately\n"),
+            Answer::words(503, "no collection succeeded lately\n")
         }
     }
 
-    fn collect(&self) -> Result<String, String> {
-        let mut last = self.lock();
+    fn collect(&self, last: &mut Last) -> Result<String, String> {
         let warnings = RefCell::new(Vec::new());
         let note = |text: &str| warnings.borrow_mut().push(text.to_owned());
         let collected = collect(&self.home, Now::read(), &note);
         let outcome = match collected {
             Ok(collected) => {
-                last.succeeded = Some(Instant::now());
+                (last.succeeded, last.failed) = (Some(Instant::now()), None);
                 Ok(collected.text())
             }
             Err(error) => {
+                last.failed = Some(Instant::now());
                 note(&error.to_string());
                 Err(error.to_string())
             }

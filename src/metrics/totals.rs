@@ -120,6 +120,17 @@ pub(super) struct Lives {
     pub(super) fatal: u64,
     /// Its last life ended by itself: if it starts again, that is a restart.
     pub(super) has_died: bool,
+    /// What was told of its processor time. Without it, as under older programs, that may fall once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) spent: Option<Spent>,
+}
+
+/// Processor time under one supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spent {
+    pub(super) pid: i32,
+    pub(super) start_ticks: u64,
+    pub(super) ticks: u64,
 }
 
 /// A histogram: how many spans up to each bound, each counted once, and one bucket for what is longer.

@@ -74,6 +74,12 @@ impl Verb {
     pub const fn only_reads(self) -> bool {
         matches!(self, Self::MailRead | Self::MailFollow | Self::AgentLook)
     }
+
+    /// What it is about: mail, agent, task or log.
+    pub fn room(self) -> &'static str {
+        let name = self.as_str();
+        name.split_once('.').map_or(name, |(room, _)| room)
+    }
 }
 
 /// The one who speaks, as the program found it out.

@@ -12,8 +12,10 @@ pub(crate) struct Stat {
     pub(crate) session: i32,
     pub(crate) start_ticks: u64,
     pub(crate) is_zombie: bool,
-    /// Of processor time, its own and that of children it has waited for.
-    pub(crate) used_ticks: u64,
+    /// Of processor time, its own.
+    pub(crate) own_ticks: u64,
+    /// That of children it has waited for, and of those that these had waited for.
+    pub(crate) waited_ticks: u64,
     /// In memory.
     pub(crate) pages: u64,
 }
@@ -30,10 +32,10 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
     let is_zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
-    let mut used_ticks = fields.nth(7)?.parse().ok()?;
-    for _ in 0..3 {
-        used_ticks += fields.next()?.parse().unwrap_or(0);
-    }
+    let user: u64 = fields.nth(7)?.parse().ok()?;
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    let own_ticks = user + ticks()?;
+    let waited_ticks = ticks()? + ticks()?;
     let start_ticks = fields.nth(4)?.parse().ok()?;
     let pages = fields.nth(1)?.parse().unwrap_or(0);
     Some(Stat {
@@ -41,7 +43,8 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
         session,
         start_ticks,
         is_zombie,
-        used_ticks,
+        own_ticks,
+        waited_ticks,
         pages,
     })
 }

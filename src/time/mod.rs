@@ -6,5 +6,5 @@ mod timestamp;
 
 pub use clock::{Now, boot_id, local_zone};
 pub(crate) use span::instants;
-pub use span::{BadTime, parse_span, parse_time, relative};
+pub use span::{BadTime, in_units, parse_past, parse_span, parse_time, relative};
 pub use timestamp::Timestamp;

@@ -146,6 +146,34 @@ pub(crate) fn instants<Z: TimeZone>(shown: NaiveDateTime, zone: &Z) -> Vec<Times
         .unwrap_or_default()
 }
 
+/// As `parse_time`, of what has been: a span is so long ago, and a clock's time the last that it was.
+pub fn parse_past(text: &str, now: Timestamp) -> Result<Timestamp, BadTime> {
+    if let Ok(span) = parse_span(text) {
+        return Ok(now.minus(span));
+    }
+    let of_day = |day| parse_time(&format!("{day} {text}"), now).ok();
+    let mut days = ["today", "yesterday"].into_iter().filter_map(of_day);
+    days.find(|at| *at <= now)
+        .map_or_else(|| parse_time(text, now), Ok)
+}
+
+/// `2d 3h`, `41m`, `250ms`: its largest unit and the one below, what is less left out.
+pub fn in_units(span: Duration) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let seconds = span.as_secs();
+    let Some(largest) = UNITS.iter().position(|(size, _)| seconds >= *size) else {
+        return format!("{}ms", span.subsec_millis());
+    };
+    let (size, unit) = UNITS[largest];
+    let whole = format!("{}{unit}", seconds / size);
+    match UNITS.get(largest + 1) {
+        Some((below, unit)) if seconds % size >= *below => {
+            format!("{whole} {}{unit}", seconds % size / below)
+        }
+        _ => whole,
+    }
+}
+
 /// `3m ago`, `in 2h`, `now`: the largest whole unit, for a line that a person reads.
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
     let past = at <= now;
@@ -341,6 +369,39 @@ mod tests {
             berlin("2:30", "2026-10-25T01:45:00Z"),
             "2026-10-26 01:30:00"
         );
+    }
+
+    #[test]
+    fn a_span_is_told_by_its_two_largest_units() {
+        for (ms, told) in [
+            (0, "0ms"),
+            (250, "250ms"),
+            (59_999, "59s"),
+            (2_460_000, "41m"),
+            (3_605_000, "1h"),
+            (5_400_000, "1h 30m"),
+            (183_600_000, "2d 3h"),
+            (2_592_000_000, "30d"),
+        ] {
+            assert_eq!(in_units(Duration::from_millis(ms)), told, "{ms}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_has_been_is_never_one_to_come() {
+        let now = Timestamp::from_unix_ms(1_800_000_000_000);
+        let minute = Duration::from_mins(1);
+        assert_eq!(parse_past("10m", now), Ok(now.minus(minute * 10)));
+        for clock in ["0:00", "8:30", "23:59"] {
+            let at = parse_past(clock, now).unwrap();
+            assert!(
+                at <= now && now.since(at) <= minute * 25 * 60,
+                "{clock}: {at}"
+            );
+        }
+        let whole = "2026-11-22T12:00:00.000Z";
+        assert_eq!(parse_past(whole, now).unwrap().to_string(), whole);
+        assert!(parse_past("soon", now).is_err());
     }
 
     #[test]

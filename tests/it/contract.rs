@@ -85,6 +85,7 @@ fn used_home(home: &Path) {
     watched(home);
     renamed_and_gone(home);
     tasks(home);
+    refused(home);
     logctl(home, "write bridge script.deployed");
     logctl(home, "write security script.deployed");
     logs(home);
@@ -179,6 +180,27 @@ fn tasks(home: &Path) {
     std::thread::sleep(Duration::from_millis(2));
     taskctl(home, "set t3 name other");
     by_itself(home);
+}
+
+/// What agent-1 may not do to others: a verb of each room.
+fn refused(home: &Path) {
+    taskctl(home, "create its --id its --for agent-2");
+    for (program, line) in [
+        (env!("CARGO_BIN_EXE_cellphone"), "inbox agent-2"),
+        (env!("CARGO_BIN_EXE_agentctl"), "stop agent-2"),
+        (env!("CARGO_BIN_EXE_taskctl"), "cancel its"),
+        (env!("CARGO_BIN_EXE_logctl"), "rotate"),
+        (env!("CARGO_BIN_EXE_secctl"), "token revoke agent-2"),
+    ] {
+        let done = Command::new(program)
+            .args(line.split_whitespace())
+            .args(["--as", "agent-1"])
+            .env_clear()
+            .env("DREAMOS_HOME", home)
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(77), "{program} {line}: {done:?}");
+    }
 }
 
 /// What was counted, after somebody had spoilt it.
@@ -431,7 +453,10 @@ fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
             "nothing tells of {event}: {events:?}"
         );
     }
-    assert!(events.contains("mail.sent"), "{events:?}");
+    let others = ["mail.sent", "mail.refused", "agent.refused", "log.refused"];
+    for event in others {
+        assert!(events.contains(event), "{event}: {events:?}");
+    }
     for event in events {
         assert!(
             listed.contains(&format!("`{event}`")),

@@ -615,7 +615,10 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
         "verdict-explained",
         &["explain", "agent-1", "mail.read", "agent-2"],
     );
-    print("token-issued", &["token", "issue", "agent-1", "--out", "a.token"]);
+    print(
+        "token-issued",
+        &["token", "issue", "agent-1", "--out", "a.token"],
+    );
     print("token-revoked", &["token", "revoke", "agent-1"]);
     print("error", &["check", "agent-99", "mail.send", "agent-1"]);
     assert_all_is_printed(RIGHTS, &seen);
@@ -642,7 +645,7 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let all = [MAIL, AGENTS, TASKS, LOGS, FIGURES].into_iter();
+    let all = [MAIL, AGENTS, TASKS, LOGS, FIGURES, RIGHTS].into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }

@@ -217,6 +217,50 @@ fn a_follower_ends_as_it_was_asked_to_and_leaves_nothing() {
 }
 
 #[test]
+fn a_follower_ends_at_once_where_it_still_looks_at_what_is_there() {
+    let home = Home::new();
+    // Longer to read than anybody waits here: few bytes, unpacked over and over.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for _ in 0..16 << 10 {
+        writeln!(packed, "{}", "x".repeat(1 << 10)).unwrap();
+    }
+    let packed = packed.finish().unwrap().repeat(4000);
+    let path = home
+        .log("tasks.20270115T080000Z-1")
+        .with_extension("log.gz");
+    std::fs::write(&path, packed).unwrap();
+    for most in ["all", "10"] {
+        let tail = ["tasks", "--grep", "nothing", "-n", most];
+        let mut tail = Tail::follow(&home, &tail);
+        let open = format!("/proc/{}/fd", tail.child.id());
+        let reads =
+            |it: std::fs::DirEntry| std::fs::read_link(it.path()).is_ok_and(|it| it == path);
+        while !std::fs::read_dir(&open)
+            .unwrap()
+            .any(|it| reads(it.unwrap()))
+        {
+            assert!(tail.says_nothing_for(Duration::from_millis(1)));
+        }
+        tail.signal("-INT");
+        assert_eq!(ended(&mut tail.child), Some(130), "{most}");
+    }
+}
+
+#[test]
+fn a_follower_ends_when_whoever_listens_goes_away() {
+    let home = Home::new();
+    say(&home, 1);
+    let (theirs, ours) = std::io::pipe().unwrap();
+    let mut command = home.command(LOGCTL);
+    let mut tail = command.args(["tail", "-f"]).stdout(ours).spawn().unwrap();
+    drop(command);
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(theirs));
+    lines.next().unwrap().unwrap();
+    drop(lines);
+    assert_eq!(ended(&mut tail), Some(0));
+}
+
+#[test]
 fn nobody_who_listens_is_no_error() {
     let home = Home::new();
     for n in 0..20 {
@@ -228,9 +272,6 @@ fn nobody_who_listens_is_no_error() {
         );
         let mut shell = home.command("bash");
         let mut shell = shell.args(["-c", &script]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        // Who only waits is told by the next line.
-        say(&home, 21);
         assert_eq!(ended(&mut shell), Some(0), "{verb}");
         let read = |name: &str| std::fs::read_to_string(home.dir.join(name)).unwrap();
         assert_eq!(

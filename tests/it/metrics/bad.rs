@@ -69,6 +69,20 @@ fn a_packed_log_that_cannot_be_unpacked_is_said_and_the_next_is_read() {
 }
 
 #[test]
+fn a_list_of_agents_that_cannot_be_read_is_said_once() {
+    let swarm = crate::lives::Swarm::new(
+        "worker: {command: sleep 1000, heartbeat: {interval: 1m, timeout: 5m}}",
+    );
+    swarm.ok(&["start", "worker"]);
+    let list = swarm.home.dir.join("config/agents.yaml");
+    let text = std::fs::read_to_string(&list).unwrap();
+    std::fs::write(&list, text.clone() + "  worker: [\n").unwrap();
+    let told = export(&swarm.home);
+    assert_eq!(told.err.matches("agents.yaml").count(), 1, "{told:?}");
+    std::fs::write(&list, text).unwrap();
+}
+
+#[test]
 fn what_cannot_be_looked_at_is_said_and_all_else_is_told() {
     let home = Home::new();
     home.ok(&["send", "agent-1", "one", "-q"]);

@@ -4,6 +4,7 @@ mod bad;
 mod once;
 mod prometheus;
 mod serve;
+mod spent;
 mod textfile;
 
 use std::collections::BTreeMap;

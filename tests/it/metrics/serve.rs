@@ -134,6 +134,22 @@ fn what_goes_wrong_is_said_once_and_the_server_goes_on() {
 }
 
 #[test]
+fn who_asks_how_we_do_is_no_work_where_we_do_badly() {
+    let home = Home::new();
+    let server = serving(&home, &[]);
+    let health = || server.ask("/healthz", "").0;
+    let metrics = home.dir.join("runtime/metrics");
+    std::fs::write(&metrics, "in the way").unwrap();
+    assert_eq!(health(), 503);
+    std::fs::remove_file(&metrics).unwrap();
+    // Nothing is collected for it: it would succeed.
+    assert_eq!(health(), 503);
+    assert!(!metrics.exists());
+    assert_eq!(server.ask("/metrics", "").0, 200);
+    assert_eq!(health(), 200);
+}
+
+#[test]
 fn a_home_of_a_thousand_agents_is_told_whole() {
     use std::fmt::Write as _;
     let home = Home::new();

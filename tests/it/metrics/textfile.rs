@@ -60,6 +60,47 @@ fn a_collector_of_text_files_never_takes_what_is_being_written() {
 }
 
 #[test]
+fn what_a_killed_one_left_goes_with_the_next_and_what_is_being_written_stays() {
+    let home = Home::new();
+    let put = |name: &str| std::fs::File::create(home.dir.join(name)).unwrap();
+    drop(put(".figures.prom.0123456789abcdef"));
+    let held = put(".figures.prom.fedcba9876543210");
+    held.try_lock().unwrap();
+    // Of other files, and none of ours.
+    let others = [
+        ".other.prom.0123456789abcdef",
+        ".figures.prom.0123456789abcde",
+        ".figures.prom.0123456789abcdeg",
+        "figures.prom.0123456789abcdef",
+    ];
+    for name in others {
+        drop(put(name));
+    }
+    assert!(writing(&home).status().unwrap().success());
+    let is_there = |name: &str| home.dir.join(name).exists();
+    assert!(!is_there(".figures.prom.0123456789abcdef"));
+    assert!(is_there(".figures.prom.fedcba9876543210"));
+    assert!(others.into_iter().all(is_there));
+    drop(held);
+    assert!(writing(&home).status().unwrap().success());
+    assert!(!is_there(".figures.prom.fedcba9876543210"));
+}
+
+#[test]
+fn those_who_write_at_once_sweep_nothing_of_each_other() {
+    let home = &Home::new();
+    std::thread::scope(|scope| {
+        let write = || (0..20).all(|_| writing(home).status().unwrap().success());
+        let writers: Vec<_> = (0..4).map(|_| scope.spawn(write)).collect();
+        assert!(writers.into_iter().all(|it| it.join().unwrap()));
+    });
+    let left = std::fs::read_dir(&home.dir).unwrap();
+    let names = left.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = names.filter(|it| it.starts_with(".figures")).collect();
+    assert_eq!(left, [""; 0]);
+}
+
+#[test]
 fn only_a_plain_file_is_replaced() {
     let home = Home::new();
     let target = home.dir.join("target.prom");
