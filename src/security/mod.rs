@@ -1,0 +1,3 @@
+//! Who may do what, proof of who said it, and the record of it.
+
+pub mod audit;
