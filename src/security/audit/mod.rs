@@ -14,19 +14,30 @@
 //! Not here: what is worth a record (`desk`), and what the mail and the tasks tell of themselves.
 
 mod alerts;
+mod anchor;
 mod append;
 mod backwards;
+mod chain;
+mod compare;
 mod entry;
 mod error;
 mod hash;
 mod recent;
 mod record;
+mod report;
+mod sources;
+mod verify;
 mod volumes;
 
 pub use alerts::{ALERT, Alert, refuse, repeated};
+pub use anchor::{ANCHOR, Anchor, anchor};
 pub use append::append;
 pub use entry::{Entry, Verdict};
 pub use error::Error;
 pub use hash::{BadHead, Hash, Head};
 pub use recent::{Filter, recent};
 pub use record::Record;
+pub use report::{Finding, Progress, Report, What};
+pub use verify::verify;
+#[cfg(test)]
+mod tests;
