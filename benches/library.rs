@@ -1,6 +1,7 @@
 //! What the library does inside one process: batches a second, how soon a watcher has what was committed, and how fast
-//! events are counted. Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`: seconds, except `batch` (messages
-//! a second) and `fold` (events a second).
+//! events are counted and audit records verified. Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`:
+//! seconds, except `batch` (messages a second), `fold` (events a second) and `audit` (records a second). A word after `--`
+//! measures that alone.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -19,6 +20,7 @@ use anyhow::{Context as _, Result, ensure};
 use dreamos::desk::{Breaker, Desk, Unknown};
 use dreamos::names::{AgentId, Caller, Channel, Draft, Event, Level, MessageId};
 use dreamos::root::Home;
+use dreamos::security::audit::{self, Entry, Verdict};
 use dreamos::time::Now;
 use dreamos::{logs, metrics};
 use rustix::fs::inotify;
@@ -29,6 +31,8 @@ const LINES: u32 = 5_000;
 const WAKE_UPS: u32 = 500;
 const EVENTS: u32 = 1_000_000;
 const FOLDS: usize = 5;
+const RECORDS: usize = 1_000_000;
+const VERIFICATIONS: usize = 5;
 /// Long enough for every thread to be asleep again.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -47,7 +51,11 @@ fn main() -> Result<()> {
         String::from_utf8_lossy(&made.stderr)
     );
 
+    if std::env::args().any(|word| word == "audit") {
+        return audits(place.path());
+    }
     folds(place.path())?;
+    audits(place.path())?;
     batches(&home)?;
     events(&home)?;
     bare_wake_ups(place.path())?;
@@ -102,6 +110,44 @@ fn folds(place: &Path) -> Result<()> {
         std::fs::remove_dir_all(home.dir())?;
     }
     Ok(())
+}
+
+/// A million records of refusals, in the files that they came to be in, and one record more beside them all.
+fn audits(place: &Path) -> Result<()> {
+    let home = Home::at(place.join("audited"));
+    std::fs::create_dir_all(home.mailboxes())?;
+    let caller = Caller {
+        agent: AgentId::parse("agent-1")?,
+        incarnation: Some("01jd8x3v9q6z4w2m0c5b7n8k1r".into()),
+        uid: 1000,
+        login: Some("user".into()),
+    };
+    let mut entry = Entry::new("agent.stop", &caller, "agent-2", Verdict::Refused);
+    entry.rule = "agents-stop-only-themselves".into();
+    entry.policy = Some(format!("{:064x}", 4711));
+    entry.why = "nobody said that agent-1 may stop agent-2".into();
+    let many = vec![entry.clone(); 10_000];
+    for _ in 0..RECORDS / many.len() {
+        audit::append(&home, &many, Now::read().wall)?;
+    }
+    for _ in 0..LINES / 10 {
+        let start = Instant::now();
+        audit::append(&home, std::slice::from_ref(&entry), Now::read().wall)?;
+        report("audit append", start.elapsed().as_secs_f64())?;
+    }
+    for _ in 0..VERIFICATIONS {
+        let start = Instant::now();
+        let found = audit::verify(&home, &[], &mut |_| {})?;
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        let records = found.records as f64;
+        report("audit", records / start.elapsed().as_secs_f64())?;
+        ensure!(
+            found.findings.is_empty(),
+            "the chain is broken: {:?}",
+            found.findings
+        );
+    }
+    Ok(std::fs::remove_dir_all(home.dir())?)
 }
 
 fn batches(home: &Path) -> Result<()> {

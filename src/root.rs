@@ -144,6 +144,11 @@ impl Home {
         self.mailbox(agent).join("journal.jsonl")
     }
 
+    /// Where the journals lie that a mailbox has done with.
+    pub fn sealed_journals(&self, agent: &AgentId) -> PathBuf {
+        self.mailbox(agent).join("archive")
+    }
+
     /// The face of a mailbox.
     pub fn face(&self, agent: &AgentId) -> PathBuf {
         self.mailbox(agent).join("inbox.json")
@@ -183,6 +188,16 @@ impl Home {
     /// What the supervisor of an agent keeps.
     pub fn agent(&self, agent: &AgentId) -> PathBuf {
         self.agents().join(agent.as_str())
+    }
+
+    /// What was refused, and what was done that needs a right of its own: a chain of records.
+    pub fn audit(&self) -> PathBuf {
+        self.dir.join("runtime/audit")
+    }
+
+    /// How far journals and histories went when somebody wrote that down.
+    pub fn anchors(&self) -> PathBuf {
+        self.audit().join("anchors")
     }
 
     /// What an agent proves by that it is that agent.
