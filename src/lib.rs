@@ -9,7 +9,7 @@
 //! bin/*     ─► cli + desk (to change state) + the room it reads
 //! desk      permit → do → log → follow-ups: the only room that knows several others
 //! supervisor ─► agents, logs                          metrics ─► logs, mailbox, tasks, agents
-//! mailbox   agents   tasks   logs                    (never one another)
+//! mailbox   agents   tasks   logs   security         (never one another)
 //! store     journal, lock, pages, replace, watch
 //! root  names  time                                  (cli stands beside them, over these three alone)
 //! ```
@@ -33,6 +33,7 @@ pub mod mailbox;
 pub mod metrics;
 pub mod names;
 pub mod root;
+pub mod security;
 pub mod store;
 pub mod supervisor;
 pub mod tasks;
