@@ -205,6 +205,29 @@ impl Home {
         self.agent(agent).join("token")
     }
 
+    /// What agents sign with, and open sealed mail with.
+    pub fn private_keys(&self) -> PathBuf {
+        self.dir.join("runtime/keys")
+    }
+
+    pub fn private_key(&self, agent: &AgentId) -> PathBuf {
+        self.private_keys().join(format!("{agent}.json"))
+    }
+
+    /// What everybody may know of the keys of agents.
+    pub fn public_keys(&self) -> PathBuf {
+        self.config().join("security/keys")
+    }
+
+    pub fn public_key(&self, agent: &AgentId) -> PathBuf {
+        self.public_keys().join(format!("{agent}.json"))
+    }
+
+    /// What bots, bridges and posters log in with, encrypted.
+    pub fn secret_store(&self) -> PathBuf {
+        self.dir.join("runtime/secrets/store.age")
+    }
+
     pub fn cache(&self) -> PathBuf {
         self.dir.join("runtime/cache")
     }

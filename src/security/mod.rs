@@ -17,10 +17,16 @@
 
 pub mod audit;
 mod disk;
+mod document;
 mod error;
+mod files;
 mod identity;
+pub mod keys;
+pub mod plain;
 mod policy;
 mod principal;
+#[cfg(feature = "age")]
+pub mod secrets;
 
 pub use disk::{Policies, TooOften};
 pub use error::Error;

@@ -555,6 +555,13 @@ impl File {
             .map_err(self.fail("look at"))
     }
 
+    /// As it is now, whatever lies under its name.
+    pub(crate) fn look(&self) -> Result<Look, Error> {
+        rustix::fs::fstat(&self.fd)
+            .map(|stat| look(&stat))
+            .map_err(self.fail("look at"))
+    }
+
     pub(crate) fn size(&self) -> Result<u64, Error> {
         self.ident().map(|ident| ident.size)
     }

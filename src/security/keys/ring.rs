@@ -1,0 +1,229 @@
+//! Keys are made, rotated, revoked, shown and brought from elsewhere.
+//!
+//! A new key is public before it is private, and the one before it is retired last: whoever dies in between leaves a key
+//! that counts and that nobody has, which the next rotation retires.
+
+use secrecy::SecretString;
+
+use super::canonical::Content;
+use super::error::Error;
+use super::fingerprint::Fingerprint;
+use super::private::{Key, Pair, Private};
+use super::public::PublicKeys;
+use super::signature::{Nonce, Signature};
+use crate::names::AgentId;
+use crate::root::Home;
+use crate::security::document::Unfit;
+use crate::security::files::{self, Place};
+use crate::store::Lock;
+use crate::time::Timestamp;
+
+const LOCK: &str = ".lock";
+
+/// The keys of an agent, or why they cannot be told.
+#[derive(Debug)]
+pub struct Listed {
+    pub agent: AgentId,
+    pub keys: Result<PublicKeys, Error>,
+    /// It may sign here: its private file is in this home.
+    pub is_own: bool,
+}
+
+/// Signs a message of `key`'s agent that is sent now.
+pub fn sign(key: &Key, message: &Content<'_>, now: Timestamp) -> Signature {
+    key.sign(message, Nonce::from_bits(files::random_nonce()), now)
+}
+
+/// What an agent signs with; `None` where it has no key. A key that is not current is an error: what it signs would be
+/// taken for forged.
+pub fn signing_key(home: &Home, agent: &AgentId) -> Result<Option<Key>, Error> {
+    let Some(private) = private(home, agent)? else {
+        return Ok(None);
+    };
+    let key = key_of(home, agent, &private)?;
+    let known = public_keys(home, agent)?;
+    let current = known.as_ref().and_then(|keys| keys.find(key.id()));
+    match current.map(|key| key.standing) {
+        Some(super::Standing::Current) => Ok(Some(key)),
+        _ => Err(Error::NotCurrent {
+            agent: agent.clone(),
+            id: key.id(),
+        }),
+    }
+}
+
+/// What an agent opens sealed mail with.
+pub fn identity(home: &Home, agent: &AgentId) -> Result<Option<SecretString>, Error> {
+    let Some(private) = private(home, agent)? else {
+        return Ok(None);
+    };
+    private.identity().map_err(malformed_private(home, agent))
+}
+
+pub fn public_keys(home: &Home, agent: &AgentId) -> Result<Option<PublicKeys>, Error> {
+    let path = home.public_key(agent);
+    let Some(place) = Place::seek(home, &path)? else {
+        return Ok(None);
+    };
+    let Some(text) = place.read()? else {
+        return Ok(None);
+    };
+    let keys = PublicKeys::parse(agent, &text);
+    keys.map(Some).map_err(|why| Error::Malformed { path, why })
+}
+
+/// Every agent that is known to have or have had a key, by name.
+pub fn list(home: &Home) -> Result<Vec<Listed>, Error> {
+    let names = match Place::seek(home, &home.public_key(&AgentId::user()))? {
+        Some(place) => place.names()?,
+        None => Vec::new(),
+    };
+    let agents = names.iter().filter_map(|name| {
+        let agent = AgentId::parse(name.strip_suffix(".json")?);
+        // What has another name is none of ours.
+        agent.ok()
+    });
+    agents
+        .map(|agent| {
+            let keys = public_keys(home, &agent);
+            Ok(Listed {
+                is_own: is_own(home, &agent)?,
+                keys: keys.and_then(|keys| keys.ok_or_else(|| no_key(&agent))),
+                agent,
+            })
+        })
+        .collect()
+}
+
+/// A first key. `pair` is what mail to the agent is sealed to from now on.
+pub fn make(
+    home: &Home,
+    agent: &AgentId,
+    pair: Option<&Pair>,
+    now: Timestamp,
+) -> Result<Fingerprint, Error> {
+    let _lock = lock(home)?;
+    if is_own(home, agent)? {
+        return Err(Error::HasKey {
+            agent: agent.clone(),
+        });
+    }
+    let recipient = pair.map(|pair| pair.recipient.as_str());
+    // Of one who died in the middle of this: the key that nobody has is retired below.
+    let known = public_keys(home, agent)?;
+    let mut keys = known.unwrap_or_else(|| PublicKeys::new(agent));
+    keys.set_recipient(recipient);
+    renew(home, keys, Private::new(agent, pair), now)
+}
+
+/// Another signing key in the place of the current one, which counts for what was signed until now. What mail is sealed
+/// to stays: else what came before could not be opened any more.
+pub fn rotate(home: &Home, agent: &AgentId, now: Timestamp) -> Result<Fingerprint, Error> {
+    let _lock = lock(home)?;
+    let private = private(home, agent)?.ok_or_else(|| no_key(agent))?;
+    let known = public_keys(home, agent)?;
+    let keys = known.unwrap_or_else(|| PublicKeys::new(agent));
+    renew(home, keys, private, now)
+}
+
+fn renew(
+    home: &Home,
+    mut keys: PublicKeys,
+    mut private: Private,
+    now: Timestamp,
+) -> Result<Fingerprint, Error> {
+    let agent = keys.agent().clone();
+    let seed = files::random_seed();
+    let key = Key::from_seed(agent.clone(), &seed);
+    let public = Place::make(home, &home.public_key(&agent))?;
+    keys.add(&key, now);
+    public.replace(&keys.spell())?;
+    private.set_seed(&seed, now);
+    Place::make(home, &home.private_key(&agent))?.replace(&private.spell())?;
+    keys.retire_all_but(key.id(), now);
+    public.replace(&keys.spell())?;
+    Ok(key.id())
+}
+
+/// Nothing that was ever signed with the key counts any more. The agent signs nothing until it is given another one.
+pub fn revoke(home: &Home, agent: &AgentId, id: Fingerprint, now: Timestamp) -> Result<(), Error> {
+    let _lock = lock(home)?;
+    let mut keys = public_keys(home, agent)?.ok_or_else(|| no_key(agent))?;
+    if !keys.revoke(id, now) {
+        return Err(Error::UnknownKey {
+            agent: agent.clone(),
+            id,
+        });
+    }
+    Ok(Place::make(home, &home.public_key(agent))?.replace(&keys.spell())?)
+}
+
+/// Takes the public file of an agent of another home. Keys that are known already must stand in it, and stay revoked if
+/// they are.
+pub fn import(home: &Home, text: &[u8]) -> Result<PublicKeys, Error> {
+    let mut keys = PublicKeys::parse_any(text).map_err(Error::NotPublic)?;
+    if text
+        .windows(super::private::SEED.len())
+        .any(|part| part == super::private::SEED.as_bytes())
+    {
+        return Err(Error::NotPublic(Unfit::Member(super::private::SEED)));
+    }
+    let agent = keys.agent().clone();
+    let _lock = lock(home)?;
+    if is_own(home, &agent)? {
+        return Err(Error::HasKey { agent });
+    }
+    let path = home.public_key(&agent);
+    if let Some(known) = public_keys(home, &agent)?
+        && !keys.succeed(&known)
+    {
+        return Err(Error::OtherKeys { agent, path });
+    }
+    Place::make(home, &path)?.replace(&keys.spell())?;
+    Ok(keys)
+}
+
+/// One lock for both directories.
+fn lock(home: &Home) -> Result<Lock, Error> {
+    let place = Place::make(home, &home.private_keys().join(LOCK))?;
+    Ok(place.lock(LOCK)?)
+}
+
+fn private(home: &Home, agent: &AgentId) -> Result<Option<Private>, Error> {
+    let Some(place) = Place::seek(home, &home.private_key(agent))? else {
+        return Ok(None);
+    };
+    let Some(text) = place.read_private()? else {
+        return Ok(None);
+    };
+    let private = Private::parse(agent, &text);
+    private.map(Some).map_err(malformed_private(home, agent))
+}
+
+fn key_of(home: &Home, agent: &AgentId, private: &Private) -> Result<Key, Error> {
+    private.key(agent).map_err(malformed_private(home, agent))
+}
+
+fn malformed_private(home: &Home, agent: &AgentId) -> impl Fn(Unfit) -> Error {
+    let path = home.private_key(agent);
+    move |why| Error::Malformed {
+        path: path.clone(),
+        why,
+    }
+}
+
+fn is_own(home: &Home, agent: &AgentId) -> Result<bool, Error> {
+    match Place::seek(home, &home.private_key(agent))? {
+        Some(place) => Ok(place.exists()?),
+        None => Ok(false),
+    }
+}
+
+fn no_key(agent: &AgentId) -> Error {
+    Error::NoKey {
+        agent: agent.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
