@@ -10,6 +10,7 @@
 
 SHELL    := /bin/bash
 HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+COMMA    := ,
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS := cellphone captainphone agentctl taskctl logctl metricsd secctl
 # Started by agentctl, never by hand.
@@ -20,12 +21,14 @@ DEV       = --locked --all-features
 SMALL     = --locked --release --target $(HOST)
 # Start-up of our own (src/cli/entry.rs) where its C library is there.
 OWN_ENTRY = $(if $(findstring x86_64-unknown-linux-gnu glibc 2.36,$(HOST) $(shell getconf GNU_LIBC_VERSION)),--cfg own_entry)
+# Functions of equal code are one; its linker is LLVM's there.
+FOLDED    = $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(COMMA)--icf=all)
 # Nothing is relocated at start-up, so that there is nothing to protect afterwards, and nothing unwinds: a panic
 # aborts. Two segments instead of four are mapped sooner; what runs in every send lies together. Of zstd only what
 # level 3 needs.
 SMALL_ENV = DREAMOS_COMMIT=$(shell git rev-parse --short HEAD 2>/dev/null) RUSTFLAGS='--cfg shipped $(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static \
   -C force-unwind-tables=no -C relro-level=off -C link-arg=-Wl,--no-rosegment \
-  -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld \
+  -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld $(FOLDED) \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/hot.ld -C link-arg=-Wl,--no-eh-frame-hdr' \
   CFLAGS='-Os -DZSTD_NO_INLINE -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 \
   -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT $(patsubst %,-DZSTD_EXCLUDE_%_BLOCK_COMPRESSOR,\

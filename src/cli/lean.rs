@@ -102,3 +102,53 @@ unsafe extern "C" fn getpwuid_r(
     unsafe { *result = std::ptr::null_mut() };
     0
 }
+
+/// What an error number means. The C library's own prints the number of one that it does not know, with all that prints
+/// numbers in the letters of any language.
+// SAFETY: the C library's own has this name and these arguments, and need not use the buffer.
+#[unsafe(no_mangle)]
+extern "C" fn __strerror_r(number: c_int, _buffer: *mut c_char, _length: usize) -> *const c_char {
+    unsafe extern "C" {
+        fn strerrordesc_np(number: c_int) -> *const c_char;
+    }
+    // SAFETY: it is asked for any number, and answers with a text that stays or with nothing.
+    let known = unsafe { strerrordesc_np(number) };
+    if known.is_null() {
+        c"Unknown error".as_ptr()
+    } else {
+        known
+    }
+}
+
+/// How the C library's own letters become wide ones, which nothing here asks for. Its own tables bring the converters of
+/// every character set.
+// SAFETY: the C library's own has this name and this size; who has no converter in it looks for one, which nobody does.
+#[unsafe(no_mangle)]
+static __wcsmbs_gconv_fcts_c: [usize; 4] = [0; 4];
+
+/// As `__wcsmbs_gconv_fcts_c`: for a stream of wide letters, of which a Rust program opens none.
+// SAFETY: the C library's own has this name and this argument, and fills what is asked of nobody.
+#[unsafe(no_mangle)]
+extern "C" fn __wcsmbs_clone_conv(_copy: *mut c_void) {}
+
+/// As `__wcsmbs_clone_conv`, by the name of its character set: there is none.
+// SAFETY: the C library's own has this name and these arguments, and may fail.
+#[unsafe(no_mangle)]
+extern "C" fn __wcsmbs_named_conv(_copy: *mut c_void, _name: *const c_char) -> c_int {
+    1
+}
+
+/// Where the C library itself asks an array of its own for what is beyond its end; its own prints by how much.
+// SAFETY: the C library's own has this name and these arguments, and does not return either.
+#[unsafe(no_mangle)]
+extern "C" fn __libc_dynarray_at_failure(_size: usize, _index: usize) -> ! {
+    std::process::abort()
+}
+
+/// Where the stack of a thread ends, for a message when it is too deep: it ends with SIGSEGV all the same. The C library's
+/// own reads it from `/proc` with all that reads numbers.
+// SAFETY: the C library's own has this name and these arguments, and may fail.
+#[unsafe(no_mangle)]
+extern "C" fn pthread_getattr_np(_thread: libc::pthread_t, _attributes: *mut c_void) -> c_int {
+    libc::ENOSYS
+}
