@@ -1,16 +1,20 @@
-//! Security: who may do what and why, and what proves who speaks. The schemas of `--json` lie in `schemas/` beside; a key is never renamed.
+//! Security: who may do what and why, what proves who speaks, what nobody else may read, and the record of it. The schemas of `--json` lie in `schemas/` beside; a key is never renamed.
 
 // `main` is the C library's, without Rust's own start-up before it: see `src/cli/start.rs`.
 #![cfg_attr(not(test), no_main)]
 
 use dreamos::cli::{Program, Verb, run};
 
+mod audit;
 mod check;
 #[path = "../phone/desk.rs"]
 mod desk;
 mod explain;
+mod keys;
 mod lint;
 mod question;
+#[cfg(feature = "age")]
+mod secret;
 mod token;
 
 static VERBS: &[Verb] = &[
@@ -18,13 +22,20 @@ static VERBS: &[Verb] = &[
     Verb::of::<explain::Explain>("explain"),
     Verb::of::<lint::Lint>("lint"),
     Verb::of::<token::Token>("token"),
+    Verb::of::<keys::Keys>("keys"),
+    Verb::of::<audit::Audit>("audit"),
 ];
+
+#[cfg(feature = "age")]
+static SEALED: &[Verb] = &[Verb::of::<secret::Secret>("secret")];
+#[cfg(not(feature = "age"))]
+static SEALED: &[Verb] = &[];
 
 static PROGRAM: Program = Program {
     name: "secctl",
-    about: "Security: who may do what and why, and what proves who speaks",
+    about: "Security: rights, tokens, keys, secrets, and the record of it all",
     speaker: None,
-    verbs: &[VERBS],
+    verbs: &[VERBS, SEALED],
     agents: desk::agents,
     tasks: None,
 };

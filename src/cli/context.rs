@@ -105,6 +105,11 @@ impl Context {
         }
     }
 
+    /// What the environment says, if it says anything: an empty variable is none.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        variable(name)
+    }
+
     /// Where the supervisor, or whoever issued it, put the token of the caller.
     pub fn token(&self) -> Option<PathBuf> {
         variable("DREAMOS_TOKEN_FILE").map(PathBuf::from)

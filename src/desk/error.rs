@@ -18,6 +18,13 @@ pub enum Error {
     Logs(#[from] logs::Error),
     #[error(transparent)]
     Security(#[from] security::Error),
+    #[error(transparent)]
+    Audit(#[from] security::audit::Error),
+    #[error(transparent)]
+    Keys(#[from] security::keys::Error),
+    #[cfg(feature = "age")]
+    #[error(transparent)]
+    Secrets(#[from] security::secrets::Error),
     #[error("{name:?} is for the log itself to say")]
     FieldOfOurs { name: String },
     #[error(transparent)]
@@ -69,6 +76,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The rule that refused, as the audit trail names it.
+    pub(super) fn rule(&self) -> &str {
+        match self {
+            Self::Refused(refusal) => refusal.rule(),
+            Self::Loop(_) => "loop-breaker",
+            Self::Security(security::Error::Unproven(_)) => "identity",
+            Self::Security(_) => "unreadable-policy",
+            _ => "",
+        }
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -77,6 +97,10 @@ impl Explain for Error {
             Self::Tasks(e) => e.kind(),
             Self::Logs(e) => e.kind(),
             Self::Security(e) => e.kind(),
+            Self::Audit(e) => e.kind(),
+            Self::Keys(e) => e.kind(),
+            #[cfg(feature = "age")]
+            Self::Secrets(e) => e.kind(),
             Self::OnLine { error, .. } => error.kind(),
             Self::BadLine(e) => e.kind(),
             Self::Store(e) => e.kind(),
@@ -105,6 +129,10 @@ impl Explain for Error {
             Self::Tasks(e) => e.hint(),
             Self::Logs(e) => e.hint(),
             Self::Security(e) => e.hint(),
+            Self::Audit(e) => e.hint(),
+            Self::Keys(e) => e.hint(),
+            #[cfg(feature = "age")]
+            Self::Secrets(e) => e.hint(),
             Self::OnLine { error, .. } => error.hint(),
             Self::BadLine(e) => e.hint(),
             Self::Store(e) => e.hint(),
@@ -144,6 +172,10 @@ impl Explain for Error {
             Self::Tasks(e) => e.path(),
             Self::Logs(e) => e.path(),
             Self::Security(e) => e.path(),
+            Self::Audit(e) => e.path(),
+            Self::Keys(e) => e.path(),
+            #[cfg(feature = "age")]
+            Self::Secrets(e) => e.path(),
             Self::OnLine { error, .. } => error.path(),
             Self::Store(e) => e.path(),
             _ => None,

@@ -140,6 +140,12 @@ impl Desk {
             }
         };
         let patience = patience_of(&settings);
+        // Asked each minute by cron, most of them run: only what begins something is recorded.
+        let standing = self.standing_of(id);
+        let is_up = |it: Standing| it.state.is_some_and(|state| !state.state.is_over());
+        if !standing.is_ok_and(is_up) {
+            self.record(&permit)?;
+        }
         let (begun, effects) = agents::start(self.home(), &permit, &settings, why)?;
         self.follow_up(effects);
         Ok((begun, patience))
@@ -204,7 +210,11 @@ impl Desk {
         let permit = self.permit(Verb::AgentStop, id)?;
         let before = match agents::tend(self.home(), id) {
             // Its supervisor knows better than a file that cannot be read, if there is one.
-            Ok((Tended::Never, _)) | Err(agents::Error::State { .. }) => None,
+            Err(agents::Error::State { .. }) => {
+                self.record(&permit)?;
+                None
+            }
+            Ok((Tended::Never, _)) => None,
             // Nobody starts anew whose supervisor was lost: it is stopped.
             Ok((Tended::Known(state) | Tended::Lost(state, _), effects)) => {
                 self.follow_up(effects);
@@ -213,6 +223,9 @@ impl Desk {
             Err(error) => return Err(error.into()),
         };
         let was_over = before.as_ref().is_some_and(|state| state.state.is_over());
+        if before.is_some() && !was_over {
+            self.record(&permit)?;
+        }
         let asked = grace.map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
         let patience = grace.unwrap_or(self.grace_of(id)) + PATIENCE;
         let (answer, effects) = agents::stop(self.home(), &permit, id, asked, wanted, patience)?;
@@ -271,8 +284,8 @@ impl Desk {
 
     /// By its supervisor, which outlives the caller, and with the settings that it has. `None`: nobody supervises it.
     fn restart_itself(&self, id: &AgentId) -> Done<Option<Started>> {
-        self.permit(Verb::AgentStart, id)?;
-        self.permit(Verb::AgentStop, id)?;
+        self.record(&self.permit(Verb::AgentStop, id)?)?;
+        self.record(&self.permit(Verb::AgentStart, id)?)?;
         let patience = self.grace_of(id) + PATIENCE;
         let answer = agents::ask(self.home(), id, &Request::Restart, patience)?;
         answer.map(|answer| started(id, answer)).transpose()
@@ -546,7 +559,7 @@ impl Desk {
         id: &AgentId,
         change: impl Fn(&mut Registry) -> Result<(), agents::Error>,
     ) -> Done<()> {
-        self.permit(Verb::AgentConfigure, id)?;
+        self.record(&self.permit(Verb::AgentConfigure, id)?)?;
         agents::edit(self.home(), change)?;
         let msg = format!("the settings of {id} were changed");
         self.tell("agent.configured", id, msg, Channel::Agents, Now::read());

@@ -113,6 +113,7 @@ impl Desk {
                     error => error,
                 })?;
         }
+        self.record_if_order(&permit)?;
         let (mut sent, effects) = mailbox.send(&permit, drafts, now)?;
         let warnings = sent
             .iter_mut()

@@ -118,7 +118,9 @@ impl Desk {
             id: None,
             fields: Vec::new(),
         };
-        self.log(&[event], Now::read());
+        let now = Now::read();
+        self.log(&[event], now);
+        self.record_refusal(verb, target, &error, now);
         error
     }
 }

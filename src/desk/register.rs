@@ -143,6 +143,7 @@ impl Desk {
             return Err(mailbox::Error::Waiting { agent, waiting }.into());
         }
         let permit = self.permit(Verb::AgentPurge, id)?;
+        self.record(&permit)?;
         let still = self.hold_still(id)?;
         // Somebody may have renamed it meanwhile.
         if let Err(error) = self.mailbox_to_purge(id) {
@@ -179,6 +180,7 @@ impl Desk {
             return self.renamed_before(old, new);
         }
         let permit = self.permit_rename(&id, new)?;
+        self.record(&permit)?;
         let still = self.hold_still(&id)?;
         // Somebody else may have been faster.
         if let Err(error) = self.may_rename(&id, new) {
@@ -273,7 +275,7 @@ impl Desk {
 
     fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
         let from = self.former_name(old, new)?;
-        self.permit(Verb::AgentConfigure, new)?;
+        self.record(&self.permit(Verb::AgentConfigure, new)?)?;
         let _still = moves::hold_still(self.home(), &from)?;
         moves::leave_no_trace(self.home(), &from)?;
         Ok(Renamed {

@@ -1,7 +1,9 @@
-//! What proves who speaks.
+//! What proves who speaks, and who wrote: tokens and keys.
 
 use super::{Desk, Done};
 use crate::names::{AgentId, Channel, Event, Level, Token, Verb};
+use crate::root::Home;
+use crate::security::keys::{self, Fingerprint};
 use crate::time::{Now, Timestamp};
 
 impl Desk {
@@ -12,33 +14,106 @@ impl Desk {
         expires_at: Option<Timestamp>,
         now: Now,
     ) -> Done<Token> {
-        self.permit(Verb::TokenIssue, agent)?;
+        self.record(&self.permit(Verb::TokenIssue, agent)?)?;
         let token = self.policies.issue(agent, expires_at, now.wall)?;
-        self.tell_of_token("token.issued", format!("a token for {agent}"), agent, now);
+        self.tell_security(
+            "token.issued",
+            format!("a token for {agent}"),
+            Some(agent),
+            now,
+        );
         Ok(token)
     }
 
     /// Takes back all that were issued to it: how many there were.
     pub fn revoke_tokens(&self, agent: &AgentId, now: Now) -> Done<usize> {
-        self.permit(Verb::TokenIssue, agent)?;
+        self.record(&self.permit(Verb::TokenIssue, agent)?)?;
         let taken = self.policies.take_back(agent)?;
         if taken > 0 {
             let msg = format!("{taken} tokens of {agent}");
-            self.tell_of_token("token.revoked", msg, agent, now);
+            self.tell_security("token.revoked", msg, Some(agent), now);
         }
         Ok(taken)
     }
 
-    fn tell_of_token(&self, event: &'static str, msg: String, agent: &AgentId, now: Now) {
+    pub(super) fn tell_security(
+        &self,
+        event: &'static str,
+        msg: String,
+        agent: Option<&AgentId>,
+        now: Now,
+    ) {
         let event = Event {
             channel: Channel::Security,
             level: Level::Info,
             event: event.into(),
             msg,
-            agent: Some(agent.clone()),
+            agent: agent.cloned(),
             id: None,
             fields: Vec::new(),
         };
         self.log(&[event], now);
     }
+}
+
+// Keys.
+
+impl Desk {
+    pub fn make_key(&self, agent: &AgentId, now: Now) -> Done<Fingerprint> {
+        self.change_keys(agent, "key.made", now, |home| {
+            let pair = pair();
+            keys::make(home, agent, pair.as_ref(), now.wall)
+        })
+    }
+
+    /// What was signed before counts as it did.
+    pub fn rotate_key(&self, agent: &AgentId, now: Now) -> Done<Fingerprint> {
+        self.change_keys(agent, "key.rotated", now, |home| {
+            keys::rotate(home, agent, now.wall)
+        })
+    }
+
+    /// Nothing that was signed with it counts any more.
+    pub fn revoke_key(&self, agent: &AgentId, key: Fingerprint, now: Now) -> Done<()> {
+        self.change_keys(agent, "key.revoked", now, |home| {
+            keys::revoke(home, agent, key, now.wall).map(|()| key)
+        })?;
+        Ok(())
+    }
+
+    /// The public keys of an agent of another home, as that one's `config/security/keys/` has them.
+    pub fn import_keys(&self, text: &[u8], now: Now) -> Done<AgentId> {
+        let permit = self.permit(Verb::KeyWrite, &AgentId::system())?;
+        self.record(&permit)?;
+        let keys = keys::import(&self.home, text)?;
+        let agent = keys.agent().clone();
+        let msg = format!("public keys of {agent}");
+        self.tell_security("key.imported", msg, Some(&agent), now);
+        Ok(agent)
+    }
+
+    fn change_keys(
+        &self,
+        agent: &AgentId,
+        event: &'static str,
+        now: Now,
+        change: impl FnOnce(&Home) -> Result<Fingerprint, keys::Error>,
+    ) -> Done<Fingerprint> {
+        self.record(&self.permit(Verb::KeyWrite, agent)?)?;
+        let key = change(&self.home)?;
+        self.tell_security(event, format!("{key} of {agent}"), Some(agent), now);
+        Ok(key)
+    }
+}
+
+/// What mail is sealed to.
+#[cfg(feature = "age")]
+#[expect(clippy::unnecessary_wraps, reason = "without `age` there is none")]
+fn pair() -> Option<keys::Pair> {
+    Some(crate::security::secrets::Identity::generate().to_pair())
+}
+
+#[cfg(not(feature = "age"))]
+const fn pair() -> Option<keys::Pair> {
+    None
 }

@@ -22,6 +22,7 @@ impl Desk {
     /// Whether the screen has changed by what was typed.
     pub fn type_text(&self, id: &AgentId, text: &str, enter: bool) -> Done<bool> {
         let permit = self.permit(Verb::AgentType, id)?;
+        self.record(&permit)?;
         let (changed, effects) = agents::type_text(self.home(), &permit, id, text, enter)?;
         self.follow_up(effects);
         Ok(changed)
@@ -35,6 +36,7 @@ impl Desk {
             }
             Hands::AtTheKeyboard => {
                 let permit = self.permit(Verb::AgentType, id)?;
+                self.record(&permit)?;
                 agents::attach(self.home(), id, size, &Joins::Typing(&permit))?
             }
         };

@@ -62,6 +62,15 @@ verbs! {
     LogRotate "log.rotate",
     /// To give a token to what nobody supervises, and to take it back.
     TokenIssue "token.issue",
+    /// To see what was refused, what was privileged, and whether the record of it is whole.
+    AuditRead "audit.read",
+    /// To fix how far journals and histories go.
+    AuditAnchor "audit.anchor",
+    /// To make, change and take back the keys of an agent.
+    KeyWrite "key.write",
+    /// To have a secret in plain text.
+    SecretRead "secret.read",
+    SecretWrite "secret.write",
 }
 
 impl Verb {
@@ -72,7 +81,10 @@ impl Verb {
 
     /// Whether nothing changes by it, but that it is seen.
     pub const fn only_reads(self) -> bool {
-        matches!(self, Self::MailRead | Self::MailFollow | Self::AgentLook)
+        matches!(
+            self,
+            Self::MailRead | Self::MailFollow | Self::AgentLook | Self::AuditRead
+        )
     }
 
     /// What it is about: mail, agent, task or log.

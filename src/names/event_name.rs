@@ -7,7 +7,9 @@ use super::{Explain, Kind};
 /// A longer one is no name.
 const LONGEST: usize = 64;
 /// What begins so, the toolkit says itself.
-const OURS: [&str; 6] = ["mail", "agent", "task", "log", "metrics", "token"];
+const OURS: [&str; 9] = [
+    "mail", "agent", "task", "log", "metrics", "token", "audit", "key", "secret",
+];
 
 /// `script.deployed`: two or more words with dots between them, none of our own events.
 #[derive(Clone, Debug, PartialEq, Eq)]

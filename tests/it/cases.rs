@@ -21,7 +21,7 @@ const PROGRAMS: [(&str, &str, usize); 7] = [
     ("taskctl", TASKCTL, 11),
     ("logctl", LOGCTL, 5),
     ("metricsd", METRICSD, 3),
-    ("secctl", SECCTL, 4),
+    ("secctl", SECCTL, 7),
 ];
 /// A verb that two programs share is shown by the cases of one.
 const FAMILIES: [&[&str]; 6] = [

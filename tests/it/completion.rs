@@ -149,7 +149,7 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
     let mail = ["SEND", "NEXT", "STATUS", "WATCH"];
     let tasks = ["CREATE", "CLAIM", "DEP", "LINT"];
     let logs = ["TAIL", "QUERY", "ROTATE", "WRITE"];
-    let rights = ["CHECK", "EXPLAIN", "LINT", "TOKEN"];
+    let rights = ["CHECK", "TOKEN", "SECRET", "AUDIT"];
     let figures = ["EXPORT", "TEXTFILE", "SERVE", "EXPORT"];
     for (program, verbs) in [
         ("cellphone", mail),

@@ -10,7 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use dreamos::logs::{self, Which};
-use dreamos::names::Channel;
+use dreamos::names::{AgentId, Caller, Channel};
+use dreamos::security::audit::{self, Entry, Verdict};
+use dreamos::time::Now;
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -125,13 +127,83 @@ fn limited(home: &Path) {
         "limits: [{rule: chatty, principals: '*', actions: mail.send, at_most: 9, per: 1h}]\n";
     std::fs::write(home.join("config/security/policies.yaml"), policy).unwrap();
     cellphone(home, "send agent-1 counted", "");
-    for line in ["token issue agent-1 --out a.token", "token revoke agent-1"] {
-        let mut secctl = Command::new(env!("CARGO_BIN_EXE_secctl"));
-        let secctl = secctl.args(line.split_whitespace()).current_dir(home);
-        let ran = secctl.env("DREAMOS_HOME", home).output().unwrap();
-        assert!(ran.status.success(), "secctl {line}: {ran:?}");
+    for line in [
+        "token issue agent-1 --out a.token",
+        "token revoke agent-1",
+        "keys make agent-1",
+        "keys rotate agent-1",
+        "keys import elsewhere.json",
+        "secret set login",
+        "secret rotate",
+        "secret rm login",
+        "audit anchor",
+    ] {
+        if line.starts_with("keys import") {
+            let public = home.join("config/security/keys/agent-1.json");
+            let public = std::fs::read_to_string(public).unwrap();
+            let public = public.replace("\"agent-1\"", "\"elsewhere\"");
+            std::fs::write(home.join("elsewhere.json"), public).unwrap();
+        }
+        assert_eq!(secctl(home, line), Some(0), "secctl {line}");
     }
-    std::fs::remove_file(home.join("a.token")).unwrap();
+    let shown = secctl(
+        home,
+        &format!("keys revoke agent-1 {}", key_of(home, "agent-1")),
+    );
+    assert_eq!(shown, Some(0));
+    // Somebody edits the trail, is found, and puts it back.
+    let trail = home.join("runtime/audit/audit.jsonl");
+    let before = std::fs::read_to_string(&trail).unwrap();
+    std::fs::write(&trail, before.replacen("refused", "allowed", 1)).unwrap();
+    assert_eq!(secctl(home, "audit verify"), Some(1));
+    std::fs::write(&trail, before).unwrap();
+    assert_eq!(secctl(home, "audit verify"), Some(0));
+    fill_the_trail(home);
+    for name in ["a.token", "elsewhere.json", "s.key", ".s.key.lock"] {
+        std::fs::remove_file(home.join(name)).unwrap();
+    }
+}
+
+/// Until it is closed and another begun.
+fn fill_the_trail(home: &Path) {
+    let caller = Caller {
+        agent: AgentId::user(),
+        incarnation: None,
+        uid: 0,
+        login: None,
+    };
+    let mut entry = Entry::new("script.fills", &caller, "system", Verdict::Allowed);
+    entry.detail = vec![("filled".into(), "x".repeat(500)); 16];
+    let home = dreamos::root::Home::at(home);
+    let many = vec![entry; 1100];
+    for _ in 0..3 {
+        audit::append(&home, &many, Now::read().wall).unwrap();
+    }
+}
+
+/// The first of its keys.
+fn key_of(home: &Path, agent: &str) -> String {
+    let public = home.join(format!("config/security/keys/{agent}.json"));
+    let public: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(public).unwrap()).unwrap();
+    public["keys"][0]["key"].as_str().unwrap().to_owned()
+}
+
+fn secctl(home: &Path, line: &str) -> Option<i32> {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_secctl"))
+        .args(line.split_whitespace())
+        .current_dir(home)
+        .env_clear()
+        .env("DREAMOS_HOME", home)
+        .env("DREAMOS_SECRETS_KEY_FILE", home.join("s.key"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Whoever does not read it has gone.
+    let _ = child.stdin.take().unwrap().write_all(b"opensesame\n");
+    child.wait().unwrap().code()
 }
 
 /// Closed, one of them packed, and some that are written to.
@@ -191,6 +263,8 @@ fn refused(home: &Path) {
         (env!("CARGO_BIN_EXE_taskctl"), "cancel its"),
         (env!("CARGO_BIN_EXE_logctl"), "rotate"),
         (env!("CARGO_BIN_EXE_secctl"), "token revoke agent-2"),
+        (env!("CARGO_BIN_EXE_secctl"), "keys make agent-2"),
+        (env!("CARGO_BIN_EXE_secctl"), "audit list"),
     ] {
         let done = Command::new(program)
             .args(line.split_whitespace())
@@ -409,6 +483,7 @@ fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
     let mut found = Vec::new();
     walk(&home.join("runtime"), &home.join("runtime"), &mut found);
     walk(&home.join("config/agent_comms"), &home, &mut found);
+    walk(&home.join("config/security/keys"), &home, &mut found);
     let is_parent = |path: &str| {
         rows.iter().any(|(row, _)| {
             let depth = path.split('/').count();

@@ -596,7 +596,13 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
     let home = Home::new();
     let mut seen = BTreeSet::new();
     let mut print = |expected: &str, args: &[&str]| {
-        let ran = run(home.command(SECCTL).args(args).arg("--json"), b"");
+        let mut command = home.command(SECCTL);
+        let key = home.dir.join("secrets.key");
+        let command = command
+            .args(args)
+            .arg("--json")
+            .env("DREAMOS_SECRETS_KEY_FILE", key);
+        let ran = run(command, b"opensesame\n");
         let said = if ran.out.is_empty() { ran.err } else { ran.out };
         for document in documents(&said, expected) {
             assert_eq!(assert_valid(&document, expected), expected);
@@ -621,6 +627,17 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
     );
     print("token-revoked", &["token", "revoke", "agent-1"]);
     print("error", &["check", "agent-99", "mail.send", "agent-1"]);
+    print("key-changed", &["keys", "make", "agent-1"]);
+    print("key-changed", &["keys", "rotate", "agent-1"]);
+    print("keys", &["keys", "list"]);
+    print("audit-anchored", &["audit", "anchor"]);
+    print("audit-records", &["audit", "list"]);
+    print("audit-verified", &["audit", "verify"]);
+    print("secret-changed", &["secret", "set", "login"]);
+    print("secrets", &["secret", "list"]);
+    print("secret-changed", &["secret", "rm", "login"]);
+    std::fs::remove_file(home.dir.join("runtime/audit/audit.jsonl")).unwrap();
+    print("audit-verified", &["audit", "verify"]);
     assert_all_is_printed(RIGHTS, &seen);
 }
 

@@ -50,8 +50,12 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         }
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => when(!is_system, ANYBODY),
-        Verb::TokenIssue => None,
-        Verb::MailCreate | Verb::AgentConfigure | Verb::LogRotate => captain,
+        Verb::TokenIssue
+        | Verb::AuditAnchor
+        | Verb::KeyWrite
+        | Verb::SecretRead
+        | Verb::SecretWrite => None,
+        Verb::MailCreate | Verb::AgentConfigure | Verb::LogRotate | Verb::AuditRead => captain,
         Verb::MailRead
         | Verb::AgentStart
         | Verb::AgentStop

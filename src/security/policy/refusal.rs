@@ -89,5 +89,10 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::LogWrite => "write in the logs about",
         Verb::LogRotate => "close the logs of",
         Verb::TokenIssue => "issue tokens for",
+        Verb::AuditRead => "read the audit trail of",
+        Verb::AuditAnchor => "anchor the audit trail of",
+        Verb::KeyWrite => "change the keys of",
+        Verb::SecretRead => "read the secrets of",
+        Verb::SecretWrite => "change the secrets of",
     }
 }

@@ -1,4 +1,5 @@
 //! Rights, asked of the programs themselves.
 
+mod audit;
 mod identity;
 mod policy;

@@ -62,7 +62,15 @@ fn command(home: &Home, program: &str, line: &str) -> Command {
     command
 }
 
-/// Everything that lies there but the logs, which tell of refusals, and what is derived.
+/// What tells of refusals, or is derived.
+const TELLS: [&str; 4] = [
+    "runtime/logs",
+    "runtime/audit",
+    "runtime/mailbox/captain",
+    "runtime/cache",
+];
+
+/// Everything else that lies there.
 fn state(home: &Home) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut left = vec![home.dir.clone()];
@@ -71,7 +79,7 @@ fn state(home: &Home) -> Vec<(String, Vec<u8>)> {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(&home.dir).unwrap().display().to_string();
             if path.is_dir() {
-                if name != "runtime/logs" && name != "runtime/cache" {
+                if !TELLS.contains(&name.as_str()) {
                     left.push(path);
                 }
             } else {

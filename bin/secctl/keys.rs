@@ -1,0 +1,191 @@
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use dreamos::cli::{Context, Error, Exit, Failure, Run, Table};
+use dreamos::names::AgentId;
+use dreamos::security::keys::{self, Fingerprint, PublicKey, Standing};
+use dreamos::time::{Now, Timestamp};
+use serde::Serialize;
+
+use super::desk;
+
+/// The keys of agents: whoever has one signs his mail, and mail can be sealed to him
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES
+  secctl keys make agent-1
+  secctl keys list
+  secctl keys rotate agent-1                       # what was signed before counts as it did
+  secctl keys revoke agent-1 k7q2…                 # nothing signed with it counts any more
+  secctl keys import agent-7.json                  # the public keys of an agent of another home")]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// A first key
+    Make {
+        /// Whose
+        #[arg(value_name = "AGENT")]
+        agent: String,
+    },
+    /// Another in the place of the one that it signs with
+    Rotate {
+        /// Whose
+        #[arg(value_name = "AGENT")]
+        agent: String,
+    },
+    /// Take one back
+    Revoke {
+        /// Whose
+        #[arg(value_name = "AGENT")]
+        agent: String,
+        /// Which, as `list` shows it
+        #[arg(value_name = "KEY", value_parser = fingerprint)]
+        key: Fingerprint,
+    },
+    /// Who has which
+    List,
+    /// Take over public keys, as they lie in config/security/keys/ of another home
+    Import {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Serialize)]
+struct Changed<'a> {
+    schema: &'static str,
+    agent: &'a AgentId,
+    /// `made`, `rotated`, `revoked`, `imported`
+    what: &'static str,
+    /// `null`: of several that were imported.
+    key: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    schema: &'static str,
+    keys: Vec<One>,
+}
+
+#[derive(Serialize)]
+struct One {
+    agent: AgentId,
+    key: String,
+    /// `current`, `retired`, `revoked`
+    standing: &'static str,
+    created_at: Timestamp,
+    /// Until when it counts, or since when it does not.
+    at: Option<Timestamp>,
+    /// What mail to the agent is sealed to.
+    recipient: Option<String>,
+    /// It may sign here.
+    own: bool,
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text).ok_or_else(|| "it is no fingerprint: see secctl keys list".into())
+}
+
+impl Run for Keys {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let desk = desk::open(context)?;
+        let now = Now::read();
+        match self.what {
+            What::Make { agent } => {
+                let agent = desk.resolve(&agent)?;
+                let key = desk.make_key(&agent, now)?;
+                tell(context, &agent, "made", Some(key));
+            }
+            What::Rotate { agent } => {
+                let agent = desk.resolve(&agent)?;
+                let key = desk.rotate_key(&agent, now)?;
+                tell(context, &agent, "rotated", Some(key));
+            }
+            What::Revoke { agent, key } => {
+                let agent = desk.resolve(&agent)?;
+                desk.revoke_key(&agent, key, now)?;
+                tell(context, &agent, "revoked", Some(key));
+            }
+            What::List => list(context, desk.home())?,
+            What::Import { file } => {
+                let text = std::fs::read(&file).map_err(|source| Error::File {
+                    path: file.clone(),
+                    source,
+                })?;
+                let agent = desk.import_keys(&text, now)?;
+                tell(context, &agent, "imported", None);
+            }
+        }
+        Ok(Exit::DONE)
+    }
+}
+
+fn tell(context: &Context, agent: &AgentId, what: &'static str, key: Option<Fingerprint>) {
+    let key = key.map(|key| key.to_string());
+    let line = match &key {
+        Some(key) => format!("{what} {key} of {agent}"),
+        None => format!("{what} the public keys of {agent}"),
+    };
+    let document = Changed {
+        schema: "dreamos.key-changed/1",
+        agent,
+        what,
+        key,
+    };
+    context.report(&line, &document);
+}
+
+fn list(context: &Context, home: &dreamos::root::Home) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    for its in keys::list(home)? {
+        match &its.keys {
+            Ok(keys) => {
+                let recipient = keys.recipient();
+                let one = |key| One::of(&its.agent, key, recipient, its.is_own);
+                all.extend(keys.keys().iter().map(one));
+            }
+            Err(error) => context.warn(&format!("{}: {error}", its.agent)),
+        }
+    }
+    if context.format().is_json() {
+        context.print_json(&Listed {
+            schema: "dreamos.keys/1",
+            keys: all,
+        })?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["AGENT", "KEY", "STANDING", "SINCE", "SIGNS HERE"]);
+    for it in all {
+        table.row(vec![
+            it.agent.to_string(),
+            it.key,
+            it.standing.to_owned(),
+            it.created_at.to_string(),
+            if it.own { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    context.print_table(&table)?;
+    Ok(())
+}
+
+impl One {
+    fn of(agent: &AgentId, key: &PublicKey, recipient: Option<&str>, own: bool) -> Self {
+        let (standing, at) = match key.standing {
+            Standing::Current => ("current", None),
+            Standing::Retired { until } => ("retired", Some(until)),
+            Standing::Revoked { at } => ("revoked", Some(at)),
+        };
+        Self {
+            agent: agent.clone(),
+            key: key.id.to_string(),
+            standing,
+            created_at: key.created_at,
+            at,
+            recipient: recipient.map(Into::into),
+            own,
+        }
+    }
+}
