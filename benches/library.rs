@@ -4,6 +4,7 @@
 //! measures that alone.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::mem::MaybeUninit;
@@ -18,9 +19,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use dreamos::desk::{Breaker, Desk, Unknown};
-use dreamos::names::{AgentId, Caller, Channel, Draft, Event, Level, MessageId};
+use dreamos::names::{
+    AgentId, Caller, Channel, Draft, Event, Level, MessageId, Mode, Roster, Verb,
+};
 use dreamos::root::Home;
 use dreamos::security::audit::{self, Entry, Verdict};
+use dreamos::security::keys::{self, Content, Proof};
+use dreamos::security::{Policy, Principal, Question, Target};
 use dreamos::time::Now;
 use dreamos::{logs, metrics};
 use rustix::fs::inotify;
@@ -33,6 +38,8 @@ const EVENTS: u32 = 1_000_000;
 const FOLDS: usize = 5;
 const RECORDS: usize = 1_000_000;
 const VERIFICATIONS: usize = 5;
+const RULES: usize = 1_000;
+const VERDICTS: u32 = 20_000;
 /// Long enough for every thread to be asleep again.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -56,6 +63,8 @@ fn main() -> Result<()> {
     }
     folds(place.path())?;
     audits(place.path())?;
+    verdicts()?;
+    signatures(&place.path().join("signed"))?;
     batches(&home)?;
     events(&home)?;
     bare_wake_ups(place.path())?;
@@ -148,6 +157,69 @@ fn audits(place: &Path) -> Result<()> {
         );
     }
     Ok(std::fs::remove_dir_all(home.dir())?)
+}
+
+/// Of a policy with a thousand rules, asked what none of them decides before the last.
+fn verdicts() -> Result<()> {
+    let mut text = String::from("builtin: false\nallow:\n");
+    for n in 0..RULES {
+        let rule = match n % 4 {
+            0 => format!("principals: 'agent:agent-{n}', actions: mail.send"),
+            1 => format!("principals: 'agent:agent-*', actions: 'task.*', targets: 'agent:a{n}*'"),
+            2 => format!("principals: 'discord:{n}', actions: '*'"),
+            _ => format!("principals: '*', actions: mail.send, targets: 'agent:other-{n}'"),
+        };
+        writeln!(text, "  - {{rule: r{n}, {rule}}}")?;
+    }
+    let policy = Policy::parse(text.as_bytes(), Path::new("policies.yaml"))?;
+    let principal = Principal::parse("agent:agent-1")?;
+    let target = Target::Agent(AgentId::parse("agent-2")?);
+    let roster = Roster::default();
+    let question = Question {
+        principal: &principal,
+        verb: Verb::MailSend,
+        target: &target,
+    };
+    for _ in 0..VERIFICATIONS {
+        let start = Instant::now();
+        for _ in 0..VERDICTS {
+            let verdict = std::hint::black_box(&policy).decide(&question, &roster);
+            ensure!(!verdict.allowed, "no rule says so");
+        }
+        report("verdict", start.elapsed().as_secs_f64() / f64::from(VERDICTS))?;
+    }
+    Ok(())
+}
+
+/// What a signature adds to a message of a kilobyte: to make it, and to check it.
+fn signatures(place: &Path) -> Result<()> {
+    std::fs::create_dir_all(place)?;
+    let home = Home::at(place);
+    let (from, to) = (AgentId::parse("agent-1")?, AgentId::parse("agent-2")?);
+    let now = Now::read().wall;
+    keys::make(&home, &from, None, now)?;
+    let key = keys::signing_key(&home, &from)?.context("it was made")?;
+    let public = keys::public_keys(&home, &from)?;
+    let text = "the quick brown fox ".repeat(51);
+    let content = Content {
+        from: &from,
+        to: &to,
+        mode: Mode::Normal,
+        content: &text,
+        reply_to: None,
+        thread: None,
+        not_before: None,
+        expires_at: None,
+        attachments: &[],
+    };
+    for _ in 0..LINES / 10 {
+        let start = Instant::now();
+        let signature = keys::sign(&key, &content, now).to_json();
+        let proof = keys::verify(public.as_ref(), &content, Some(&signature), now);
+        report("signature", start.elapsed().as_secs_f64())?;
+        ensure!(proof == Proof::Verified, "{proof:?}");
+    }
+    Ok(())
 }
 
 fn batches(home: &Path) -> Result<()> {
