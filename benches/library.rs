@@ -186,7 +186,10 @@ fn verdicts() -> Result<()> {
             let verdict = std::hint::black_box(&policy).decide(&question, &roster);
             ensure!(!verdict.allowed, "no rule says so");
         }
-        report("verdict", start.elapsed().as_secs_f64() / f64::from(VERDICTS))?;
+        report(
+            "verdict",
+            start.elapsed().as_secs_f64() / f64::from(VERDICTS),
+        )?;
     }
     Ok(())
 }

@@ -42,8 +42,7 @@ impl Home {
             Some(named) => Self::named(named, cwd),
             None if !interactive && by_accident(cwd, user_home) => Err(Error::NoHome),
             None => Self::around(cwd),
-        }?
-        .closed()
+        }
     }
 
     fn named(dir: &Path, cwd: &Path) -> Result<Self, Error> {
@@ -69,7 +68,7 @@ impl Home {
 
     /// The home itself, unless other users may write to it. The sticky bit only keeps them from removing; it
     /// does not keep them from adding.
-    fn closed(self) -> Result<Self, Error> {
+    pub fn closed(self) -> Result<Self, Error> {
         for part in GUARDED {
             let path = self.dir.join(part);
             if look(&path)?.is_some_and(|meta| meta.permissions().mode() & 0o002 != 0) {
@@ -331,7 +330,10 @@ impl Explain for Error {
                 "make one with `agentctl init DIR`, or name one with --home DIR or DREAMOS_HOME"
                     .into()
             }
-            Self::Open { path } => format!("take the right away: chmod o-w {}", path.display()),
+            Self::Open { path } => format!(
+                "take the right away: chmod o-w {}; or take the risk: --insecure-home",
+                path.display()
+            ),
             Self::Unreadable { .. } => return None,
         })
     }
@@ -448,13 +450,18 @@ mod tests {
             for mode in [0o757, 0o1777] {
                 set_permissions(&path, Permissions::from_mode(mode)).unwrap();
                 for flag in [Some(dir.as_path()), None] {
-                    let error = Home::find(flag, None, &deep, true, None).unwrap_err();
-                    let hint = format!("take the right away: chmod o-w {}", path.display());
+                    let found = Home::find(flag, None, &deep, true, None).unwrap();
+                    let error = found.closed().unwrap_err();
+                    let hint = format!(
+                        "take the right away: chmod o-w {}; or take the risk: --insecure-home",
+                        path.display()
+                    );
                     assert_eq!(error.hint(), Some(hint));
                 }
             }
             set_permissions(&path, Permissions::from_mode(0o775)).unwrap();
-            assert!(Home::find(None, None, &deep, true, None).is_ok());
+            let found = Home::find(None, None, &deep, true, None).unwrap();
+            assert!(found.closed().is_ok());
         }
     }
 }

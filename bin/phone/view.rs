@@ -60,6 +60,9 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
         ),
     );
     line("from", message.from.as_str());
+    if let Some(proof) = proof(message) {
+        line("signature", &proof);
+    }
     line("mode", &mode);
     line(
         "sent",
@@ -93,6 +96,13 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
     text.push('\n');
     text.push_str(&with_line_break(&context.shown(&message.content)));
     text
+}
+
+/// What its signature is worth, where its sender signs.
+fn proof(message: &Message) -> Option<String> {
+    let said = |name| message.extra.get(name).and_then(Value::as_str);
+    let proof = said("proof")?;
+    Some(said("proof_why").map_or_else(|| proof.to_owned(), |why| format!("{proof}: {why}")))
 }
 
 fn with_line_break(text: &str) -> String {

@@ -64,13 +64,17 @@ impl Context {
         let interactive = !named && (io::stdin().is_terminal() || io::stderr().is_terminal());
         let user_home = variable("HOME").map(PathBuf::from);
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Home::find(
+        let home = Home::find(
             flag,
             env.as_deref(),
             &cwd,
             interactive,
             user_home.as_deref(),
-        )
+        )?;
+        if self.options.insecure_home {
+            return Ok(home);
+        }
+        home.closed()
     }
 
     /// By what `home` is that one: `option`, `environment`, or `directory`, the one where we stand or above it.

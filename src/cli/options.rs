@@ -95,6 +95,9 @@ pub struct Options {
     /// The home; else `$DREAMOS_HOME`, else the nearest one upwards
     #[arg(long, value_name = "DIR", global = true)]
     pub home: Option<PathBuf>,
+    /// Also a home that other users may write to
+    #[arg(long, global = true)]
+    pub insecure_home: bool,
     /// Who speaks
     #[arg(long = "as", value_name = "AGENT", global = true)]
     pub speaker: Option<String>,

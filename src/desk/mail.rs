@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::breaker::{self, Recent};
+use super::signatures::SIGNATURE;
 use super::{Desk, Done, Error, no_message};
 use crate::mailbox::{
     self, Address, Attachment, Claim, Counts, Edited, History, Mailbox, Message, Outcome, Pruned,
@@ -114,6 +115,7 @@ impl Desk {
                 })?;
         }
         self.record_if_order(&permit)?;
+        self.sign(&mut drafts, now)?;
         let (mut sent, effects) = mailbox.send(&permit, drafts, now)?;
         let warnings = sent
             .iter_mut()
@@ -292,6 +294,8 @@ impl Desk {
             .metadata
             .insert("restores".into(), at.to_string().into());
         draft.extra = old.extra;
+        // It was of another message, in another thread.
+        draft.extra.shift_remove(SIGNATURE);
         let (sent, effects) = mailbox.send(&permit, vec![draft], now)?;
         let mut sent = only(sent);
         let warnings = std::mem::take(&mut sent.warnings);
@@ -328,7 +332,7 @@ impl Desk {
     pub fn next(&self, agent: &AgentId, lease: Duration, now: Now) -> Done<Option<Taken>> {
         let permit = self.permit(Verb::MailTake, agent)?;
         match self.mailbox_if_known(agent)? {
-            Some(mailbox) => Ok(self.settle(mailbox.next(&permit, lease, now)?, now)),
+            Some(mailbox) => self.proven(self.settle(mailbox.next(&permit, lease, now)?, now)),
             None => Ok(None),
         }
     }
@@ -454,15 +458,21 @@ impl Desk {
         let now = Now::read();
         let permit = self.permit(Verb::MailRead, agent)?;
         match self.mailbox_if_known(agent)? {
-            Some(mailbox) => Ok(self.settle(mailbox.inbox(&permit, which, now)?, now)),
+            Some(mailbox) => {
+                let mut all = self.settle(mailbox.inbox(&permit, which, now)?, now);
+                self.prove(&mut all)?;
+                Ok(all)
+            }
             None => Ok(Vec::new()),
         }
     }
 
     pub fn message(&self, at: &Address) -> Done<Message> {
-        self.look(at, |mailbox, permit, now| {
+        let mut message = self.look(at, |mailbox, permit, now| {
             mailbox.message(permit, at.seq, now)
-        })
+        })?;
+        self.prove(std::slice::from_mut(&mut message))?;
+        Ok(message)
     }
 
     pub fn history(&self, at: &Address) -> Done<History> {
@@ -479,6 +489,7 @@ impl Desk {
             message.thread == Some(thread) || message.id == thread
         })?;
         all.sort_by_key(|message| (message.timestamp, message.id));
+        self.prove(&mut all)?;
         Ok(all)
     }
 
@@ -494,6 +505,7 @@ impl Desk {
         })?;
         all.sort_by_key(|message| std::cmp::Reverse((message.timestamp, message.id)));
         all.truncate(limit);
+        self.prove(&mut all)?;
         Ok(all)
     }
 

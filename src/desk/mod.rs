@@ -2,7 +2,7 @@
 //!
 //! Who may do what is asked in `permit.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
 //! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `logs.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
-//! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, tokens and keys in `security.rs`, secrets in `secrets.rs`, what is recorded in `audit.rs`, what JSON lines say in
+//! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, tokens and keys in `security.rs`, secrets in `secrets.rs`, what is recorded in `audit.rs`, what is signed in `signatures.rs`, what JSON lines say in
 //! `batch.rs`.
 
 mod audit;
@@ -21,6 +21,7 @@ mod runs;
 #[cfg(feature = "age")]
 mod secrets;
 mod security;
+mod signatures;
 mod stage;
 mod tasks;
 mod terminal;
@@ -46,6 +47,7 @@ pub use crate::security::Refusal;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::agents;
 use crate::mailbox::{self, Mailbox, Outcome};
@@ -55,6 +57,8 @@ use crate::security::Policies;
 use crate::store::{Dir, Open};
 use crate::time::Now;
 
+/// What nobody but its owner has any business in. Git keeps no such modes.
+const PRIVATE: [&str; 2] = ["config", "runtime"];
 /// So many notices are sent in the wake of one verb; the others wait for the next.
 const MOST_NOTICES: usize = 32;
 /// Where it is kept that the owner was told of a network file system.
@@ -73,6 +77,8 @@ pub struct Desk {
     token: Option<PathBuf>,
     /// The agent as which the program was started.
     runs_as: Option<AgentId>,
+    /// That nobody else may look into the home was seen to.
+    is_closed: Arc<AtomicBool>,
     /// Tasks are not changed: it is only said what would become of them.
     rehearses: bool,
     warn: Arc<dyn Fn(&str) + Send + Sync>,
@@ -90,6 +96,7 @@ impl Desk {
             policies: Arc::new(Policies::of(home.clone())),
             token: None,
             runs_as: None,
+            is_closed: Arc::default(),
             home,
             caller,
             roster,
@@ -115,6 +122,7 @@ impl Desk {
             policies: Arc::new(Policies::of(home.clone())),
             token: None,
             runs_as: None,
+            is_closed: Arc::default(),
             home,
             caller,
             roster,
@@ -158,6 +166,22 @@ impl Desk {
 
     pub const fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// Before the first change. Whoever cannot do it is told, and goes on: others are kept out of every file by its mode.
+    fn close_to_others(&self) {
+        if self.is_closed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let closed = Dir::open(self.home.dir()).and_then(|home| {
+            PRIVATE.iter().try_for_each(|name| match home.look(name)? {
+                Some(look) if look.mode & 0o077 != 0 => home.set_mode(name, 0o700),
+                _ => Ok(()),
+            })
+        });
+        if let Err(error) = closed {
+            (self.warn)(&format!("the home is not closed to others: {error}"));
+        }
     }
 
     fn log(&self, events: &[Event], now: Now) {

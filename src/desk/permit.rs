@@ -52,6 +52,9 @@ impl Desk {
             self.must_be(&act.caller)?;
         }
         let permit = policy.permit(act, &self.roster)?;
+        if !permit.act().verb.only_reads() {
+            self.close_to_others();
+        }
         self.must_not_be_too_often(&policy, permit.act())?;
         Ok(permit)
     }

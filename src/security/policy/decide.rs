@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::builtin;
 use super::document::{Document, Identity, Limit, Rule};
+use super::gate::Gate;
 use super::refusal::Refusal;
 use crate::names::{Act, AgentId, Permit, Roster, Verb};
 use crate::security::Error;
@@ -73,7 +74,7 @@ impl Policy {
     /// That of a file; `path` is for the error.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         Ok(Self {
-            says: Document::parse(bytes, path)?,
+            says: Document::parse(bytes, path)?.gated(),
             hash: hex(&Sha256::digest(bytes)),
         })
     }
@@ -88,9 +89,10 @@ impl Policy {
     /// It was sound when it was made.
     pub(crate) fn of_copy(copy: &[u8]) -> Option<Self> {
         let end = copy.iter().position(|byte| *byte == b'\n')?;
+        let says: Document = serde_json::from_slice(&copy[end + 1..]).ok()?;
         Some(Self {
             hash: String::from_utf8(copy[..end].to_vec()).ok()?,
-            says: serde_json::from_slice(&copy[end + 1..]).ok()?,
+            says: says.gated(),
         })
     }
 
@@ -126,10 +128,11 @@ impl Policy {
     }
 
     pub fn decide(&self, question: &Question, roster: &Roster) -> Verdict<'_> {
+        let asked = Gate::asked(question.principal, question.verb);
         let fitting = |rules: &'_ [Rule]| {
             rules
                 .iter()
-                .position(|rule| self.fits(rule, question, roster))
+                .position(|rule| rule.gate.is_open(asked) && self.fits(rule, question, roster))
         };
         if let Some(at) = fitting(&self.says.deny) {
             return Verdict {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::gate::Gate;
 use super::pattern::{Actions, Principals, Targets};
 use crate::names::Verb;
 use crate::security::Error;
@@ -74,6 +75,8 @@ pub struct Rule {
     pub actions: Vec<Actions>,
     #[serde(deserialize_with = "one_or_more", default = "everything")]
     pub targets: Vec<Targets>,
+    #[serde(skip)]
+    pub(super) gate: Gate,
 }
 
 impl Rule {
@@ -144,6 +147,14 @@ impl Document {
             why,
         })?;
         Ok(document)
+    }
+
+    /// Once it is read.
+    pub(super) fn gated(mut self) -> Self {
+        for rule in self.allow.iter_mut().chain(&mut self.deny) {
+            rule.gate = Gate::of(&rule.principals, &rule.actions);
+        }
+        self
     }
 
     fn is_sound(&self) -> Result<(), String> {

@@ -4,6 +4,7 @@ mod builtin;
 mod decide;
 mod document;
 mod explain;
+mod gate;
 mod lint;
 mod pattern;
 mod rate;

@@ -200,6 +200,12 @@ impl Principals {
         }
     }
 
+    /// Its class and name, if it is about one principal alone. Whoever has a role is many.
+    pub(super) fn exactly(&self) -> Option<(&'static str, &str)> {
+        let named = self.0.as_ref().filter(|it| it.class != Class::Role)?;
+        Some((named.class.as_str(), named.name.exact()?))
+    }
+
     /// The one agent that it names in full.
     pub(super) fn agent(&self) -> Option<&str> {
         exact(self.0.as_ref(), Class::Agent)

@@ -1,5 +1,7 @@
 //! Rights, asked of the programs themselves.
 
 mod audit;
+mod files;
 mod identity;
 mod policy;
+mod signatures;

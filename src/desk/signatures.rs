@@ -1,0 +1,148 @@
+//! Whoever has a key signs what he sends; what is read is compared with what was signed.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{Desk, Done};
+use crate::mailbox::{Message, Taken};
+use crate::names::{AgentId, Draft, MessageId, Mode};
+use crate::security::keys::{self, Content, Key, Proof, PublicKeys};
+use crate::time::{Now, Timestamp};
+
+/// The field of a message.
+pub(super) const SIGNATURE: &str = "signature";
+/// What readers are told of the mail of who has a key: `verified`, `unsigned` or `forged`. What somebody wrote there himself is written over.
+const PROOF: &str = "proof";
+const WHY: &str = "proof_why";
+
+impl Desk {
+    /// Signs the drafts of those whose keys lie in this home. Nothing is asked but whether they do.
+    pub(super) fn sign(&self, drafts: &mut [Draft], now: Now) -> Done<()> {
+        let mut known: Option<(AgentId, Option<Key>)> = None;
+        for draft in drafts {
+            if known.as_ref().is_none_or(|(from, _)| *from != draft.from) {
+                let key = keys::signing_key(&self.home, &draft.from)?;
+                known = Some((draft.from.clone(), key));
+            }
+            let Some((_, Some(key))) = &known else {
+                continue;
+            };
+            let said = Said {
+                from: &draft.from,
+                to: &draft.to,
+                mode: draft.mode,
+                content: &draft.content,
+                reply_to: draft.reply_to,
+                thread: draft.thread,
+                not_before: draft.not_before,
+                expires_at: draft.expires_at,
+                attachments: draft.metadata.get("attachments"),
+            };
+            let signature = said.spelled(|content| keys::sign(key, content, now.wall));
+            draft.extra.insert(SIGNATURE.into(), signature.to_json());
+        }
+        Ok(())
+    }
+
+    /// Tells of each what its signature is worth.
+    pub(super) fn prove(&self, messages: &mut [Message]) -> Done<()> {
+        let mut known: HashMap<AgentId, Option<PublicKeys>> = HashMap::new();
+        for message in messages {
+            let from = &message.from;
+            if !known.contains_key(from) {
+                known.insert(from.clone(), keys::public_keys(&self.home, from)?);
+            }
+            let public = known.get(from).and_then(Option::as_ref);
+            tell(message, public);
+        }
+        Ok(())
+    }
+
+    pub(super) fn proven(&self, mut taken: Option<Taken>) -> Done<Option<Taken>> {
+        if let Some(taken) = &mut taken {
+            self.prove(std::slice::from_mut(&mut taken.message))?;
+        }
+        Ok(taken)
+    }
+}
+
+fn tell(message: &mut Message, public: Option<&PublicKeys>) {
+    if public.is_none() && !message.extra.contains_key(SIGNATURE) {
+        // Of whom nobody expects any there is nothing to say.
+        message.extra.shift_remove(PROOF);
+        message.extra.shift_remove(WHY);
+        return;
+    }
+    let (word, why) = match proof(message, public) {
+        Proof::Verified => ("verified", None),
+        Proof::Unsigned => ("unsigned", None),
+        Proof::Forged(why) => ("forged", Some(why.to_string())),
+    };
+    message.extra.insert(PROOF.into(), word.into());
+    match why {
+        Some(why) => drop(message.extra.insert(WHY.into(), why.into())),
+        None => drop(message.extra.shift_remove(WHY)),
+    }
+}
+
+fn proof(message: &Message, public: Option<&PublicKeys>) -> Proof {
+    let Some(signature) = message.extra.get(SIGNATURE) else {
+        return Proof::Unsigned;
+    };
+    let attachments = message.metadata.get("attachments");
+    let said = Said {
+        from: &message.from,
+        to: &message.to,
+        mode: message.mode,
+        content: &message.content,
+        reply_to: message.reply_to,
+        // Of the first of a thread its sender did not know the id yet.
+        thread: message.thread.filter(|thread| *thread != message.id),
+        not_before: message.not_before,
+        expires_at: message.expires_at,
+        attachments: attachments.as_ref(),
+    };
+    said.spelled(|content| keys::verify(public, content, Some(signature), message.timestamp))
+}
+
+/// What is signed of a message.
+struct Said<'m> {
+    from: &'m AgentId,
+    to: &'m AgentId,
+    mode: Mode,
+    content: &'m str,
+    reply_to: Option<MessageId>,
+    thread: Option<MessageId>,
+    not_before: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    attachments: Option<&'m Value>,
+}
+
+impl Said<'_> {
+    /// As the signature spells it.
+    fn spelled<T>(&self, act: impl FnOnce(&Content<'_>) -> T) -> T {
+        let (reply_to, thread) = (
+            self.reply_to.map(|id| id.to_string()),
+            self.thread.map(|id| id.to_string()),
+        );
+        let files = self.attachments.and_then(Value::as_array);
+        let sums: Vec<&str> = files.map_or_else(Vec::new, |files| {
+            files
+                .iter()
+                .filter_map(|file| file.get("sha256")?.as_str())
+                .collect()
+        });
+        act(&Content {
+            from: self.from,
+            to: self.to,
+            mode: self.mode,
+            content: self.content,
+            reply_to: reply_to.as_deref(),
+            thread: thread.as_deref(),
+            not_before: self.not_before,
+            expires_at: self.expires_at,
+            attachments: &sums,
+        })
+    }
+}
