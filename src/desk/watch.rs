@@ -86,7 +86,7 @@ impl Desk {
             let now = Now::read();
             let taken = self.settle(mailbox.next(&permit, lease, now)?, now);
             if taken.is_some() || patience.is_over() {
-                return self.proven(taken);
+                return Ok(self.proven(taken));
             }
             waker.ask(&mailbox, &permit, Now::read())?;
             while !waker.rest(&mailbox, patience.left())? {
@@ -206,7 +206,7 @@ impl Watch {
             let now = Now::read();
             let mut news = self.desk.settle(self.inner.look(now)?, now);
             if !news.is_empty() || patience.is_over() {
-                self.desk.prove(&mut news)?;
+                self.desk.prove(&mut news);
                 return Ok(news);
             }
             while !self.inner.rest(patience.left(), Now::read()) {

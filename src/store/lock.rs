@@ -1,7 +1,7 @@
 //! Kernel locks with a deadline. They die with their holder, so that none is ever stale.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -60,17 +60,18 @@ pub(crate) fn busy(file: &File) -> Error {
     }
 }
 
-static WAITED_US: AtomicU64 = AtomicU64::new(0);
-
-fn note_wait(begun: Instant) {
-    let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-    WAITED_US.fetch_add(waited, Ordering::Relaxed);
+thread_local! {
+    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// How long this process has waited for locks that it got in the end, since it was asked last. Whoever finds a lock
+fn note_wait(begun: Instant) {
+    WAITED.set(WAITED.get().saturating_add(begun.elapsed()));
+}
+
+/// How long this thread has waited for locks that it got in the end, since it was asked last. Whoever finds a lock
 /// free pays nothing for it.
 pub(crate) fn take_waited() -> Duration {
-    Duration::from_micros(WAITED_US.swap(0, Ordering::Relaxed))
+    WAITED.take()
 }
 
 /// An exclusive lock on a file that exists for nothing else. Dropping it unlocks.
