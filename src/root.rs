@@ -247,12 +247,16 @@ impl Home {
     }
 
     /// The tokens that were issued to what nobody supervises.
-    pub fn issued_tokens(&self) -> PathBuf {
-        self.security().join("tokens")
+    pub fn issued_tokens(&self, agent: &AgentId) -> PathBuf {
+        self.security().join(format!("tokens/{agent}.json"))
     }
 
     /// What is counted against the limits of the policy.
-    pub fn security(&self) -> PathBuf {
+    pub fn rates(&self) -> PathBuf {
+        self.security().join("rates.json")
+    }
+
+    fn security(&self) -> PathBuf {
         self.dir.join("runtime/security")
     }
 }

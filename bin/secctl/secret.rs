@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use dreamos::cli::{Context, Error, Exit, Failure, Run, Table};
 use dreamos::desk::Desk;
+use dreamos::names::Verb;
 use dreamos::security::secrets::{
     NewKey, SealedWith, SecretName, Unlock, sealed_with, unlock, unlock_or_make,
 };
@@ -69,6 +70,15 @@ enum What {
     },
 }
 
+impl What {
+    const fn verb(&self) -> Verb {
+        match self {
+            Self::Get { .. } | Self::List => Verb::SecretRead,
+            Self::Set { .. } | Self::Rm { .. } | Self::Rotate { .. } => Verb::SecretWrite,
+        }
+    }
+}
+
 fn name(text: &str) -> Result<SecretName, String> {
     SecretName::parse(text).map_err(|bad| bad.to_string())
 }
@@ -100,6 +110,7 @@ impl Run for Secret {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = desk::open(context)?;
         let now = Now::read();
+        desk.may_use_secrets(self.what.verb())?;
         match self.what {
             What::Set { name, note } => {
                 let value = value(context, name.as_str())?;

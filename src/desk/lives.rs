@@ -15,6 +15,7 @@ use crate::agents::settings::{Restart, Settings};
 use crate::agents::state::{Exit, Process, State, Wanted};
 use crate::agents::{self, Begun, Tended, Wish};
 use crate::names::{AgentId, Channel, Effect, Event, Finding, Level, Verb};
+use crate::security;
 use crate::store::{Deadline, sum};
 use crate::tasks;
 use crate::time::{Now, Timestamp};
@@ -355,7 +356,9 @@ impl Desk {
     fn revived(&self, standing: Standing, with: &Launching) -> Standing {
         let id = &standing.agent;
         let state = standing.state.as_ref();
-        if !state.is_some_and(State::is_missing) {
+        // Whoever only looks has asked for no start: that he may not begin one is no refusal.
+        let may_start = || self.permit_unlogged(Verb::AgentStart, id).is_ok();
+        if !state.is_some_and(State::is_missing) || !may_start() {
             return standing;
         }
         let started = self.configured().and_then(|configured| {
@@ -599,7 +602,7 @@ impl Desk {
         };
         if fix {
             for id in &who {
-                self.permit(Verb::AgentStop, id)?;
+                self.permit_to_come(Verb::AgentStop, id)?;
             }
         }
         // What cannot be tended is found below.
@@ -608,6 +611,7 @@ impl Desk {
         if id.is_none() {
             found.extend(agents::strays(self.home(), fix)?);
             found.extend(self.half_renamed()?);
+            found.extend(security::plain_secrets(self.home())?);
         }
         Ok(found)
     }

@@ -231,7 +231,7 @@ impl Desk {
     /// Copies a file into the mailbox of `to`, by content hash; the draft then names it in its
     /// `metadata.attachments`.
     pub fn attach(&self, to: &AgentId, file: &Path, unknown: Unknown) -> Done<Attachment> {
-        self.permit(Verb::MailSend, to)?;
+        self.permit_to_come(Verb::MailSend, to)?;
         let mailbox = self.mailbox_to_send_to(to, unknown, Now::read())?;
         Ok(mailbox.attach(file)?)
     }

@@ -1,71 +1,88 @@
 //! Before each verb: whether its caller may, by the policy as it stands at this moment. A refusal is logged.
 
+use std::sync::Arc;
+
 use super::{Desk, Done, Error};
 use crate::agents;
 use crate::names::{
-    Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, SYSTEM, USER, Verb,
+    Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, USER, Verb,
 };
 use crate::security::{self, Identity, Policy, Principal, Question, Refusal, Target, Unproven};
 use crate::time::Now;
 
 impl Desk {
-    /// Whether the caller may; a refusal is logged.
+    /// Whether the caller may, who does it then; a refusal is logged.
     pub(super) fn permit(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
         if matches!(verb, Verb::MailTake | Verb::MailAck | Verb::MailNack) {
             self.must_live()?;
         }
+        let granted = self.policy_for(verb).and_then(|policy| {
+            let permit = self.ask(&policy, verb, target)?;
+            self.must_not_be_too_often(&policy, permit.act())?;
+            Ok(permit)
+        });
+        if !verb.only_reads() && !self.rehearses && granted.is_ok() {
+            self.close_to_others();
+        }
+        granted.map_err(|error| self.refused(verb, target, error))
+    }
+
+    /// As `permit`, of what is not done now: it counts against no limit and changes nothing.
+    pub(super) fn permit_to_come(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
         self.permit_unlogged(verb, target)
             .map_err(|error| self.refused(verb, target, error))
     }
 
-    /// As `permit`, where something else is done if he may not.
+    /// As `permit_to_come`, where something else is done if he may not.
     pub(super) fn permit_unlogged(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
-        self.decide(Act {
+        self.ask(&*self.policy_for(verb)?, verb, target)
+    }
+
+    /// What the toolkit itself tells: nobody has to prove that he is the system, and no limit counts it.
+    pub(super) fn permit_of_the_system(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        let caller = Caller {
+            agent: AgentId::system(),
+            incarnation: None,
+            ..self.caller.clone()
+        };
+        let target = target.clone();
+        let act = Act {
+            verb,
+            caller,
+            target,
+        };
+        Ok(self.policy_for(verb)?.permit(act, &self.roster)?)
+    }
+
+    /// Where it cannot be known what the policy says nothing is changed, but what is there can be seen as far as ever.
+    fn policy_for(&self, verb: Verb) -> Done<Arc<Policy>> {
+        match self.policies.current() {
+            Err(error) if verb.only_reads() && error.kind() == Kind::Config => {
+                Ok(Arc::new(Policy::builtin()))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn ask(&self, policy: &Policy, verb: Verb, target: &AgentId) -> Done<Permit> {
+        match policy.identity() {
+            Identity::Claimed => {}
+            Identity::Required => self.must_be_himself()?,
+        }
+        let act = Act {
             verb,
             caller: self.caller.clone(),
             target: target.clone(),
-        })
-    }
-
-    pub(super) fn permit_of_the_system(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
-        self.decide(Act {
-            verb,
-            caller: Caller {
-                agent: AgentId::system(),
-                incarnation: None,
-                ..self.caller.clone()
-            },
-            target: target.clone(),
-        })
-    }
-
-    fn decide(&self, act: Act) -> Done<Permit> {
-        let policy = match self.policies.current() {
-            Ok(policy) => policy,
-            // What it says cannot be known: nothing is changed, but what is there can be seen as far as ever.
-            Err(error) if act.verb.only_reads() && error.kind() == Kind::Config => {
-                return Ok(Policy::builtin().permit(act, &self.roster)?);
-            }
-            Err(error) => return Err(error.into()),
         };
-        if policy.identity() == Identity::Required && act.caller.agent.as_str() != SYSTEM {
-            self.must_be(&act.caller)?;
-        }
-        let permit = policy.permit(act, &self.roster)?;
-        if !permit.act().verb.only_reads() {
-            self.close_to_others();
-        }
-        self.must_not_be_too_often(&policy, permit.act())?;
-        Ok(permit)
+        Ok(policy.permit(act, &self.roster)?)
     }
 
     /// The person at the terminal has no token; what runs as an agent is not that person.
-    fn must_be(&self, caller: &Caller) -> Done<()> {
-        if caller.agent.as_str() != USER {
+    fn must_be_himself(&self) -> Done<()> {
+        let agent = &self.caller.agent;
+        if agent.as_str() != USER {
             let shown = self.token.as_deref();
-            return Ok(self
-                .policies
-                .prove(&caller.agent, shown, Now::read().wall)?);
+            return Ok(self.policies.prove(agent, shown, Now::read().wall)?);
         }
         match &self.runs_as {
             Some(agent) => Err(security::Error::from(Unproven::AgentAsUser {

@@ -62,7 +62,7 @@ impl Desk {
 
     /// What `unregister` would do.
     pub fn would_unregister(&self, id: &AgentId) -> Done<Vec<Step>> {
-        self.permit(Verb::AgentConfigure, id)?;
+        self.permit_to_come(Verb::AgentConfigure, id)?;
         self.must_not_run(id)?;
         agents::may_edit(self.home(), |registry| registry.unregister(id))?;
         Ok(vec![Step::Write(self.home().agents_yaml())])
@@ -84,7 +84,7 @@ impl Desk {
     /// Whether an agent may be purged, and how much of its mail nobody has acknowledged; `None` where that cannot be
     /// read.
     pub fn may_purge(&self, id: &AgentId, now: Now) -> Done<Option<u64>> {
-        let permit = self.permit(Verb::AgentPurge, id)?;
+        let permit = self.permit_to_come(Verb::AgentPurge, id)?;
         must_be_its_own(id)?;
         self.must_not_run(id)?;
         let Some(mailbox) = self.mailbox_to_purge(id)? else {
@@ -179,7 +179,8 @@ impl Desk {
         if id == *new {
             return self.renamed_before(old, new);
         }
-        let permit = self.permit_rename(&id, new)?;
+        self.permit_rename(&id, new)?;
+        let permit = self.permit(Verb::AgentConfigure, new)?;
         self.record(&permit)?;
         let still = self.hold_still(&id)?;
         // Somebody else may have been faster.
@@ -218,7 +219,7 @@ impl Desk {
     pub fn would_rename(&self, old: &str, new: &AgentId) -> Done<Vec<Step>> {
         let id = self.resolve(old)?;
         if id == *new {
-            self.permit(Verb::AgentConfigure, new)?;
+            self.permit_to_come(Verb::AgentConfigure, new)?;
             return self.former_name(old, new).map(|_| Vec::new());
         }
         self.permit_rename(&id, new)?;
@@ -245,8 +246,8 @@ impl Desk {
     }
 
     fn permit_rename(&self, id: &AgentId, new: &AgentId) -> Done<Permit> {
-        self.permit(Verb::AgentConfigure, id)?;
-        let permit = self.permit(Verb::AgentConfigure, new)?;
+        self.permit_to_come(Verb::AgentConfigure, id)?;
+        let permit = self.permit_to_come(Verb::AgentConfigure, new)?;
         must_be_its_own(id)?;
         self.may_rename(id, new)?;
         Ok(permit)

@@ -22,6 +22,12 @@ impl Desk {
         Ok(())
     }
 
+    /// Before anybody is asked for what opens the store.
+    pub fn may_use_secrets(&self, verb: Verb) -> Done<()> {
+        self.permit_to_come(verb, &AgentId::system())?;
+        Ok(())
+    }
+
     pub fn secret(&self, name: &SecretName, unlock: &Unlock) -> Done<SecretString> {
         self.record_secret(Verb::SecretRead)?;
         Ok(secrets::get(&self.home, name, unlock)?)

@@ -5,29 +5,26 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{Desk, Done};
-use crate::mailbox::{Message, Taken};
+use crate::mailbox::{self, Message, Taken};
 use crate::names::{AgentId, Draft, MessageId, Mode};
-use crate::security::keys::{self, Content, Key, Proof, PublicKeys};
+use crate::security::keys::{self, Content, Proof, PublicKeys, Why};
 use crate::time::{Now, Timestamp};
 
 /// The field of a message.
 pub(super) const SIGNATURE: &str = "signature";
-/// What readers are told of the mail of who has a key: `verified`, `unsigned` or `forged`. What somebody wrote there himself is written over.
+/// What readers are told of the mail of who has a key: `verified`, `unsigned` or `forged`. What somebody wrote there
+/// himself is written over.
 const PROOF: &str = "proof";
 const WHY: &str = "proof_why";
 
 impl Desk {
-    /// Signs the drafts of those whose keys lie in this home. Nothing is asked but whether they do.
+    /// Signs what the caller himself says, if his key lies in this home.
     pub(super) fn sign(&self, drafts: &mut [Draft], now: Now) -> Done<()> {
-        let mut known: Option<(AgentId, Option<Key>)> = None;
-        for draft in drafts {
-            if known.as_ref().is_none_or(|(from, _)| *from != draft.from) {
-                let key = keys::signing_key(&self.home, &draft.from)?;
-                known = Some((draft.from.clone(), key));
-            }
-            let Some((_, Some(key))) = &known else {
-                continue;
-            };
+        let speaker = &self.caller.agent;
+        let Some(key) = keys::signing_key(&self.home, speaker)? else {
+            return Ok(());
+        };
+        for draft in drafts.iter_mut().filter(|draft| draft.from == *speaker) {
             let said = Said {
                 from: &draft.from,
                 to: &draft.to,
@@ -39,7 +36,7 @@ impl Desk {
                 expires_at: draft.expires_at,
                 attachments: draft.metadata.get("attachments"),
             };
-            let signature = said.spelled(|content| keys::sign(key, content, now.wall));
+            let signature = said.spelled(|content| keys::sign(&key, content, now.wall));
             draft.extra.insert(SIGNATURE.into(), signature.to_json());
         }
         Ok(())
@@ -59,8 +56,16 @@ impl Desk {
                 known.insert(from.clone(), public);
             }
             let public = known.get(from).and_then(Option::as_ref);
-            tell(message, public);
+            tell(message, public, &|to| self.were(to));
         }
+    }
+
+    /// Under these names mail was sent to what is `agent` today.
+    fn were(&self, agent: &AgentId) -> Vec<AgentId> {
+        mailbox::former_names(&self.home.mailboxes(), agent).unwrap_or_else(|error| {
+            (self.warn)(&format!("the former names of {agent}: {error}"));
+            Vec::new()
+        })
     }
 
     pub(super) fn proven(&self, mut taken: Option<Taken>) -> Option<Taken> {
@@ -71,14 +76,27 @@ impl Desk {
     }
 }
 
-fn tell(message: &mut Message, public: Option<&PublicKeys>) {
+fn tell(
+    message: &mut Message,
+    public: Option<&PublicKeys>,
+    were: &dyn Fn(&AgentId) -> Vec<AgentId>,
+) {
     if public.is_none() && !message.extra.contains_key(SIGNATURE) {
         // Of whom nobody expects any there is nothing to say.
         message.extra.shift_remove(PROOF);
         message.extra.shift_remove(WHY);
         return;
     }
-    let (word, why) = match proof(message, public) {
+    let proof = match proof(message, &message.to, public) {
+        // It was renamed since.
+        Proof::Forged(why @ Why::Changed(_)) => were(&message.to)
+            .iter()
+            .map(|to| proof(message, to, public))
+            .find(|proof| *proof == Proof::Verified)
+            .unwrap_or(Proof::Forged(why)),
+        other => other,
+    };
+    let (word, why) = match proof {
         Proof::Verified => ("verified", None),
         Proof::Unsigned => ("unsigned", None),
         Proof::Forged(why) => ("forged", Some(why.to_string())),
@@ -90,14 +108,14 @@ fn tell(message: &mut Message, public: Option<&PublicKeys>) {
     }
 }
 
-fn proof(message: &Message, public: Option<&PublicKeys>) -> Proof {
+fn proof(message: &Message, to: &AgentId, public: Option<&PublicKeys>) -> Proof {
     let Some(signature) = message.extra.get(SIGNATURE) else {
         return Proof::Unsigned;
     };
     let attachments = message.metadata.get("attachments");
     let said = Said {
         from: &message.from,
-        to: &message.to,
+        to,
         mode: message.mode,
         content: &message.content,
         reply_to: message.reply_to,

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::Error;
+use super::files::Place;
 use super::identity::{Issued, Known, Unproven, hash_text, prove};
+use super::plain;
 use super::policy::{Policy, Question, Turn, count};
-use crate::names::{AgentId, Roster, Token};
+use crate::names::{AgentId, Finding, Roster, Token};
 use crate::root::Home;
-use crate::store::{
-    self, Deadline, Dir, Lock, Open, Target, Version, compiled, keep_compiled, random_u64,
-    random_u128,
-};
+use crate::store::{self, Dir, Open, Version, compiled, keep_compiled, random_u128};
 use crate::time::{Now, Timestamp};
 
 /// Format of the compiled copy: another number, and every copy is made anew.
@@ -21,12 +22,7 @@ const FORMAT: u32 = 1;
 const LARGEST: u64 = 1 << 20;
 /// Below `cache/`.
 const COPY: &str = "policy";
-/// How long somebody else may count.
-const PATIENCE: Duration = Duration::from_secs(5);
 const LOCK: &str = ".lock";
-const RATES: &str = "rates.json";
-const LARGEST_RATES: u64 = 4 << 20;
-const LARGEST_TOKEN: u64 = 4096;
 
 /// The policy of a home, looked at anew each time: whoever changes it is obeyed by what runs already.
 pub struct Policies {
@@ -113,10 +109,9 @@ impl Policies {
         if limits.is_empty() {
             return Ok(None);
         }
-        let dir = self.home.security();
-        let dir = Dir::make_path(self.home.dir(), self.home.inside(&dir))?;
-        let _lock = Lock::acquire(&dir, LOCK, Deadline::after(PATIENCE))?;
-        let mut counts = counts(&dir)?;
+        let place = Place::make(&self.home, &self.home.rates())?;
+        let _lock = place.lock(LOCK)?;
+        let mut counts = counts(&place)?;
         // Not before the lock was taken: the times of those who waited for it would not come in their order.
         let now = Now::read().wall;
         for limit in limits {
@@ -132,7 +127,8 @@ impl Policies {
             }
         }
         counts.retain(|_, until| *until > now);
-        keep_counts(&dir, &counts)?;
+        // After a power cut everybody begins anew.
+        place.replace_for_now(&text(&counts))?;
         Ok(None)
     }
 }
@@ -164,25 +160,18 @@ impl Policies {
     }
 
     fn living(&self, agent: &AgentId) -> Result<Option<Token>, Error> {
-        let path = self.home.token(agent);
-        let dir = Dir::open(self.home.dir())?;
-        match dir.file_below(self.home.inside(&path), Open::Read) {
-            Ok(file) => Ok(Token::parse(&file.read_to_end(LARGEST_TOKEN)?)),
-            Err(error) if error.is_absent() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let place = Place::seek(&self.home, &self.home.token(agent))?;
+        let text = place
+            .map(|place| place.read_private())
+            .transpose()?
+            .flatten();
+        Ok(text.and_then(|text| Token::parse(&text)))
     }
 
     fn issued(&self, agent: &AgentId) -> Result<Vec<Issued>, Error> {
-        let path = self.home.issued_tokens();
-        let Some(dir) = (match Dir::open(&path) {
-            Ok(dir) => Some(dir),
-            Err(error) if error.is_absent() => None,
-            Err(error) => return Err(error.into()),
-        }) else {
-            return Ok(Vec::new());
-        };
-        issued_in(&dir, &path, &format!("{agent}.json"))
+        let path = self.home.issued_tokens(agent);
+        let place = Place::seek(&self.home, &path)?;
+        place.map_or_else(|| Ok(Vec::new()), |place| issued_in(&place))
     }
 
     /// Gives a token to what nobody supervises: its text, which nothing else keeps.
@@ -216,46 +205,37 @@ impl Policies {
         agent: &AgentId,
         change: impl FnOnce(&mut Vec<Issued>),
     ) -> Result<(), Error> {
-        let path = self.home.issued_tokens();
-        let dir = Dir::make_path(self.home.dir(), self.home.inside(&path))?;
-        let _lock = Lock::acquire(&dir, LOCK, Deadline::after(PATIENCE))?;
-        let name = format!("{agent}.json");
-        let mut all = issued_in(&dir, &path, &name)?;
+        let place = Place::make(&self.home, &self.home.issued_tokens(agent))?;
+        let _lock = place.lock(LOCK)?;
+        let mut all = issued_in(&place)?;
         change(&mut all);
-        let mut text = serde_json::to_vec_pretty(&all).expect("every key is text");
-        text.push(b'\n');
-        Ok(replace(&dir, &name, &text, Flush::Yes)?)
+        Ok(place.replace(&text(&all))?)
     }
 }
 
-/// A token that others may read proves nothing.
 fn token_of(path: &Path) -> Result<Token, String> {
-    let told = |error: store::Error| error.to_string();
-    let name = path.file_name().and_then(|name| name.to_str());
-    let (Some(dir), Some(name)) = (path.parent(), name) else {
-        return Err("it is no file".into());
-    };
-    let is_here = dir.as_os_str().is_empty();
-    let dir = Dir::open(if is_here { Path::new(".") } else { dir }).map_err(told)?;
-    let look = dir.look(name).map_err(told)?;
-    let look = look.ok_or("it is not there")?;
-    if look.mode & 0o077 != 0 {
-        return Err("others may read or write it".into());
-    }
-    let file = dir.file(name, Open::Read).map_err(told)?;
-    let bytes = file.read_to_end(LARGEST_TOKEN).map_err(told)?;
-    Token::parse(&bytes).ok_or_else(|| "it is no token".into())
+    let place = Place::seek_outside(path);
+    let text = place.and_then(|place| place.map(|place| place.read_private()).transpose());
+    let text = text.map_err(|error| error.to_string())?;
+    let text = text.flatten().ok_or("it is not there")?;
+    Token::parse(&text).ok_or_else(|| "it is no token".into())
 }
 
 /// What cannot be read issues nothing, and is not written over.
-fn issued_in(dir: &Dir, path: &Path, name: &str) -> Result<Vec<Issued>, Error> {
-    let Some(file) = dir.file_if_any(name, Open::Read)? else {
+fn issued_in(place: &Place) -> Result<Vec<Issued>, Error> {
+    let Some(text) = place.read_private()? else {
         return Ok(Vec::new());
     };
-    serde_json::from_slice(&file.read_to_end(LARGEST)?).map_err(|error| Error::Unsound {
-        path: path.join(name),
+    serde_json::from_slice(&text).map_err(|error| Error::Unsound {
+        path: place.path(),
         why: error.to_string(),
     })
+}
+
+fn text(says: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(says).expect("every key is text");
+    text.push(b'\n');
+    text
 }
 
 /// One limit refused it.
@@ -266,43 +246,50 @@ pub struct TooOften {
 }
 
 /// What cannot be read counts nothing: a count is no right.
-fn counts(dir: &Dir) -> Result<BTreeMap<String, Timestamp>, store::Error> {
-    let Some(file) = dir.file_if_any(RATES, Open::Read)? else {
-        return Ok(BTreeMap::new());
-    };
-    let bytes = file.read_to_end(LARGEST_RATES)?;
-    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+fn counts(place: &Place) -> Result<BTreeMap<String, Timestamp>, Error> {
+    let text = place.read()?;
+    Ok(text
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default())
 }
 
-/// Not flushed: after a power cut everybody begins anew.
-fn keep_counts(dir: &Dir, counts: &BTreeMap<String, Timestamp>) -> Result<(), store::Error> {
-    let mut text = serde_json::to_vec_pretty(counts).expect("texts and times");
-    text.push(b'\n');
-    replace(dir, RATES, &text, Flush::No)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flush {
-    Yes,
-    No,
-}
-
-/// Whole or not at all. Under the lock: what lies there under another name was left by a killed program.
-fn replace(dir: &Dir, name: &str, text: &[u8], flush: Flush) -> Result<(), store::Error> {
-    let prefix = format!(".{name}-");
-    for left in dir.names()?.iter().filter(|it| it.starts_with(&prefix)) {
-        dir.remove(left)?;
+/// What lies in plain text in the files that people write, and looks as if nobody should read it.
+pub fn plain_secrets(home: &Home) -> Result<Vec<Finding>, Error> {
+    let mut found = Vec::new();
+    for dir in [home.config(), home.config().join("security")] {
+        let Some(names) = names_in(&dir)? else {
+            continue;
+        };
+        for name in names.iter().filter(|name| is_settings(name)) {
+            let Some(text) = Place::seek(home, &dir.join(name))?
+                .map(|place| place.read())
+                .transpose()?
+                .flatten()
+            else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(&text);
+            found.extend(plain::in_text(&text).map(|(line, what)| Finding {
+                what: "plain-text-secret",
+                path: dir.join(name),
+                detail: format!("line {line}: {what} in plain text; see secctl secret set"),
+                fixable: false,
+                fixed: false,
+            }));
+        }
     }
-    let aside = format!("{prefix}{:016x}", random_u64());
-    let file = dir.file(&aside, Open::New)?;
-    let is_flushed = flush == Flush::Yes;
-    let kept = file
-        .write_at(0, text)
-        .and_then(|()| if is_flushed { file.sync_data() } else { Ok(()) })
-        .and_then(|()| dir.rename(&aside, name, Target::Replaced));
-    if kept.is_err() {
-        dir.remove(&aside)?;
-        return kept;
+    Ok(found)
+}
+
+fn names_in(dir: &Path) -> Result<Option<Vec<String>>, store::Error> {
+    match Dir::open(dir) {
+        Ok(dir) => dir.file_names().map(Some),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
     }
-    if is_flushed { dir.sync() } else { Ok(()) }
+}
+
+fn is_settings(name: &str) -> bool {
+    let end = name.rsplit_once('.').map(|(_, end)| end);
+    matches!(end, Some("yaml" | "yml" | "json" | "toml" | "env"))
 }

@@ -26,6 +26,8 @@ pub enum Error {
     #[error(transparent)]
     Unproven(#[from] Unproven),
     #[error(transparent)]
+    Files(#[from] super::files::Error),
+    #[error(transparent)]
     Store(#[from] store::Error),
 }
 
@@ -63,6 +65,7 @@ impl Explain for Error {
             | Self::Huge { .. }
             | Self::Unreadable { .. } => Kind::Config,
             Self::Unproven(unproven) => unproven.kind(),
+            Self::Files(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -75,6 +78,7 @@ impl Explain for Error {
             Self::Newer { .. } => Some("use the program that wrote it".into()),
             Self::Huge { .. } | Self::Unreadable { .. } => None,
             Self::Unproven(unproven) => unproven.hint(),
+            Self::Files(error) => error.hint(),
             Self::Store(error) => error.hint(),
         }
     }
@@ -87,6 +91,7 @@ impl Explain for Error {
             | Self::Huge { path, .. }
             | Self::Unreadable { path, .. } => Some(path),
             Self::Unproven(_) => None,
+            Self::Files(error) => error.path(),
             Self::Store(error) => error.path(),
         }
     }

@@ -154,10 +154,24 @@ impl Place {
 
     /// Durable before this returns. Whoever calls it holds the lock.
     pub(super) fn replace(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.put(bytes, File::sync_data)?;
+        Ok(self.dir.sync()?)
+    }
+
+    /// As `replace`, of what may be lost with the power.
+    pub(super) fn replace_for_now(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.put(bytes, |_| Ok(()))
+    }
+
+    fn put(
+        &self,
+        bytes: &[u8],
+        flush: impl FnOnce(&File) -> Result<(), store::Error>,
+    ) -> Result<(), Error> {
         self.sweep()?;
         let unfinished = format!("{UNFINISHED}{:016x}", random_u64());
         let file = self.dir.file(&unfinished, Open::New)?;
-        let written = file.write_at(0, bytes).and_then(|()| file.sync_data());
+        let written = file.write_at(0, bytes).and_then(|()| flush(&file));
         let named =
             written.and_then(|()| self.dir.rename(&unfinished, &self.name, Target::Replaced));
         if let Err(error) = named {
@@ -165,7 +179,7 @@ impl Place {
             let _ = self.dir.remove(&unfinished);
             return Err(error.into());
         }
-        Ok(self.dir.sync()?)
+        Ok(())
     }
 
     /// Removes what others did not finish before they died: they held the lock that we hold.

@@ -4,9 +4,8 @@
 //! token can read it.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::policy::hex;
+use super::audit::Hash;
 use crate::names::{AgentId, Explain, Kind, Token};
 use crate::time::Timestamp;
 
@@ -102,13 +101,13 @@ pub(super) fn prove(
 }
 
 /// Two hashes have one length, so that their comparison tells nothing of the secrets.
-fn hash(token: &Token) -> [u8; 32] {
-    Sha256::digest(token.secret().as_bytes()).into()
+fn hash(token: &Token) -> Hash {
+    Hash::of(token.secret().as_bytes())
 }
 
 /// As `Issued` keeps it.
 pub(super) fn hash_text(token: &Token) -> String {
-    hex(&hash(token))
+    hash(token).to_string()
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ mod principal;
 #[cfg(feature = "age")]
 pub mod secrets;
 
-pub use disk::{Policies, TooOften};
+pub use disk::{Policies, TooOften, plain_secrets};
 pub use error::Error;
 pub use identity::{Issued, Unproven};
 pub use policy::{

@@ -68,6 +68,19 @@ pub fn looks_secret(key: &str, value: &str) -> Option<&'static str> {
         .or_else(|| (is_named_secret(key) && is_random(value)).then_some("a long random value"))
 }
 
+/// The lines of a file of settings, counted from 1, whose values look so.
+pub(super) fn in_text(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
+    let lines = text.lines().enumerate();
+    lines.filter_map(|(nth, line)| {
+        let (key, value) = line.split_once([':', '=']).unwrap_or(("", line));
+        let bare = |text: &str| {
+            text.trim_matches(|c: char| c.is_whitespace() || "\"',-{}[]".contains(c))
+                .to_owned()
+        };
+        looks_secret(&bare(key), &bare(value)).map(|what| (nth + 1, what))
+    })
+}
+
 fn marked(value: &str) -> Option<&'static str> {
     let (_, what) = MARKS.iter().find(|(mark, _)| {
         let rest = value.strip_prefix(mark);
@@ -131,6 +144,18 @@ fn is_random(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_of_a_file_are_told_by_their_numbers() {
+        let text = "version: 1\n# token: none\nbot:\n  token: 'ghp_0123456789abcdefghij0123456789abcdef'\n  name: helper\n";
+        let found: Vec<_> = in_text(text).collect();
+        assert_eq!(found, [(4, "a GitHub token")]);
+        let json = "{\n  \"api_key\": \"AKIAIOSFODNN7EXAMPLE\",\n  \"size\": 3\n}\n";
+        assert_eq!(
+            in_text(json).collect::<Vec<_>>(),
+            [(2, "an AWS access key")]
+        );
+    }
 
     #[test]
     fn what_is_a_secret_is_named() {

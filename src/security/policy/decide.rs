@@ -1,10 +1,8 @@
 //! The verdict: deny wins, then what is built in, then what the file allows; all else is refused. The order of the rules
 //! does not matter.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::Path;
-
-use sha2::{Digest as _, Sha256};
 
 use super::builtin;
 use super::document::{Document, Identity, Limit, Rule};
@@ -13,6 +11,7 @@ use super::refusal::Refusal;
 use crate::names::{Act, AgentId, Permit, Roster, Verb};
 use crate::security::Error;
 use crate::security::Principal;
+use crate::security::audit::Hash;
 
 /// The rule of what no rule allows.
 pub(super) const NO_RULE: &str = "default-deny";
@@ -75,7 +74,7 @@ impl Policy {
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         Ok(Self {
             says: Document::parse(bytes, path)?.gated(),
-            hash: hex(&Sha256::digest(bytes)),
+            hash: Hash::of(bytes).to_string(),
         })
     }
 
@@ -236,11 +235,4 @@ impl Policy {
         });
         who
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string grows");
-        text
-    })
 }

@@ -132,16 +132,19 @@ impl Document {
         if text.lines().map(str::trim_start).all(says_nothing) {
             return Ok(Self::default());
         }
-        let document: Self = serde_yaml::from_str(text).map_err(|error| {
+        let read = serde_yaml::from_str::<Self>(text);
+        let is_ours = read.as_ref().is_ok_and(|it| it.version <= VERSION);
+        // What a newer one has beside that is no slip of the pen.
+        if !is_ours && let Some(version) = newer(text) {
+            return Err(Error::Newer {
+                path: path.into(),
+                version,
+            });
+        }
+        let document = read.map_err(|error| {
             let place = error.location().map(|at| (at.line(), at.column()));
             Error::malformed(path, place, &error)
         })?;
-        if document.version > VERSION {
-            return Err(Error::Newer {
-                path: path.into(),
-                version: document.version,
-            });
-        }
         document.is_sound().map_err(|why| Error::Unsound {
             path: path.into(),
             why,
@@ -170,6 +173,13 @@ impl Document {
             None => Ok(()),
         }
     }
+}
+
+/// The format, if only a newer program knows it.
+fn newer(text: &str) -> Option<u64> {
+    let keys: serde_yaml::Mapping = serde_yaml::from_str(text).ok()?;
+    let version = keys.get("version")?.as_u64()?;
+    (version > VERSION).then_some(version)
 }
 
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {

@@ -16,7 +16,6 @@ pub use explain::{Because, Reason};
 pub use lint::{Complaint, Gravity};
 pub use refusal::Refusal;
 
-pub(super) use decide::hex;
 pub(super) use rate::{Turn, count};
 
 #[cfg(test)]

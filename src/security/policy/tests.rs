@@ -378,7 +378,7 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
             "policies.yaml:2:3: roles: the role \"ops\" stands there twice",
         ),
         (
-            "version: 2\n",
+            "version: 2\nagents: []\n",
             "policies.yaml is of format 2, newer than this program",
         ),
         (

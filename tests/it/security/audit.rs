@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::home::{CELLPHONE, Home, LOGCTL, Ran, SECCTL, TASKCTL, run};
-use crate::lives::{AGENTCTL, Swarm};
+use crate::lives::{AGENTCTL, Swarm, lives, signal, until};
 
 fn speak(home: &Home, program: &str, line: &str) -> Ran {
     let mut command = home.command(program);
@@ -234,4 +234,47 @@ fn what_cannot_be_recorded_is_not_done() {
     assert_eq!(ran.code, 77);
     assert!(ran.err.contains("the audit trail"), "{ran:?}");
     ok(&home, CELLPHONE, "send agent-2 hello");
+}
+
+#[test]
+fn whoever_only_looks_is_refused_nothing_where_an_agent_has_lost_its_supervisor() {
+    let swarm = Swarm::new("agent-1:\n  command: 'sleep 1000'\n  restart: always\nagent-2: {}");
+    let home = &swarm.home;
+    ok(home, AGENTCTL, "start agent-1");
+    let supervisor = swarm.supervisor("agent-1");
+    signal(supervisor, "KILL");
+    until("its supervisor is gone", || !lives(supervisor));
+    let left = left(home, || drop(ok(home, AGENTCTL, "list --as agent-2")));
+    assert_eq!(left, [""; 0]);
+    // Whoever may starts it anew, on the record.
+    let left = self::left(home, || drop(ok(home, AGENTCTL, "list")));
+    assert_eq!(left, ["allowed agent.start agent-1"]);
+}
+
+#[test]
+fn a_token_in_plain_text_is_found_by_the_doctor() {
+    let home = Home::new();
+    fs::write(
+        home.dir.join("config/discord.yaml"),
+        "bot:\n  token: ghp_0123456789abcdefghij0123456789abcdef\n",
+    )
+    .unwrap();
+    let ran = speak(&home, AGENTCTL, "doctor --json");
+    let found = ran.json()["findings"].as_array().unwrap().clone();
+    let of_token: Vec<&Value> = found
+        .iter()
+        .filter(|it| it["what"] == "plain-text-secret")
+        .collect();
+    assert_eq!(of_token.len(), 1, "{ran:?}");
+    assert!(
+        of_token[0]["detail"]
+            .as_str()
+            .unwrap()
+            .starts_with("line 2: a GitHub token"),
+        "{ran:?}"
+    );
+    assert!(
+        !ran.out.contains("ghp_"),
+        "the doctor tells it to nobody: {ran:?}"
+    );
 }

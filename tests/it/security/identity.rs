@@ -42,6 +42,8 @@ fn a_claim_without_its_token_is_refused_where_identity_is_required() {
     assert_eq!(speak(&home, "agent-1", Some(&token)).code, 0);
     assert_eq!(speak(&home, "user", None).code, 0, "a person has none");
     refused(&speak(&home, "agent-1", None), "agent-1 has no token");
+    // Its notices the system sends without one; nobody else is the system.
+    refused(&speak(&home, "system", None), "system has no token");
     refused(
         &speak(&home, "agent-3", Some(&token)),
         "the token is that of agent-1, not of agent-3",
@@ -75,7 +77,7 @@ fn a_token_that_expired_was_taken_back_or_others_may_read_proves_nothing() {
     mode(0o640).unwrap();
     refused(
         &speak(&home, "agent-1", Some(&token)),
-        "others may read or write it",
+        "may be read or written by others",
     );
     mode(0o600).unwrap();
     let ran = run(

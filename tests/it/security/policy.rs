@@ -1,5 +1,6 @@
 //! A rule of `policies.yaml` holds for every program, at once, and a policy that nobody can read allows nothing.
 
+use std::fs;
 use std::process::Command;
 use std::thread;
 
@@ -75,7 +76,7 @@ fn state(home: &Home) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut left = vec![home.dir.clone()];
     while let Some(dir) = left.pop() {
-        for entry in std::fs::read_dir(dir).unwrap() {
+        for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(&home.dir).unwrap().display().to_string();
             if path.is_dir() {
@@ -83,7 +84,7 @@ fn state(home: &Home) -> Vec<(String, Vec<u8>)> {
                     left.push(path);
                 }
             } else {
-                files.push((name, std::fs::read(path).unwrap()));
+                files.push((name, fs::read(path).unwrap()));
             }
         }
     }
@@ -124,7 +125,7 @@ fn a_policy_that_cannot_be_read_allows_nothing_but_reading() {
             let ran = run(command(&home, program, line).args(["--as", "user"]), b"");
             assert_eq!(ran.code, 78, "{broken:?}: {line}: {ran:?}");
         }
-        std::fs::remove_file(home.policies()).unwrap();
+        fs::remove_file(home.policies()).unwrap();
         assert_eq!(state(&home), before);
         // What is shown counts as read from then on.
         home.obey(broken);
@@ -132,7 +133,7 @@ fn a_policy_that_cannot_be_read_allows_nothing_but_reading() {
             let ran = run(command(&home, program, line).args(["--as", "agent-1"]), b"");
             assert_eq!(ran.code, 0, "{broken:?}: {line}: {ran:?}");
         }
-        std::fs::remove_file(home.policies()).unwrap();
+        fs::remove_file(home.policies()).unwrap();
     }
 }
 
@@ -148,7 +149,7 @@ fn a_policy_is_obeyed_by_the_next_verb_and_not_before_it_is_whole() {
         home.obey("deny:\n  - {rule: other, principals: 'agent:*', actions: mail.read}\n");
         assert_eq!(speak(&home, CELLPHONE, send).code, 0);
     }
-    std::fs::remove_file(home.policies()).unwrap();
+    fs::remove_file(home.policies()).unwrap();
     assert_eq!(speak(&home, CELLPHONE, "inbox --as agent-1").code, 0);
 }
 
@@ -188,9 +189,31 @@ fn a_link_in_the_place_of_the_policy_is_no_policy() {
     let home = used();
     home.obey("version: 1\n");
     let file = home.policies();
-    std::fs::rename(&file, home.dir.join("elsewhere.yaml")).unwrap();
+    fs::rename(&file, home.dir.join("elsewhere.yaml")).unwrap();
     std::os::unix::fs::symlink("../../elsewhere.yaml", &file).unwrap();
     let ran = speak(&home, CELLPHONE, "send agent-2 hello --as agent-1");
     assert_ne!(ran.code, 0, "{ran:?}");
     assert_ne!(speak(&home, SECCTL, "lint").code, 0);
+}
+
+#[test]
+fn a_message_with_a_file_counts_once_and_what_is_only_tried_not_at_all() {
+    let home = used();
+    fs::write(home.dir.join("figure.txt"), "42\n").unwrap();
+    home.obey(
+        "limits:\n  - {rule: two, principals: 'agent:*', actions: '*.*', at_most: 2, per: 1h}\n",
+    );
+    let file = home.dir.join("figure.txt");
+    let send = format!(
+        "send agent-2 figure --as agent-1 --force --file {}",
+        file.display()
+    );
+    for _ in 0..2 {
+        assert_eq!(speak(&home, CELLPHONE, &send).code, 0);
+    }
+    assert_eq!(speak(&home, CELLPHONE, &send).code, 77);
+    let tried = "unregister agent-4 --dry-run --as captain";
+    for _ in 0..5 {
+        assert_eq!(speak(&home, AGENTCTL, tried).code, 0);
+    }
 }

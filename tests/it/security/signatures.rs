@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::home::{CELLPHONE, Home, SECCTL, run};
+use crate::lives::AGENTCTL;
 
 fn ok(home: &Home, program: &str, line: &str) -> String {
     let mut command = home.command(program);
@@ -128,4 +129,30 @@ fn a_key_that_was_rotated_counts_for_what_it_signed_and_a_revoked_one_for_nothin
     let first = keys["keys"][0]["key"].as_str().unwrap();
     ok(&home, SECCTL, &format!("keys revoke agent-1 {first}"));
     assert_eq!(proofs(&home, "agent-2"), ["forged", "verified"]);
+}
+
+#[test]
+fn what_was_sent_to_an_agent_under_its_former_name_is_still_verified() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 hello --as agent-1");
+    ok(&home, AGENTCTL, "rename agent-2 agent-9");
+    assert_eq!(proofs(&home, "agent-9"), ["verified"]);
+}
+
+#[test]
+fn a_copy_in_another_mailbox_is_never_verified() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 hello --as agent-1");
+    ok(&home, CELLPHONE, "send agent-3 other --as agent-2");
+    let face = |agent: &str| home.dir.join(format!("runtime/mailbox/{agent}/inbox.json"));
+    let read =
+        |agent: &str| -> Value { serde_json::from_slice(&fs::read(face(agent)).unwrap()).unwrap() };
+    let mut copied = read("agent-2")[0].clone();
+    for ours in ["id", "seq", "rev", "thread"] {
+        copied.as_object_mut().unwrap().remove(ours);
+    }
+    let mut theirs = read("agent-3");
+    theirs.as_array_mut().unwrap().push(copied);
+    fs::write(face("agent-3"), theirs.to_string()).unwrap();
+    assert_eq!(proofs(&home, "agent-3"), ["nothing", "unsigned"]);
 }
