@@ -51,11 +51,7 @@ impl Run for Inbox {
             context.print_table(&view::listed(context, &messages, now.wall))?;
         }
         if self.full && agent == own && !context.nobody_listens() {
-            let pending = messages
-                .iter()
-                .filter(|message| message.status.is_pending());
-            let seqs: Vec<u64> = pending.map(|message| message.seq).collect();
-            desk.mark_read(&agent, &seqs, now)?;
+            desk.mark_read(&agent, &messages, now)?;
         }
         Ok(Exit::DONE)
     }

@@ -28,9 +28,8 @@ impl Run for Show {
         } else {
             context.print(&view::whole(context, &message, now.wall))?;
         }
-        let shown = !context.nobody_listens();
-        if shown && message.status.is_pending() && at.mailbox == desk.caller().agent {
-            desk.mark_read(&at.mailbox, &[at.seq], now)?;
+        if !context.nobody_listens() && at.mailbox == desk.caller().agent {
+            desk.mark_read(&at.mailbox, &[message], now)?;
         }
         Ok(Exit::DONE)
     }

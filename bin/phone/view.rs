@@ -13,10 +13,27 @@ use super::document::name_of;
 /// What the columns before the text take at most on most lines.
 const BESIDE_THE_TEXT: usize = 58;
 
-/// One line a message.
+/// And the column of what signatures are worth.
+const PROOF: usize = 10;
+
+/// One line a message. What signatures are worth is told where one has to do with signatures at all.
 pub(crate) fn listed(context: &Context, messages: &[Message], now: Timestamp) -> Table {
-    let width = context.columns().saturating_sub(BESIDE_THE_TEXT).max(20);
-    let mut table = Table::new(&["ID", "FROM", "MODE", "AGE", "STATUS", "TEXT"]);
+    let with_proof = messages
+        .iter()
+        .any(|message| told(message, "proof").is_some());
+    let (proof_column, beside): (&[&str], _) = if with_proof {
+        (&["PROOF"], BESIDE_THE_TEXT + PROOF)
+    } else {
+        (&[], BESIDE_THE_TEXT)
+    };
+    let width = context.columns().saturating_sub(beside).max(20);
+    let head = [
+        &["ID", "FROM", "MODE", "AGE", "STATUS"],
+        proof_column,
+        &["TEXT"],
+    ]
+    .concat();
+    let mut table = Table::new(&head);
     for message in messages {
         let age = relative(message.timestamp, now);
         let text = match context.format() {
@@ -25,14 +42,18 @@ pub(crate) fn listed(context: &Context, messages: &[Message], now: Timestamp) ->
                 .shown(&first_line(&message.content, width))
                 .into_owned(),
         };
-        table.row(vec![
+        let mut row = vec![
             name_of(message).to_string(),
             message.from.to_string(),
             message.mode.to_string(),
             age.trim_end_matches(" ago").to_owned(),
             message.status.as_str().to_owned(),
-            text,
-        ]);
+        ];
+        if with_proof {
+            row.push(told(message, "proof").unwrap_or("-").to_owned());
+        }
+        row.push(text);
+        table.row(row);
     }
     table
 }
@@ -100,9 +121,13 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
 
 /// What its signature is worth, where its sender signs.
 fn proof(message: &Message) -> Option<String> {
-    let said = |name| message.extra.get(name).and_then(Value::as_str);
-    let proof = said("proof")?;
-    Some(said("proof_why").map_or_else(|| proof.to_owned(), |why| format!("{proof}: {why}")))
+    let proof = told(message, "proof")?;
+    let why = told(message, "proof_why");
+    Some(why.map_or_else(|| proof.to_owned(), |why| format!("{proof}: {why}")))
+}
+
+fn told<'m>(message: &'m Message, name: &str) -> Option<&'m str> {
+    message.extra.get(name).and_then(Value::as_str)
 }
 
 fn with_line_break(text: &str) -> String {

@@ -1,8 +1,11 @@
 //! What is recorded in the chain: every refusal, and what needs a right of its own before it is done. Whoever is refused
 //! again and again, or finds the chain broken, makes an event and mail for the captain.
 
+use super::error::SIGNATURES;
+use super::signatures::FORGED;
 use super::{Desk, Done, Error};
-use crate::names::{AgentId, CAPTAIN, Channel, Draft, Event, Level, Mode, Permit, Verb};
+use crate::mailbox::{Mailbox, Message};
+use crate::names::{AgentId, CAPTAIN, Channel, Draft, Event, Level, Mode, Permit, SYSTEM, Verb};
 use crate::security::audit::{
     self, Anchor, Entry, Filter, Finding, Head, Progress, Record, Report, Verdict,
 };
@@ -52,6 +55,26 @@ impl Desk {
         }
     }
 
+    /// Mail that is not of whom it names, before it is set aside.
+    pub(super) fn record_unfit(&self, mailbox: &AgentId, message: &Message, why: &str, now: Now) {
+        let policy = self.policies.current().ok();
+        let at = format!("{mailbox}/{}", message.seq);
+        let entry = Entry {
+            who: SYSTEM.into(),
+            rule: SIGNATURES.into(),
+            policy: policy.map(|policy| policy.hash().to_owned()),
+            why: why.to_owned(),
+            detail: vec![
+                ("from".into(), message.from.to_string()),
+                ("id".into(), message.id.to_string()),
+            ],
+            ..Entry::new(FORGED, &self.caller, at, Verdict::Refused)
+        };
+        if let Err(error) = audit::append(&self.home, &[entry], now.wall) {
+            (self.warn)(&format!("the audit trail: {error}"));
+        }
+    }
+
     fn entry(&self, verb: Verb, target: &AgentId, verdict: Verdict) -> Entry {
         Entry::new(verb.as_str(), &self.caller, target.as_str(), verdict)
     }
@@ -73,12 +96,20 @@ impl Desk {
         self.log(&[event], now);
     }
 
+    /// `None` where nobody is registered as captain.
+    pub(super) fn mailbox_of_the_captain(&self, now: Now) -> Done<Option<Mailbox>> {
+        let captain = AgentId::captain();
+        match self.mailbox(&captain)? {
+            None if self.roster.entry(&captain).is_none() => Ok(None),
+            None => Ok(Some(self.make_mailbox(&captain, now)?)),
+            known => Ok(known),
+        }
+    }
+
     fn tell_the_captain(&self, text: &str, key: &str, now: Now) -> Done<()> {
         let captain = AgentId::captain();
-        let mailbox = match self.mailbox(&captain)? {
-            None if self.roster.entry(&captain).is_none() => return Ok(()),
-            None => self.make_mailbox(&captain, now)?,
-            Some(mailbox) => mailbox,
+        let Some(mailbox) = self.mailbox_of_the_captain(now)? else {
+            return Ok(());
         };
         let mut draft = Draft::new(AgentId::system(), captain.clone(), text);
         draft.mode = Mode::System;

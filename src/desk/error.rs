@@ -6,6 +6,9 @@ use crate::names::{AgentId, BadMessageId, Explain, Kind, NotFree, UnknownName, U
 use crate::security::{self, Refusal};
 use crate::{agents, logs, mailbox, store, tasks};
 
+/// The rule by which mail that is not signed, or is forged, is refused.
+pub(super) const SIGNATURES: &str = "signatures";
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -43,6 +46,8 @@ pub enum Error {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Loop(#[from] Loop),
+    #[error("mail of {from} is not signed, and the policy wants signatures (rule {SIGNATURES})")]
+    Unsigned { from: AgentId },
     #[error(transparent)]
     BadMessageId(#[from] BadMessageId),
     #[error(transparent)]
@@ -82,6 +87,7 @@ impl Error {
         match self {
             Self::Refused(refusal) => refusal.rule(),
             Self::Loop(_) => "loop-breaker",
+            Self::Unsigned { .. } => SIGNATURES,
             Self::Security(security::Error::Unproven(_)) => "identity",
             Self::Security(_) => "unreadable-policy",
             _ => "",
@@ -112,7 +118,7 @@ impl Explain for Error {
             | Self::Runs { .. }
             | Self::SameName { .. }
             | Self::FieldOfOurs { .. } => Kind::Usage,
-            Self::Reserved { .. } => Kind::Refused,
+            Self::Reserved { .. } | Self::Unsigned { .. } => Kind::Refused,
             Self::Former { .. } => Kind::CannotCreate,
             Self::NoSuchRole { .. }
             | Self::NoSuchMessage(_)
@@ -140,6 +146,7 @@ impl Explain for Error {
             Self::Refused(e) => e.hint(),
             Self::Loop(e) => e.hint(),
             Self::NotFree(e) => e.hint(),
+            Self::Unsigned { from } => Some(format!("give it a key: secctl keys make {from}")),
             Self::BadMessageId(_) => Some(
                 "name it as agent-3/17, 17, its id, or the last six or more characters of that"
                     .into(),

@@ -104,7 +104,7 @@ impl Desk {
         breaker: Breaker,
         now: Now,
     ) -> Done<Vec<Sent>> {
-        let permit = self.permit(Verb::MailSend, to)?;
+        let (permit, policy) = self.permit_under(Verb::MailSend, to)?;
         let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
         self.add_former_names(&mut drafts)?;
         if breaker == Breaker::Obey {
@@ -114,8 +114,11 @@ impl Desk {
                     error => error,
                 })?;
         }
+        let key = self.key_to_sign_with(&permit, &policy, &drafts)?;
         self.record_if_order(&permit)?;
-        self.sign(&mut drafts, now)?;
+        if let Some(key) = &key {
+            self.sign(key, &mut drafts, now);
+        }
         let (mut sent, effects) = mailbox.send(&permit, drafts, now)?;
         let warnings = sent
             .iter_mut()
@@ -269,7 +272,7 @@ impl Desk {
 
     /// A closed message again: new id, same thread.
     pub fn restore(&self, at: &Address, now: Now) -> Done<Sent> {
-        let permit = self.permit(Verb::MailRestore, &at.mailbox)?;
+        let (permit, policy) = self.permit_under(Verb::MailRestore, &at.mailbox)?;
         let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
         let old = self.settle(mailbox.message(&permit, at.seq, now)?, now);
         match old.status {
@@ -296,7 +299,12 @@ impl Desk {
         draft.extra = old.extra;
         // It was of another message, in another thread.
         draft.extra.shift_remove(SIGNATURE);
-        let (sent, effects) = mailbox.send(&permit, vec![draft], now)?;
+        let mut drafts = vec![draft];
+        let key = self.key_to_sign_with(&permit, &policy, &drafts)?;
+        if let Some(key) = &key {
+            self.sign(key, &mut drafts, now);
+        }
+        let (sent, effects) = mailbox.send(&permit, drafts, now)?;
         let mut sent = only(sent);
         let warnings = std::mem::take(&mut sent.warnings);
         let outcome = Outcome {
@@ -332,7 +340,7 @@ impl Desk {
     pub fn next(&self, agent: &AgentId, lease: Duration, now: Now) -> Done<Option<Taken>> {
         let permit = self.permit(Verb::MailTake, agent)?;
         match self.mailbox_if_known(agent)? {
-            Some(mailbox) => Ok(self.proven(self.settle(mailbox.next(&permit, lease, now)?, now))),
+            Some(mailbox) => self.take(&mailbox, &permit, lease, now),
             None => Ok(None),
         }
     }
@@ -375,11 +383,18 @@ impl Desk {
         Ok(closed(&at.mailbox, &only(done)))
     }
 
-    /// Marks as read what the recipient has been shown in full.
-    pub fn mark_read(&self, agent: &AgentId, seqs: &[u64], now: Now) -> Done<()> {
+    /// Marks as read what the recipient has been shown in full; what is forged among it is set aside.
+    pub fn mark_read(&self, agent: &AgentId, shown: &[Message], now: Now) -> Done<()> {
         let permit = self.permit(Verb::MailRead, agent)?;
-        if let Some(mailbox) = self.mailbox(agent)? {
-            self.settle(mailbox.mark_read(&permit, seqs, now)?, now);
+        let pending = shown.iter().filter(|message| message.status.is_pending());
+        let pending: Vec<&Message> = pending.collect();
+        if let Some(mailbox) = self.mailbox(agent)?.filter(|_| !pending.is_empty()) {
+            let is_aside = self.set_aside(&mailbox, &permit, &pending, now)?;
+            let read = pending.iter().zip(is_aside).filter(|(_, aside)| !aside);
+            let seqs: Vec<u64> = read.map(|(message, _)| message.seq).collect();
+            if !seqs.is_empty() {
+                self.settle(mailbox.mark_read(&permit, &seqs, now)?, now);
+            }
         }
         Ok(())
     }

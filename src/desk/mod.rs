@@ -51,7 +51,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::agents;
 use crate::mailbox::{self, Mailbox, Outcome};
-use crate::names::{AgentId, Caller, Draft, Effect, Event, Explain as _, Kind, Roster, Verb};
+use crate::names::{
+    AgentId, CAPTAIN, Caller, Draft, Effect, Event, Explain as _, Kind, Roster, Verb,
+};
 use crate::root::Home;
 use crate::security::Policies;
 use crate::store::{Dir, Open};
@@ -275,14 +277,20 @@ impl Desk {
         self.log(&events, now);
     }
 
-    /// Tells the sender of a dead letter, once: its key sees to that. Nobody is given a mailbox for it.
+    /// Tells the sender of a dead letter, or the captain of a forged one, once: its key sees to that. Nobody else is given
+    /// a mailbox for it.
     fn notify(&self, draft: Draft, notices: &mut VecDeque<Draft>, now: Now) -> Done<()> {
         let about = draft
             .metadata
             .get("notice")
             .and_then(serde_json::Value::as_str)
             .and_then(names::address);
-        if let Some(mailbox) = self.mailbox(&draft.to)? {
+        let mailbox = if draft.to.as_str() == CAPTAIN {
+            self.mailbox_of_the_captain(now)?
+        } else {
+            self.mailbox(&draft.to)?
+        };
+        if let Some(mailbox) = mailbox {
             let permit = self.permit_of_the_system(Verb::MailSend, &draft.to)?;
             let (_, effects) = mailbox.send(&permit, vec![draft], now)?;
             self.carry_out(effects, notices, now);

@@ -13,13 +13,18 @@ use crate::time::Now;
 impl Desk {
     /// Whether the caller may, who does it then; a refusal is logged.
     pub(super) fn permit(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        Ok(self.permit_under(verb, target)?.0)
+    }
+
+    /// As `permit`, with the policy that allows it.
+    pub(super) fn permit_under(&self, verb: Verb, target: &AgentId) -> Done<(Permit, Arc<Policy>)> {
         if matches!(verb, Verb::MailTake | Verb::MailAck | Verb::MailNack) {
             self.must_live()?;
         }
         let granted = self.policy_for(verb).and_then(|policy| {
             let permit = self.ask(&policy, verb, target)?;
             self.must_not_be_too_often(&policy, permit.act())?;
-            Ok(permit)
+            Ok((permit, policy))
         });
         if !verb.only_reads() && !self.rehearses && granted.is_ok() {
             self.close_to_others();

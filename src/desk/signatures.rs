@@ -1,13 +1,15 @@
 //! Whoever has a key signs what he sends; what is read is compared with what was signed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Desk, Done};
-use crate::mailbox::{self, Message, Taken};
-use crate::names::{AgentId, Draft, MessageId, Mode};
-use crate::security::keys::{self, Content, Proof, PublicKeys, Why};
+use super::{Desk, Done, Error};
+use crate::mailbox::{self, Judgement, Mailbox, Message, Source, Taken};
+use crate::names::{AgentId, Channel, Draft, Event, Level, MessageId, Mode, Permit};
+use crate::security::keys::{self, Content, Key, Proof, PublicKeys, Why};
+use crate::security::{Policy, Signatures};
 use crate::time::{Now, Timestamp};
 
 /// The field of a message.
@@ -16,14 +18,34 @@ pub(super) const SIGNATURE: &str = "signature";
 /// himself is written over.
 const PROOF: &str = "proof";
 const WHY: &str = "proof_why";
+/// The event and the record of mail that was set aside.
+pub(super) const FORGED: &str = "mail.forged";
 
 impl Desk {
-    /// Signs what the caller himself says, if his key lies in this home.
-    pub(super) fn sign(&self, drafts: &mut [Draft], now: Now) -> Done<()> {
+    /// What the caller signs with, if his key lies in this home. Where the policy wants signatures he must have one.
+    pub(super) fn key_to_sign_with(
+        &self,
+        permit: &Permit,
+        policy: &Policy,
+        drafts: &[Draft],
+    ) -> Done<Option<Key>> {
         let speaker = &self.caller.agent;
-        let Some(key) = keys::signing_key(&self.home, speaker)? else {
-            return Ok(());
-        };
+        let key = keys::signing_key(&self.home, speaker)?;
+        if policy.signatures() == Signatures::Required
+            && let Some(draft) = drafts
+                .iter()
+                .find(|draft| key.is_none() || draft.from != *speaker)
+        {
+            let from = draft.from.clone();
+            let act = permit.act();
+            return Err(self.refused(act.verb, &act.target, Error::Unsigned { from }));
+        }
+        Ok(key)
+    }
+
+    /// Signs what the caller himself says.
+    pub(super) fn sign(&self, key: &Key, drafts: &mut [Draft], now: Now) {
+        let speaker = &self.caller.agent;
         for draft in drafts.iter_mut().filter(|draft| draft.from == *speaker) {
             let said = Said {
                 from: &draft.from,
@@ -36,75 +58,205 @@ impl Desk {
                 expires_at: draft.expires_at,
                 attachments: draft.metadata.get("attachments"),
             };
-            let signature = said.spelled(|content| keys::sign(&key, content, now.wall));
+            let signature = said.spelled(|content| keys::sign(key, content, now.wall));
             draft.extra.insert(SIGNATURE.into(), signature.to_json());
         }
-        Ok(())
     }
 
-    /// Tells of each what its signature is worth. Whose keys cannot be read has none that counts: a message that was taken
-    /// is told all the same.
+    /// Tells of each what its signature is worth.
     pub(super) fn prove(&self, messages: &mut [Message]) {
-        let mut known: HashMap<AgentId, Option<PublicKeys>> = HashMap::new();
+        let mut verifier = Verifier::new(self);
         for message in messages {
-            let from = &message.from;
-            if !known.contains_key(from) {
-                let public = keys::public_keys(&self.home, from).unwrap_or_else(|error| {
-                    (self.warn)(&format!("the keys of {from}: {error}"));
-                    None
-                });
-                known.insert(from.clone(), public);
-            }
-            let public = known.get(from).and_then(Option::as_ref);
-            tell(message, public, &|to| self.were(to));
+            verifier.tell(message);
         }
     }
 
+    /// The first deliverable message that is not forged, leased. What is forged is set aside: recorded, told to the captain,
+    /// and kept as a dead letter.
+    pub(super) fn take(
+        &self,
+        mailbox: &Mailbox,
+        permit: &Permit,
+        lease: Duration,
+        now: Now,
+    ) -> Done<Option<Taken>> {
+        let must_be_signed = self.policies.current()?.signatures() == Signatures::Required;
+        let mut verifier = Verifier::new(self);
+        let mut judge = |message: &mut Message, source| {
+            let standing = verifier.tell(message);
+            // What the toolkit itself tells nobody signs.
+            let is_ours = source == Source::Sent && message.from == AgentId::system();
+            let judgement = judge(standing, must_be_signed && !is_ours);
+            if let Judgement::Unfit(why) = &judgement {
+                self.record_unfit(mailbox.agent(), message, why, now);
+            }
+            judgement
+        };
+        let given = mailbox.next_fit(permit, lease, &mut judge, now)?;
+        let given = self.settle(given, now);
+        for (message, why) in &given.unfit {
+            self.tell_unfit(mailbox.agent(), message, why, now);
+        }
+        match (given.taken, verifier.unreadable) {
+            // Whether it is signed could not be known.
+            (None, Some(error)) if must_be_signed => Err(error.into()),
+            (taken, _) => Ok(taken),
+        }
+    }
+
+    /// As `take` does it, of what is forged among what its recipient was shown: `true` for each that was set aside.
+    pub(super) fn set_aside(
+        &self,
+        mailbox: &Mailbox,
+        permit: &Permit,
+        messages: &[&Message],
+        now: Now,
+    ) -> Done<Vec<bool>> {
+        let mut verifier = Verifier::new(self);
+        let mut unfit = Vec::new();
+        let is_unfit = messages.iter().map(|message| {
+            let standing = verifier.standing(message);
+            let Judgement::Unfit(why) = judge(standing, false) else {
+                return false;
+            };
+            unfit.push((*message, why));
+            true
+        });
+        let is_unfit = is_unfit.collect();
+        if unfit.is_empty() {
+            return Ok(is_unfit);
+        }
+        for (message, why) in &unfit {
+            self.record_unfit(mailbox.agent(), message, why, now);
+        }
+        let closed: Vec<_> = unfit
+            .iter()
+            .map(|(message, why)| (message.seq, why.clone()))
+            .collect();
+        self.settle(mailbox.set_aside(permit, &closed, now)?, now);
+        for (message, why) in &unfit {
+            self.tell_unfit(mailbox.agent(), message, why, now);
+        }
+        Ok(is_unfit)
+    }
+
+    fn tell_unfit(&self, mailbox: &AgentId, message: &Message, why: &str, now: Now) {
+        let event = Event {
+            channel: Channel::Security,
+            level: Level::Error,
+            event: FORGED.into(),
+            msg: format!("{mailbox}/{} of {}: {why}", message.seq, message.from),
+            agent: Some(mailbox.clone()),
+            id: Some(message.id),
+            fields: Vec::new(),
+        };
+        self.log(&[event], now);
+    }
+}
+
+/// What is known of the sender of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    /// He has no key, and his message no signature.
+    NoKey,
+    Proof(Proof),
+    /// His keys cannot be read.
+    Unknown,
+}
+
+/// Whether a message is handed out.
+fn judge(standing: Standing, must_be_signed: bool) -> Judgement {
+    match standing {
+        Standing::Proof(Proof::Forged(why)) => Judgement::Unfit(format!("forged: {why}")),
+        Standing::Unknown if must_be_signed => Judgement::Unknown,
+        Standing::NoKey | Standing::Proof(Proof::Unsigned) if must_be_signed => {
+            Judgement::Unfit("unsigned, and the policy wants signatures".into())
+        }
+        Standing::NoKey | Standing::Proof(_) | Standing::Unknown => Judgement::Fit,
+    }
+}
+
+enum KeysOf {
+    Known(Option<PublicKeys>),
+    Unreadable,
+}
+
+/// Reads the keys of each sender once.
+struct Verifier<'d> {
+    desk: &'d Desk,
+    senders: HashMap<AgentId, KeysOf>,
+    /// Why the keys of somebody could not be read.
+    unreadable: Option<keys::Error>,
+}
+
+impl<'d> Verifier<'d> {
+    fn new(desk: &'d Desk) -> Self {
+        Self {
+            desk,
+            senders: HashMap::new(),
+            unreadable: None,
+        }
+    }
+
+    /// Adds to a message what its signature is worth, in the place of what somebody wrote there himself.
+    fn tell(&mut self, message: &mut Message) -> Standing {
+        let standing = self.standing(message);
+        let (word, why) = match &standing {
+            Standing::NoKey | Standing::Unknown => (None, None),
+            Standing::Proof(Proof::Verified) => (Some("verified"), None),
+            Standing::Proof(Proof::Unsigned) => (Some("unsigned"), None),
+            Standing::Proof(Proof::Forged(why)) => (Some("forged"), Some(why.to_string())),
+        };
+        for (name, value) in [(PROOF, word.map(str::to_owned)), (WHY, why)] {
+            match value {
+                Some(value) => drop(message.extra.insert(name.into(), value.into())),
+                None => drop(message.extra.shift_remove(name)),
+            }
+        }
+        standing
+    }
+
+    fn standing(&mut self, message: &Message) -> Standing {
+        let from = &message.from;
+        if !self.senders.contains_key(from) {
+            let keys = keys::public_keys(&self.desk.home, from).map_or_else(
+                |error| {
+                    (self.desk.warn)(&format!("the keys of {from}: {error}"));
+                    self.unreadable.get_or_insert(error);
+                    KeysOf::Unreadable
+                },
+                KeysOf::Known,
+            );
+            self.senders.insert(from.clone(), keys);
+        }
+        let Some(KeysOf::Known(public)) = self.senders.get(from) else {
+            return Standing::Unknown;
+        };
+        let public = public.as_ref();
+        if public.is_none() && !message.extra.contains_key(SIGNATURE) {
+            return Standing::NoKey;
+        }
+        Standing::Proof(match proof(message, &message.to, public) {
+            // It was renamed since.
+            Proof::Forged(why @ Why::Changed(_)) => self
+                .desk
+                .were(&message.to)
+                .iter()
+                .map(|to| proof(message, to, public))
+                .find(|proof| *proof == Proof::Verified)
+                .unwrap_or(Proof::Forged(why)),
+            other => other,
+        })
+    }
+}
+
+impl Desk {
     /// Under these names mail was sent to what is `agent` today.
     fn were(&self, agent: &AgentId) -> Vec<AgentId> {
         mailbox::former_names(&self.home.mailboxes(), agent).unwrap_or_else(|error| {
             (self.warn)(&format!("the former names of {agent}: {error}"));
             Vec::new()
         })
-    }
-
-    pub(super) fn proven(&self, mut taken: Option<Taken>) -> Option<Taken> {
-        if let Some(taken) = &mut taken {
-            self.prove(std::slice::from_mut(&mut taken.message));
-        }
-        taken
-    }
-}
-
-fn tell(
-    message: &mut Message,
-    public: Option<&PublicKeys>,
-    were: &dyn Fn(&AgentId) -> Vec<AgentId>,
-) {
-    if public.is_none() && !message.extra.contains_key(SIGNATURE) {
-        // Of whom nobody expects any there is nothing to say.
-        message.extra.shift_remove(PROOF);
-        message.extra.shift_remove(WHY);
-        return;
-    }
-    let proof = match proof(message, &message.to, public) {
-        // It was renamed since.
-        Proof::Forged(why @ Why::Changed(_)) => were(&message.to)
-            .iter()
-            .map(|to| proof(message, to, public))
-            .find(|proof| *proof == Proof::Verified)
-            .unwrap_or(Proof::Forged(why)),
-        other => other,
-    };
-    let (word, why) = match proof {
-        Proof::Verified => ("verified", None),
-        Proof::Unsigned => ("unsigned", None),
-        Proof::Forged(why) => ("forged", Some(why.to_string())),
-    };
-    message.extra.insert(PROOF.into(), word.into());
-    match why {
-        Some(why) => drop(message.extra.insert(WHY.into(), why.into())),
-        None => drop(message.extra.shift_remove(WHY)),
     }
 }
 
@@ -166,5 +318,34 @@ impl Said<'_> {
             expires_at: self.expires_at,
             attachments: &sums,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forged_is_handed_out_to_nobody_and_what_is_unsigned_where_nobody_minds() {
+        let proof = |proof| Standing::Proof(proof);
+        for (standing, by_default, where_wanted) in [
+            (proof(Proof::Verified), "fit", "fit"),
+            (proof(Proof::Unsigned), "fit", "unfit"),
+            (proof(Proof::Forged(Why::Malformed)), "unfit", "unfit"),
+            (Standing::NoKey, "fit", "unfit"),
+            (Standing::Unknown, "fit", "unknown"),
+        ] {
+            for (must_be_signed, expected) in [(false, by_default), (true, where_wanted)] {
+                let word = match judge(standing.clone(), must_be_signed) {
+                    Judgement::Fit => "fit",
+                    Judgement::Unfit(why) => {
+                        assert!(!why.is_empty());
+                        "unfit"
+                    }
+                    Judgement::Unknown => "unknown",
+                };
+                assert_eq!(word, expected, "{standing:?}, {must_be_signed}");
+            }
+        }
     }
 }

@@ -84,9 +84,9 @@ impl Desk {
         let mut waker = mailbox::Waker::new(&mailbox);
         loop {
             let now = Now::read();
-            let taken = self.settle(mailbox.next(&permit, lease, now)?, now);
+            let taken = self.take(&mailbox, &permit, lease, now)?;
             if taken.is_some() || patience.is_over() {
-                return Ok(self.proven(taken));
+                return Ok(taken);
             }
             waker.ask(&mailbox, &permit, Now::read())?;
             while !waker.rest(&mailbox, patience.left())? {

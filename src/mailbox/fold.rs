@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use super::record::{Letter, Record, Tag};
+use super::record::{EXPIRED, Letter, Record, Tag};
 use super::slot::{Slot, Span, State};
 use crate::names::{AgentId, MessageId, Mode};
 use crate::time::Timestamp;
@@ -91,7 +91,7 @@ pub(super) fn apply(slot: &Slot, record: &Record<'_>, span: Span, boot: &str) ->
                 Tag::Ack => State::Acked,
                 Tag::Discard => State::Discarded,
                 Tag::Void => State::Void,
-                _ if record.why.as_deref() == Some("expired") => State::Expired,
+                _ if record.why.as_deref() == Some(EXPIRED) => State::Expired,
                 _ => State::Dead,
             };
             new.lease_until = 0;

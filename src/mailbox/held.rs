@@ -13,7 +13,9 @@ use super::index::{Identity, Index};
 use super::journal::{Journal, Tail};
 use super::keys::Keys;
 use super::prune;
-use super::record::{self, Envelope, Letter, Opening, Record, Tag, VERSION};
+use super::record::{
+    self, ATTEMPTS, EXPIRED, Envelope, Letter, Opening, Record, Tag, UNFIT, VERSION,
+};
 use super::slot::{Slot, Span, State};
 use super::take::Holder;
 use super::view::{self, View};
@@ -587,8 +589,8 @@ impl<'m> Held<'m> {
         for slot in self.ask(|index| index.due(now.boot_ms, wall, MOST_DUE))? {
             match fold::due(&slot, now.boot_ms, now.wall) {
                 Some(Due::Lapse(new) | Due::Ripe(new)) => self.index.put(&new)?,
-                Some(Due::Expire) => self.give_up(&slot, "expired", now),
-                Some(Due::GiveUp) => self.give_up(&slot, "attempts", now),
+                Some(Due::Expire) => self.give_up(&slot, EXPIRED, now),
+                Some(Due::GiveUp) => self.give_up(&slot, ATTEMPTS, now),
                 None => {}
             }
         }
@@ -605,6 +607,20 @@ impl<'m> Held<'m> {
             t: Tag::Dead,
             seq,
             at: Some(now.wall),
+            why: Some(Cow::Borrowed(why)),
+            ..Record::default()
+        });
+    }
+
+    /// As `give_up`, because somebody found it unfit.
+    pub(super) fn set_aside(&mut self, slot: &Slot, who: &AgentId, why: &str, now: Now) {
+        let seq = slot.seq;
+        self.over.push((seq, MessageId::from_bits(slot.id), UNFIT));
+        self.push(&Record {
+            t: Tag::Dead,
+            seq,
+            at: Some(now.wall),
+            by: Some(Cow::Borrowed(who.as_str())),
             why: Some(Cow::Borrowed(why)),
             ..Record::default()
         });

@@ -10,7 +10,7 @@ use super::fold::{self, Head};
 use super::journal::{JOURNAL, Journal};
 use super::message::{Counts, History, Lease, Message, Step};
 use super::open::Mailbox;
-use super::record::{Record, Tag};
+use super::record::{ATTEMPTS, EXPIRED, Record, Tag};
 use super::slot::{Slot, Span};
 use super::take::{Outcome, token};
 use super::view::{self, Place, View};
@@ -139,8 +139,11 @@ fn step(record: &Record<'_>) -> Option<Step> {
         Tag::Nack => ("nacked", why.map(str::to_owned)),
         Tag::Ack => ("acked", None),
         Tag::Discard => ("discarded", why.map(str::to_owned)),
-        Tag::Dead if why == Some("expired") => ("expired", None),
-        Tag::Dead => ("dead", Some("every attempt failed".into())),
+        Tag::Dead => match why {
+            Some(EXPIRED) => ("expired", None),
+            None | Some(ATTEMPTS) => ("dead", Some("every attempt failed".into())),
+            Some(unfit) => ("dead", Some(unfit.to_owned())),
+        },
         Tag::Edit => ("edited", None),
         Tag::Announced => ("announced", None),
         Tag::Read => ("read", None),

@@ -11,6 +11,12 @@ use crate::names::{AgentId, Draft, MessageId, Mode};
 use crate::store;
 use crate::time::Timestamp;
 
+/// Why a message is a dead letter, as its record says.
+pub(super) const EXPIRED: &str = "expired";
+pub(super) const ATTEMPTS: &str = "attempts";
+/// As `Held::over` says; the record says what was unfit about it.
+pub(super) const UNFIT: &str = "unfit";
+
 /// What this program writes. A higher one is read, never written to.
 pub(super) const VERSION: u32 = 1;
 

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::ending::Ending;
 use super::error::Error;
 use super::face::{self, Entries, Text};
 use super::held::{Held, Written};
 use super::journal::Journal;
 use super::json;
 use super::merge::{self, Content, Memory, Outcome};
-use super::slot::{Slot, State};
+use super::slot::Slot;
 use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
 use super::view;
 use super::visit::Visit;
@@ -472,7 +473,7 @@ impl Visit<'_> {
         let mut letters = Vec::new();
         for slot in slots {
             if let Some(view) = view::read(journal, slot)? {
-                letters.push((view, why(journal, slot)?));
+                letters.push((view, Ending::of(journal, slot)?.to_string()));
             }
         }
         let old = match dir.file_if_any(DEAD, Open::Read)? {
@@ -681,21 +682,6 @@ fn compose(
         near = before.map_or(near, |at| at + 1);
     }
     Ok((text.finish(), shown))
-}
-
-/// Why a message is a dead letter, as its closing record says.
-pub(super) fn why(journal: &super::journal::Journal, slot: &Slot) -> Result<String, Error> {
-    let line = journal.line(slot.last)?;
-    let record = line
-        .as_deref()
-        .and_then(|line| super::record::Record::parse(line).ok());
-    let said = record.as_ref().and_then(|record| record.why.as_deref());
-    Ok(match (slot.state, said) {
-        (State::Expired, _) => "expired".into(),
-        (State::Dead, _) => format!("given up after {} attempts", slot.attempts),
-        (_, Some(why)) => why.into(),
-        _ => "discarded".into(),
-    })
 }
 
 /// `true` once nobody has the file open for writing.

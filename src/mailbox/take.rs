@@ -7,9 +7,9 @@ use super::error::Error;
 use super::fold::{self, Due, MOST_ATTEMPTS};
 use super::held::Held;
 use super::index::Index;
-use super::message::{Address, Status, Taken};
+use super::message::{Address, Message, Status, Taken};
 use super::open::Mailbox;
-use super::record::{Record, Tag};
+use super::record::{ATTEMPTS, EXPIRED, Record, Tag};
 use super::slot::{Slot, State};
 use super::view::{self};
 use super::visit::Visit;
@@ -29,6 +29,41 @@ pub struct Claim {
     pub token: Option<String>,
     /// Whoever holds it.
     pub force: bool,
+}
+
+/// What the one who takes mail makes of a message before he has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    Fit,
+    /// It becomes a dead letter, for this reason.
+    Unfit(String),
+    /// Nobody can tell now: it waits where it is, and what comes after it.
+    Unknown,
+}
+
+/// How a message came into the mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Sent,
+    /// Found in `inbox.json`.
+    Found,
+}
+
+impl Source {
+    const fn of(slot: &Slot) -> Self {
+        if slot.adopted {
+            Self::Found
+        } else {
+            Self::Sent
+        }
+    }
+}
+
+/// What was given out, and what was set aside on the way to it.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub taken: Option<Taken>,
+    pub unfit: Vec<(Message, String)>,
 }
 
 /// What a closing verb came to.
@@ -104,13 +139,39 @@ impl Mailbox {
         lease: Duration,
         now: Now,
     ) -> Result<Outcome<Option<Taken>>, Error> {
+        let Outcome {
+            value,
+            effects,
+            warnings,
+        } = self.next_fit(permit, lease, &mut |_, _| Judgement::Fit, now)?;
+        Ok(Outcome {
+            value: value.taken,
+            effects,
+            warnings,
+        })
+    }
+
+    /// As `next`, of what is found fit. `judge` may add to the message what it found out.
+    pub fn next_fit(
+        &self,
+        permit: &Permit,
+        lease: Duration,
+        judge: &mut dyn FnMut(&mut Message, Source) -> Judgement,
+        now: Now,
+    ) -> Result<Outcome<Given>, Error> {
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
         let mut held = visit.hold()?;
         self.end_leases_of_the_dead(&mut held, &mut visit)?;
-        let Some(slot) = first_deliverable(&mut held, now)? else {
-            visit.finish(held).map_err(Error::not_begun)?;
-            return Ok(Outcome::of(None, visit));
+        let mut unfit = Vec::new();
+        let Some((slot, mut message)) =
+            first_fit(&mut held, &visit.who.agent, judge, &mut unfit, now)?
+        else {
+            let none_begun = unfit.is_empty();
+            visit
+                .finish(held)
+                .map_err(|error| if none_begun { error.not_begun() } else { error })?;
+            return Ok(Outcome::of(Given { taken: None, unfit }, visit));
         };
         let n = slot.attempts + 1;
         let millis = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX / 2);
@@ -123,8 +184,6 @@ impl Mailbox {
             ..visit.record(Tag::Lease, slot.seq)
         };
         held.push(&record);
-        let view = held.view(&slot)?;
-        let mut message = view.message();
         message.status = Status::Read;
         message.attempts = n;
         let id = MessageId::from_bits(slot.id);
@@ -142,7 +201,30 @@ impl Mailbox {
             token: token(slot.id, n),
             lapses_at,
         };
-        Ok(Outcome::of(Some(taken), visit))
+        let taken = Some(taken);
+        Ok(Outcome::of(Given { taken, unfit }, visit))
+    }
+
+    /// Pending messages that somebody who looked at them found unfit become dead letters, each for its reason.
+    pub fn set_aside(
+        &self,
+        permit: &Permit,
+        unfit: &[(u64, String)],
+        now: Now,
+    ) -> Result<Outcome<()>, Error> {
+        let mut visit = Visit::new(self, permit, now);
+        visit.look_or_warn()?;
+        let mut held = visit.hold()?;
+        for (seq, why) in unfit {
+            // What was closed meanwhile, or is sealed, needs no setting aside.
+            if let Some(slot) = held.slot(*seq)?
+                && slot.state.is_pending()
+            {
+                held.set_aside(&slot, &visit.who.agent, why, now);
+            }
+        }
+        visit.finish(held)?;
+        Ok(Outcome::of((), visit))
     }
 
     /// A living run of the agent ends the leases of its earlier runs: what they held counts as lapsed. Said in the
@@ -183,8 +265,8 @@ impl Mailbox {
                 ..slot
             };
             match fold::due(&given_back, visit.now.boot_ms, visit.now.wall) {
-                Some(Due::Expire) => held.give_up(&slot, "expired", visit.now),
-                Some(Due::GiveUp) => held.give_up(&slot, "attempts", visit.now),
+                Some(Due::Expire) => held.give_up(&slot, EXPIRED, visit.now),
+                Some(Due::GiveUp) => held.give_up(&slot, ATTEMPTS, visit.now),
                 Some(Due::Lapse(_) | Due::Ripe(_)) | None => {}
             }
         }
@@ -277,7 +359,7 @@ impl Mailbox {
             let repeated = self.may_close(&mut held, &visit, &slot, claim, how)?;
             close_one(&mut held, &mut visit, &slot, how);
             if how == Close::Nack && slot.attempts >= MOST_ATTEMPTS {
-                held.give_up(&slot, "attempts", now);
+                held.give_up(&slot, ATTEMPTS, now);
             }
             done.push(Done {
                 seq,
@@ -529,10 +611,36 @@ fn first_deliverable(held: &mut Held<'_>, now: Now) -> Result<Option<Slot>, Erro
     for _ in 0..MOST_GIVEN_UP {
         match held.ask(Index::first_ready)? {
             Some(slot) if slot.attempts >= MOST_ATTEMPTS => {
-                held.give_up(&slot, "attempts", now);
+                held.give_up(&slot, ATTEMPTS, now);
                 held.write()?;
             }
             other => return Ok(other),
+        }
+    }
+    Ok(None)
+}
+
+fn first_fit(
+    held: &mut Held<'_>,
+    who: &AgentId,
+    judge: &mut dyn FnMut(&mut Message, Source) -> Judgement,
+    unfit: &mut Vec<(Message, String)>,
+    now: Now,
+) -> Result<Option<(Slot, Message)>, Error> {
+    while let Some(slot) = first_deliverable(held, now)? {
+        let mut message = held.view(&slot)?.message();
+        match judge(&mut message, Source::of(&slot)) {
+            Judgement::Fit => return Ok(Some((slot, message))),
+            Judgement::Unknown => return Ok(None),
+            Judgement::Unfit(why) => {
+                held.set_aside(&slot, who, &why, now);
+                held.write()?;
+                message.status = Status::Dead;
+                unfit.push((message, why));
+            }
+        }
+        if unfit.len() >= MOST_GIVEN_UP {
+            return Ok(None);
         }
     }
     Ok(None)

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::ending::Ending;
 use super::error::Error;
 use super::held::{Held, Written};
 use super::journal::{JOURNAL, Journal};
 use super::open::Mailbox;
 use super::prune;
-use super::record::{Record, Tag, Who};
-use super::slot::State;
+use super::record::{EXPIRED, Record, Tag, UNFIT, Who};
 use super::tombstone;
 use super::view::{self, View};
 use crate::names::{
@@ -199,7 +199,8 @@ impl<'m> Visit<'m> {
     fn tell(&mut self, written: &Written) -> Result<(), Error> {
         for &(seq, id, why) in &written.over {
             let (event, what) = match why {
-                "expired" => ("mail.expired", "expired"),
+                EXPIRED => ("mail.expired", "expired"),
+                UNFIT => ("mail.dead", "was set aside"),
                 _ => ("mail.dead", "was given up"),
             };
             let msg = format!("{}/{seq} {what}", self.agent());
@@ -210,7 +211,12 @@ impl<'m> Visit<'m> {
             let Some(view) = view::read(&written.journal, slot)? else {
                 continue;
             };
-            match notice(self.agent(), &written.journal.opening.mailbox, &view) {
+            match notice(
+                self.agent(),
+                &written.journal.opening.mailbox,
+                &view,
+                &Ending::of(&written.journal, slot)?,
+            ) {
                 Some(draft) => self.effects.push(Effect::Mail(Box::new(draft))),
                 None => nobody.push(slot.seq),
             }
@@ -258,20 +264,22 @@ impl<'m> Visit<'m> {
     }
 }
 
-/// What the sender of a dead letter is told; `system` is never told anything. Told again after the mailbox got another
-/// name, it is the same: the key has the first one.
-fn notice(mailbox: &AgentId, first: &AgentId, view: &View) -> Option<Draft> {
+/// What the sender of a dead letter is told, or the captain of one that its sender is perhaps not the sender of; `system`
+/// is never told anything. Told again after the mailbox got another name, it is the same: the key has the first one.
+fn notice(mailbox: &AgentId, first: &AgentId, view: &View, ending: &Ending) -> Option<Draft> {
     let message = view.message();
-    if message.from == AgentId::system() || message.from == *mailbox {
-        return None;
-    }
-    let why = match view.slot.state {
-        State::Expired => "expired before anybody took it".to_owned(),
-        _ => format!("was given up after {} attempts", view.slot.attempts),
+    let (to, what) = match ending {
+        Ending::Unfit(_) => (
+            AgentId::captain(),
+            format!("of {} was {ending}", message.from),
+        ),
+        _ if message.from == AgentId::system() || message.from == *mailbox => return None,
+        Ending::Expired => (message.from, "expired before anybody took it".to_owned()),
+        Ending::GivenUp { .. } | Ending::Discarded(_) => (message.from, format!("was {ending}")),
     };
     let beginning: String = message.content.chars().take(120).collect();
-    let text = format!("{mailbox}/{} {why}: {beginning}", message.seq);
-    let mut draft = Draft::new(AgentId::system(), message.from, text);
+    let text = format!("{mailbox}/{} {what}: {beginning}", message.seq);
+    let mut draft = Draft::new(AgentId::system(), to, text);
     draft.mode = Mode::System;
     draft.key = Some(format!("notice:{first}:{}", message.id));
     draft.reply_to = Some(message.id);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::builtin;
-use super::document::{Document, Identity, Limit, Rule};
+use super::document::{Document, Identity, Limit, Rule, Signatures};
 use super::gate::Gate;
 use super::refusal::Refusal;
 use crate::names::{Act, AgentId, Permit, Roster, Verb};
@@ -115,6 +115,11 @@ impl Policy {
     /// Whether an agent must prove that it is that agent.
     pub const fn identity(&self) -> Identity {
         self.says.identity
+    }
+
+    /// Whether only signed mail is sent and taken.
+    pub const fn signatures(&self) -> Signatures {
+        self.says.signatures
     }
 
     /// Whether the built-in rules hold beside those of the file.

@@ -30,6 +30,7 @@ pub(super) struct Document {
     /// Whether the built-in rules hold as well.
     pub(super) builtin: bool,
     pub(super) identity: Identity,
+    pub(super) signatures: Signatures,
     /// Who has which role, beside what `agents.yaml` says.
     pub(super) roles: Roles,
     pub(super) allow: Vec<Rule>,
@@ -43,6 +44,7 @@ impl Default for Document {
             version: VERSION,
             builtin: true,
             identity: Identity::default(),
+            signatures: Signatures::default(),
             roles: Roles::default(),
             allow: Vec::new(),
             deny: Vec::new(),
@@ -59,6 +61,17 @@ pub enum Identity {
     #[default]
     Claimed,
     /// To show its token.
+    Required,
+}
+
+/// What mail must have to be handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signatures {
+    /// Whoever has a key signs.
+    #[default]
+    Optional,
+    /// Nothing that is not signed is sent or taken, but what the toolkit itself tells.
     Required,
 }
 

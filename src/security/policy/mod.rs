@@ -11,7 +11,7 @@ mod rate;
 mod refusal;
 
 pub use decide::{Policy, Question, Target, Verdict};
-pub use document::{Identity, Limit, Rule};
+pub use document::{Identity, Limit, Rule, Signatures};
 pub use explain::{Because, Reason};
 pub use lint::{Complaint, Gravity};
 pub use refusal::Refusal;
