@@ -211,6 +211,8 @@ fn signatures(place: &Path) -> Result<()> {
         content: &text,
         reply_to: None,
         thread: None,
+        origin: None,
+        taint: None,
         not_before: None,
         expires_at: None,
         attachments: &[],

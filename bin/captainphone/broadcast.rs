@@ -1,5 +1,5 @@
 use dreamos::cli::{Context, Exit, Failure, Run, body};
-use dreamos::desk::Unknown;
+use dreamos::desk::{Links, Unknown};
 use dreamos::names::Mode;
 
 use super::order::{Patience, print_results};
@@ -41,8 +41,7 @@ impl Run for Broadcast {
             content: body(context, text.as_deref())?,
             letter: &self.letter,
             usual_mode: Mode::Priority,
-            reply_to: None,
-            thread: None,
+            links: Links::default(),
             unknown: Unknown::Refuse,
             note: None,
         };

@@ -1,5 +1,5 @@
 use dreamos::cli::{Context, Error, Exit, Failure, Run};
-use dreamos::desk::Unknown;
+use dreamos::desk::{Links, Unknown};
 use dreamos::names::{AgentId, Mode};
 
 use super::order::Patience;
@@ -40,11 +40,10 @@ impl Run for Escalate {
             return would_change(context, &desk, &[to]);
         }
         let template = Template {
+            links: Links::answering(&order),
             content: order.content,
             letter: &self.letter,
             usual_mode: Mode::Priority,
-            reply_to: Some(order.id),
-            thread: Some(order.thread.unwrap_or(order.id)),
             unknown: Unknown::Refuse,
             note: Some(("escalates", at.to_string())),
         };

@@ -37,13 +37,12 @@ impl Run for Send {
             return would_change(context, &desk, &to);
         }
         let text = self.text.or_else(|| self.letter.names_of_files());
-        let (reply_to, thread) = self.threading.links(&desk)?;
+        let links = self.threading.links(&desk)?;
         let template = Template {
             content: body(context, text.as_deref())?,
             letter: &self.letter,
             usual_mode: Mode::Priority,
-            reply_to,
-            thread,
+            links,
             unknown,
             note: None,
         };

@@ -1,5 +1,5 @@
 use dreamos::cli::{Context, Exit, Failure, Run, body};
-use dreamos::desk::Unknown;
+use dreamos::desk::{Links, Unknown};
 use dreamos::names::Mode;
 
 use super::phone::deliver::{Template, deliver, report_all, worst};
@@ -39,8 +39,7 @@ impl Run for Broadcast {
             content: body(context, text.as_deref())?,
             letter: &self.letter,
             usual_mode: Mode::Normal,
-            reply_to: None,
-            thread: None,
+            links: Links::default(),
             unknown: Unknown::Refuse,
             note: None,
         };

@@ -77,13 +77,12 @@ impl Run for Send {
             return batch::send(context, &desk, &to, path, &self.letter, &self.threading);
         }
         let text = self.text.or_else(|| self.letter.names_of_files());
-        let (reply_to, thread) = self.threading.links(&desk)?;
+        let links = self.threading.links(&desk)?;
         let template = Template {
             content: body(context, text.as_deref())?,
             letter: &self.letter,
             usual_mode: Mode::Normal,
-            reply_to,
-            thread,
+            links,
             unknown,
             note: None,
         };

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use dreamos::cli::{Context, Exit, Failure, Format, Interrupt, first_line};
-use dreamos::desk::{Desk, Unknown};
+use dreamos::desk::{Desk, Links, Unknown};
 use dreamos::mailbox::{Message, Sent, Status};
 use dreamos::names::{AgentId, MessageId, Mode};
 use dreamos::time::Now;
@@ -18,8 +18,7 @@ pub(crate) struct Template<'a> {
     pub(crate) letter: &'a Letter,
     pub(crate) content: String,
     pub(crate) usual_mode: Mode,
-    pub(crate) reply_to: Option<MessageId>,
-    pub(crate) thread: Option<MessageId>,
+    pub(crate) links: Links,
     pub(crate) unknown: Unknown,
     /// Put into the metadata beside what the person wrote.
     pub(crate) note: Option<(&'static str, String)>,
@@ -95,8 +94,7 @@ fn send(desk: &Desk, to: &AgentId, template: &Template<'_>) -> Result<Sent, Fail
         ..
     } = template;
     let mut draft = letter.draft(desk, to, content.clone(), *usual_mode, *unknown, now)?;
-    draft.reply_to = template.reply_to;
-    draft.thread = template.thread;
+    template.links.link(&mut draft);
     if let Some((key, value)) = &template.note {
         draft
             .metadata

@@ -20,7 +20,9 @@ pub(crate) fn opened(
     let speaker = context.speaker();
     let parsed = AgentId::parse(&speaker);
     let first = parsed.clone().unwrap_or_else(|_| AgentId::user());
-    let desk = how(home, context.caller(first))?.showing(context.token(), context.runs_as());
+    let desk = how(home, context.caller(first))?
+        .showing(context.token(), context.runs_as())
+        .touched_by(context.taint());
     if let Ok(agent) = &parsed
         && (agent.is_reserved() || desk.roster().entry(agent).is_some())
     {

@@ -32,7 +32,7 @@ pub(crate) fn document(taken: &Taken) -> Document<TakenBody<'_>> {
     }
 }
 
-fn variables(taken: &Taken) -> [(&'static str, String); 7] {
+fn variables(taken: &Taken) -> [(&'static str, String); 8] {
     let message = &taken.message;
     let id =
         |id: Option<dreamos::names::MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
@@ -43,6 +43,10 @@ fn variables(taken: &Taken) -> [(&'static str, String); 7] {
         ("DREAMOS_REPLY_TO", id(message.reply_to)),
         ("DREAMOS_THREAD", id(message.thread)),
         ("DREAMOS_TOKEN", taken.token.clone()),
+        (
+            "DREAMOS_TAINT",
+            message.taint().map(|it| it.to_string()).unwrap_or_default(),
+        ),
         ("DREAMOS_CONTENT", message.content.clone()),
     ]
 }

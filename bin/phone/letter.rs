@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use dreamos::cli::{Error, Failure};
-use dreamos::desk::{self, Breaker, Desk, Unknown};
-use dreamos::names::{AgentId, Draft, MessageId, Mode};
+use dreamos::desk::{self, Breaker, Desk, Links, Unknown};
+use dreamos::names::{AgentId, Draft, Explain as _, Mode, Origin};
 use dreamos::time::{Now, parse_time};
 use serde_json::Value;
 
@@ -29,6 +29,9 @@ pub(crate) struct Letter {
     /// A file to go with it, up to 64 MiB; may be repeated
     #[arg(long = "file", value_name = "PATH")]
     pub(crate) files: Vec<PathBuf>,
+    /// The text is of somebody outside: it, and every answer, is no ground for privileged verbs (discord:8035…)
+    #[arg(long, value_name = "KIND:NAME", value_parser = origin)]
+    origin: Option<Origin>,
     /// Send it even if the two of you only repeat yourselves
     #[arg(long)]
     force: bool,
@@ -81,6 +84,9 @@ impl Letter {
                 .metadata
                 .insert(key.clone(), Value::String(value.clone()));
         }
+        if let Some(origin) = &self.origin {
+            draft.comes_from(origin);
+        }
         if !self.files.is_empty() {
             let attached = self.files.iter().map(|file| desk.attach(to, file, unknown));
             let notes: Result<Vec<Value>, desk::Error> =
@@ -115,10 +121,7 @@ impl Threading {
     }
 
     /// The message that is answered and the thread that is gone on with.
-    pub(crate) fn links(
-        &self,
-        desk: &Desk,
-    ) -> Result<(Option<MessageId>, Option<MessageId>), Failure> {
+    pub(crate) fn links(&self, desk: &Desk) -> Result<Links, Failure> {
         Ok(desk.links(self.reply_to.as_deref(), self.thread.as_deref())?)
     }
 }
@@ -128,6 +131,10 @@ pub(crate) fn mode(text: &str) -> Result<Mode, String> {
         let all: Vec<&str> = Mode::ALL.iter().map(|mode| mode.as_str()).collect();
         format!("use one of {}", all.join(", "))
     })
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    Origin::parse(text).map_err(|bad| bad.hint().unwrap_or_default())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

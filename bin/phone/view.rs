@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use dreamos::cli::{Context, Format, Table, first_line};
 use dreamos::mailbox::Message;
-use dreamos::names::Class;
+use dreamos::names::{Class, ORIGIN, TAINT};
 use dreamos::time::{Timestamp, relative};
 use serde_json::Value;
 
@@ -81,6 +81,11 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
         ),
     );
     line("from", message.from.as_str());
+    for name in [ORIGIN, TAINT] {
+        if let Some(said) = told(message, name) {
+            line(name, said);
+        }
+    }
     if let Some(proof) = proof(message) {
         line("signature", &proof);
     }

@@ -45,7 +45,14 @@ const HOME: &str = "DREAMOS_HOME";
 const AGENT: &str = "DREAMOS_AGENT";
 const TOKEN_FILE: &str = "DREAMOS_TOKEN_FILE";
 /// Said by us, by nobody else; the last is the supervisor's.
-pub(super) const OURS: [&str; 4] = [HOME, AGENT, TOKEN_FILE, "DREAMOS_INCARNATION"];
+/// A life is no part of the message for which somebody began it.
+pub(super) const OURS: [&str; 5] = [
+    HOME,
+    AGENT,
+    TOKEN_FILE,
+    "DREAMOS_TAINT",
+    "DREAMOS_INCARNATION",
+];
 
 /// An agent as it is configured. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use super::failure::{Error, Failure};
 use super::options::{Colour, Format, Options};
 use super::table::Table;
 use super::text::visible;
-use crate::names::{AgentId, Caller, Level, USER};
+use crate::names::{AgentId, Caller, Level, Origin, USER};
 use crate::root::{self, Home};
 
 /// What a long document is written by.
@@ -117,6 +117,12 @@ impl Context {
     /// Where the supervisor, or whoever issued it, put the token of the caller.
     pub fn token(&self) -> Option<PathBuf> {
         variable("DREAMOS_TOKEN_FILE").map(PathBuf::from)
+    }
+
+    /// Whose text from outside this program was started for; a handler of mail is told so.
+    pub fn taint(&self) -> Option<Origin> {
+        let said = variable("DREAMOS_TAINT")?;
+        Some(Origin::parse(&said.to_string_lossy()).unwrap_or_else(|_| Origin::unknown()))
     }
 
     /// The agent of whose life this program is a part.

@@ -43,10 +43,14 @@ const EXIT_CODES: [(&str, &str); 14] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 7] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     ("DREAMOS_HOME", "the home, where --home does not say"),
     ("DREAMOS_AGENT", "who speaks, where --as does not say"),
     ("DREAMOS_INCARNATION", "which run of that agent speaks"),
+    (
+        "DREAMOS_TAINT",
+        "whose text from outside it is done for; handlers of mail have it",
+    ),
     ("VISUAL, EDITOR", "the editor for a text and for edit"),
     (
         "LOGNAME, USER",

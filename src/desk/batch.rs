@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::mailbox::MOST_CONTENT;
-use crate::names::{Draft, Explain, Kind, MessageId};
+use crate::names::{BadOrigin, Draft, Explain, Kind, MessageId, ORIGIN, Origin, TAINT};
 use crate::tasks::{NewTask, TaskId, spoken};
 use crate::time::{Now, parse_time};
 
@@ -91,8 +91,20 @@ fn draft(model: &Draft, line: usize, text: &str, now: Now) -> Result<Draft, BadL
         Some(Value::Object(metadata)) => draft.metadata.extend(metadata),
         Some(_) => return Err(bad(1, "\"metadata\" is no object".into())),
     }
-    draft.extra = fields;
+    let origin = take_origin(&mut fields).map_err(|error| because(&error))?;
+    draft.extra.extend(fields);
+    if let Some(origin) = &origin {
+        draft.comes_from(origin);
+    }
     Ok(draft)
+}
+
+/// Where the text of one comes from. By what it was touched, follows from that and from what it answers.
+fn take_origin(fields: &mut Map<String, Value>) -> Result<Option<Origin>, BadOrigin> {
+    fields.remove(TAINT);
+    let said = fields.remove(ORIGIN).filter(|said| !said.is_null());
+    said.map(|said| Origin::parse(said.as_str().unwrap_or_default()))
+        .transpose()
 }
 
 /// One task a line, with the number of that line; times as a person says them.

@@ -13,7 +13,7 @@ use crate::mailbox::{
     Sent, Status, Taken, Which,
 };
 use crate::names::{
-    AgentId, Caller, Channel, Draft, Event, Finding, Level, MessageId, Permit, USER, Verb,
+    AgentId, Caller, Channel, Draft, Event, Finding, Level, MessageId, Origin, Permit, USER, Verb,
 };
 use crate::store;
 use crate::time::{Now, Timestamp};
@@ -33,6 +33,32 @@ pub enum Unknown {
 pub enum Breaker {
     Obey,
     Override,
+}
+
+/// What a message goes on with, and what comes along from there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    pub reply_to: Option<MessageId>,
+    pub thread: Option<MessageId>,
+    pub taint: Option<Origin>,
+}
+
+impl Links {
+    pub fn answering(message: &Message) -> Self {
+        Self {
+            reply_to: Some(message.id),
+            thread: message.thread.or(Some(message.id)),
+            taint: message.taint(),
+        }
+    }
+
+    pub fn link(&self, draft: &mut Draft) {
+        draft.reply_to = self.reply_to;
+        draft.thread = self.thread;
+        if let Some(origin) = &self.taint {
+            draft.taint(origin);
+        }
+    }
 }
 
 /// What an ack, nack or recall came to.
@@ -69,24 +95,24 @@ impl Desk {
             let by = json!({ "login": login, "uid": uid });
             draft.metadata.insert("by".into(), by);
         }
+        if let Some(origin) = &self.taint {
+            draft.taint(origin);
+        }
         draft
     }
 
     /// The message that is answered and the thread that is gone on with, each as a person names one: any message of
     /// a thread stands for it, and an answer goes on with that of what it answers.
-    pub fn links(
-        &self,
-        reply_to: Option<&str>,
-        thread: Option<&str>,
-    ) -> Done<(Option<MessageId>, Option<MessageId>)> {
+    pub fn links(&self, reply_to: Option<&str>, thread: Option<&str>) -> Done<Links> {
         let named = |name: &str| self.message(&self.find(name)?);
         let answered = reply_to.map(named).transpose()?;
         let of_thread = thread.map(named).transpose()?;
-        let thread = of_thread.as_ref().or(answered.as_ref());
-        Ok((
-            answered.as_ref().map(|it| it.id),
-            thread.map(|it| it.thread.unwrap_or(it.id)),
-        ))
+        let mut links = answered.as_ref().map(Links::answering).unwrap_or_default();
+        if let Some(other) = &of_thread {
+            links.thread = other.thread.or(Some(other.id));
+            links.taint = links.taint.or_else(|| other.taint());
+        }
+        Ok(links)
     }
 
     pub fn send(&self, draft: Draft, unknown: Unknown, breaker: Breaker, now: Now) -> Done<Sent> {
@@ -252,9 +278,8 @@ impl Desk {
         let mailbox = self.mailbox(&at.mailbox)?.ok_or_else(|| no_message(at))?;
         let asked = self.settle(mailbox.message(&permit, at.seq, now)?, now);
         mailbox.may_reply(&permit, at.seq, claim, now)?;
+        Links::answering(&asked).link(&mut draft);
         draft.to = asked.from;
-        draft.reply_to = Some(asked.id);
-        draft.thread = asked.thread.or(Some(asked.id));
         // Killed between the answer and the acknowledgement, and said again: the same answer.
         draft.key = draft
             .key
@@ -686,14 +711,17 @@ mod tests {
         let me = AgentId::user();
         let first = send(&desk, desk.draft(&me, "first".into()));
         let mut answer = desk.draft(&me, "second".into());
-        (answer.reply_to, answer.thread) = desk.links(Some("1"), None).unwrap();
+        desk.links(Some("1"), None).unwrap().link(&mut answer);
         assert_eq!(
             (answer.reply_to, answer.thread),
             (Some(first.id), Some(first.id))
         );
         let second = send(&desk, answer);
         let third = send(&desk, desk.draft(&me, "another thread".into()));
-        let links = |reply_to, thread| desk.links(reply_to, thread).unwrap();
+        let links = |reply_to, thread| {
+            let links = desk.links(reply_to, thread).unwrap();
+            (links.reply_to, links.thread)
+        };
         assert_eq!(links(Some("2"), None), (Some(second.id), Some(first.id)));
         assert_eq!(links(None, Some("2")), (None, Some(first.id)));
         assert_eq!(

@@ -33,7 +33,7 @@ pub use error::Error;
 pub use import::{Imported, Unread};
 pub use lives::{Launching, Standing, Started, Stopped, Stops};
 pub use logs::Note;
-pub use mail::{Breaker, Closed, Merged, Unknown};
+pub use mail::{Breaker, Closed, Links, Merged, Unknown};
 pub use register::{Purged, Renamed, Step};
 pub use runs::Ran;
 pub use stage::{Came, Stage, Waited};
@@ -52,7 +52,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::agents;
 use crate::mailbox::{self, Mailbox, Outcome};
 use crate::names::{
-    AgentId, CAPTAIN, Caller, Draft, Effect, Event, Explain as _, Kind, Roster, Verb,
+    AgentId, CAPTAIN, Caller, Draft, Effect, Event, Explain as _, Kind, Origin, Roster, Verb,
 };
 use crate::root::Home;
 use crate::security::Policies;
@@ -79,6 +79,8 @@ pub struct Desk {
     token: Option<PathBuf>,
     /// The agent as which the program was started.
     runs_as: Option<AgentId>,
+    /// Whose text from outside made the caller speak.
+    taint: Option<Origin>,
     /// That nobody else may look into the home was seen to.
     is_closed: Arc<AtomicBool>,
     /// Tasks are not changed: it is only said what would become of them.
@@ -98,6 +100,7 @@ impl Desk {
             policies: Arc::new(Policies::of(home.clone())),
             token: None,
             runs_as: None,
+            taint: None,
             is_closed: Arc::default(),
             home,
             caller,
@@ -124,6 +127,7 @@ impl Desk {
             policies: Arc::new(Policies::of(home.clone())),
             token: None,
             runs_as: None,
+            taint: None,
             is_closed: Arc::default(),
             home,
             caller,
@@ -147,6 +151,12 @@ impl Desk {
             runs_as,
             ..self
         }
+    }
+
+    /// As `open`, for one who speaks because of what somebody outside wrote.
+    #[must_use]
+    pub fn touched_by(self, taint: Option<Origin>) -> Self {
+        Self { taint, ..self }
     }
 
     /// As `open`; tasks are not changed then, and nobody is told of them.

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Desk, Done, Error};
 use crate::mailbox::{self, Judgement, Mailbox, Message, Source, Taken};
-use crate::names::{AgentId, Channel, Draft, Event, Level, MessageId, Mode, Permit};
+use crate::names::{AgentId, Channel, Draft, Event, Level, MessageId, Mode, ORIGIN, Permit, TAINT};
 use crate::security::keys::{self, Content, Key, Proof, PublicKeys, Why};
 use crate::security::{Policy, Signatures};
 use crate::time::{Now, Timestamp};
@@ -54,6 +54,8 @@ impl Desk {
                 content: &draft.content,
                 reply_to: draft.reply_to,
                 thread: draft.thread,
+                origin: said_in(&draft.extra, ORIGIN),
+                taint: said_in(&draft.extra, TAINT),
                 not_before: draft.not_before,
                 expires_at: draft.expires_at,
                 attachments: draft.metadata.get("attachments"),
@@ -273,11 +275,18 @@ fn proof(message: &Message, to: &AgentId, public: Option<&PublicKeys>) -> Proof 
         reply_to: message.reply_to,
         // Of the first of a thread its sender did not know the id yet.
         thread: message.thread.filter(|thread| *thread != message.id),
+        origin: said_in(&message.extra, ORIGIN),
+        taint: said_in(&message.extra, TAINT),
         not_before: message.not_before,
         expires_at: message.expires_at,
         attachments: attachments.as_ref(),
     };
     said.spelled(|content| keys::verify(public, content, Some(signature), message.timestamp))
+}
+
+fn said_in<'m>(fields: &'m Map<String, Value>, name: &str) -> Option<&'m str> {
+    // What is no text was put there by hand; signed is only text.
+    fields.get(name).map(|said| said.as_str().unwrap_or("?"))
 }
 
 /// What is signed of a message.
@@ -288,6 +297,8 @@ struct Said<'m> {
     content: &'m str,
     reply_to: Option<MessageId>,
     thread: Option<MessageId>,
+    origin: Option<&'m str>,
+    taint: Option<&'m str>,
     not_before: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     attachments: Option<&'m Value>,
@@ -314,6 +325,8 @@ impl Said<'_> {
             content: self.content,
             reply_to: reply_to.as_deref(),
             thread: thread.as_deref(),
+            origin: self.origin,
+            taint: self.taint,
             not_before: self.not_before,
             expires_at: self.expires_at,
             attachments: &sums,

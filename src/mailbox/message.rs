@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::metadata::Metadata;
-use crate::names::{AgentId, MessageId, Mode};
+use crate::names::{AgentId, MessageId, Mode, Origin, TAINT};
 use crate::time::Timestamp;
 
 /// Where a message stands. "Sent" never means "read".
@@ -67,6 +67,13 @@ pub struct Message {
 }
 
 impl Message {
+    /// Whose text from outside had to do with it.
+    pub fn taint(&self) -> Option<Origin> {
+        let said = self.extra.get(TAINT)?.as_str().unwrap_or_default();
+        // What somebody changed by hand into no origin taints all the same.
+        Some(Origin::parse(said).unwrap_or_else(|_| Origin::unknown()))
+    }
+
     /// What the letter itself says of it, beside its metadata.
     pub(super) const SENT: [&str; 11] = [
         "seq",

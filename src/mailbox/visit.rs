@@ -274,8 +274,13 @@ fn notice(mailbox: &AgentId, first: &AgentId, view: &View, ending: &Ending) -> O
             format!("of {} was {ending}", message.from),
         ),
         _ if message.from == AgentId::system() || message.from == *mailbox => return None,
-        Ending::Expired => (message.from, "expired before anybody took it".to_owned()),
-        Ending::GivenUp { .. } | Ending::Discarded(_) => (message.from, format!("was {ending}")),
+        Ending::Expired => (
+            message.from.clone(),
+            "expired before anybody took it".to_owned(),
+        ),
+        Ending::GivenUp { .. } | Ending::Discarded(_) => {
+            (message.from.clone(), format!("was {ending}"))
+        }
     };
     let beginning: String = message.content.chars().take(120).collect();
     let text = format!("{mailbox}/{} {what}: {beginning}", message.seq);
@@ -284,6 +289,9 @@ fn notice(mailbox: &AgentId, first: &AgentId, view: &View, ending: &Ending) -> O
     draft.key = Some(format!("notice:{first}:{}", message.id));
     draft.reply_to = Some(message.id);
     draft.thread = message.thread;
+    if let Some(origin) = message.taint() {
+        draft.taint(&origin);
+    }
     draft
         .metadata
         .insert("notice".into(), format!("{mailbox}/{}", message.seq).into());

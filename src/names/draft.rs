@@ -2,8 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{AgentId, MessageId, Mode};
+use super::{AgentId, MessageId, Mode, Origin};
 use crate::time::Timestamp;
+
+/// The fields of a message that say where its text came from, and by whose text it, or what it answers, was touched.
+pub const ORIGIN: &str = "origin";
+pub const TAINT: &str = "taint";
 
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -40,5 +44,18 @@ impl Draft {
             metadata: Map::new(),
             extra: Map::new(),
         }
+    }
+
+    /// Its text is of somebody outside.
+    pub fn comes_from(&mut self, origin: &Origin) {
+        self.extra.insert(ORIGIN.into(), origin.as_str().into());
+        self.taint(origin);
+    }
+
+    /// Text from outside had to do with it: no ground for what needs a right of its own. The first one stays.
+    pub fn taint(&mut self, by: &Origin) {
+        self.extra
+            .entry(TAINT)
+            .or_insert_with(|| by.as_str().into());
     }
 }

@@ -7,6 +7,9 @@ use crate::time::Timestamp;
 /// What a signature of ours is of: nothing else that is signed with the same key can be taken for it.
 const DOMAIN: &str = "dreamos.message/1";
 
+/// Members that came later: what was signed before has none of them.
+const LATER: [&str; 2] = ["origin", "taint"];
+
 /// What a message says; its signature covers all of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Content<'m> {
@@ -17,6 +20,9 @@ pub struct Content<'m> {
     /// Ids as the message spells them.
     pub reply_to: Option<&'m str>,
     pub thread: Option<&'m str>,
+    /// Where it came from and by what it was touched; a message without them is spelled without them.
+    pub origin: Option<&'m str>,
+    pub taint: Option<&'m str>,
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     /// SHA-256 of each, in hexadecimal, in the order of the message.
@@ -44,12 +50,17 @@ pub(super) fn canonical(message: &Content<'_>, nonce: Nonce, at: Timestamp) -> V
         ("mode", Some(message.mode.as_str())),
         ("nonce", Some(&*nonce.to_string())),
         ("not_before", not_before.as_deref()),
+        ("origin", message.origin),
         ("reply_to", message.reply_to),
         ("signed_at", Some(&*at.to_string())),
         ("t", Some(DOMAIN)),
+        ("taint", message.taint),
         ("thread", message.thread),
         ("to", Some(message.to.as_str())),
     ] {
+        if value.is_none() && LATER.contains(&name) {
+            continue;
+        }
         out.push(b',');
         string(&mut out, name);
         out.push(b':');
@@ -89,6 +100,8 @@ mod tests {
             content: "resume",
             reply_to: None,
             thread: None,
+            origin: None,
+            taint: None,
             not_before: None,
             expires_at: None,
             attachments: &[],
@@ -125,6 +138,8 @@ mod tests {
             content: "",
             reply_to: None,
             thread: None,
+            origin: None,
+            taint: None,
             not_before: None,
             expires_at: None,
             attachments: &[],

@@ -210,6 +210,8 @@ mod tests {
             content: "resume",
             reply_to: None,
             thread: Some("01jd8x"),
+            origin: None,
+            taint: None,
             not_before: None,
             expires_at: None,
             attachments: &["aa"],

@@ -43,6 +43,8 @@ fn proof(home: &Home, key: &Key, now: Timestamp) -> Proof {
         content: "done",
         reply_to: None,
         thread: None,
+        origin: None,
+        taint: None,
         not_before: None,
         expires_at: None,
         attachments: &[],
