@@ -251,6 +251,11 @@ impl Home {
         self.security().join(format!("tokens/{agent}.json"))
     }
 
+    /// What waits for the word of a person.
+    pub fn approvals(&self) -> PathBuf {
+        self.security().join("approvals/waiting.json")
+    }
+
     /// What is counted against the limits of the policy.
     pub fn rates(&self) -> PathBuf {
         self.security().join("rates.json")

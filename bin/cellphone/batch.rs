@@ -25,13 +25,13 @@ pub(crate) fn send(
     if lines.len() > LONGEST_BATCH {
         return Err(Error::usage(format!("a batch is longer than {LONGEST_BATCH} bytes")).into());
     }
-    let links = threading.links(desk)?;
+    let goes_on_with = threading.links(desk)?;
     let unknown = threading.unknown();
     // All are read before the first is sent: a slip in the last line sends nothing.
     let mut batches = Vec::new();
     for to in recipients {
         let mut model = letter.draft(desk, to, String::new(), Mode::Normal, unknown, now)?;
-        links.link(&mut model);
+        goes_on_with.link(&mut model);
         batches.push((to, desk::batch(&model, &lines, now)?));
     }
     for (to, drafts) in batches {

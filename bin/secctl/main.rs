@@ -5,6 +5,7 @@
 
 use dreamos::cli::{Program, Verb, run};
 
+mod approvals;
 mod audit;
 mod check;
 #[path = "../phone/desk.rs"]
@@ -23,6 +24,9 @@ static VERBS: &[Verb] = &[
     Verb::of::<lint::Lint>("lint"),
     Verb::of::<token::Token>("token"),
     Verb::of::<keys::Keys>("keys"),
+    Verb::of::<approvals::Approvals>("approvals"),
+    Verb::of::<approvals::Approve>("approve"),
+    Verb::of::<approvals::Decline>("decline"),
     Verb::of::<audit::Audit>("audit"),
 ];
 

@@ -6,6 +6,7 @@ use super::signatures::FORGED;
 use super::{Desk, Done, Error};
 use crate::mailbox::{Mailbox, Message};
 use crate::names::{AgentId, CAPTAIN, Channel, Draft, Event, Level, Mode, Permit, SYSTEM, Verb};
+use crate::security::approvals::Approval;
 use crate::security::audit::{
     self, Anchor, Entry, Filter, Finding, Head, Progress, Record, Report, Verdict,
 };
@@ -53,6 +54,22 @@ impl Desk {
             }
             Err(error) => (self.warn)(&format!("the audit trail: {error}")),
         }
+    }
+
+    /// That what a person approved is done now, whatever it is: its own record follows.
+    pub(super) fn record_approved(&self, approval: &Approval, why: &str, now: Now) -> Done<()> {
+        let entry = Entry {
+            why: why.to_owned(),
+            detail: vec![("approval".into(), approval.id.clone())],
+            ..Entry::new(
+                "approval.used",
+                &self.caller,
+                approval.target.as_str(),
+                Verdict::Allowed,
+            )
+        };
+        audit::append(&self.home, &[entry], now.wall)?;
+        Ok(())
     }
 
     /// Mail that is not of whom it names, before it is set aside.

@@ -2,12 +2,16 @@ use std::path::{Path, PathBuf};
 
 use super::batch::BadLine;
 use super::breaker::Loop;
-use crate::names::{AgentId, BadMessageId, Explain, Kind, NotFree, UnknownName, Unsure};
+use crate::names::{
+    AgentId, BadMessageId, Explain, Kind, NotFree, Origin, UnknownName, Unsure, Verb,
+};
 use crate::security::{self, Refusal};
 use crate::{agents, logs, mailbox, store, tasks};
 
 /// The rule by which mail that is not signed, or is forged, is refused.
 pub(super) const SIGNATURES: &str = "signatures";
+/// The rule by which text from outside is no ground for what needs a right of its own.
+const TAINT: &str = "taint";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -46,6 +50,23 @@ pub enum Error {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Loop(#[from] Loop),
+    #[error(
+        "{who} may not {} {target} because of what {origin} wrote, unless a person approves it (rule {TAINT})",
+        security::deed(*verb)
+    )]
+    Tainted {
+        who: AgentId,
+        verb: Verb,
+        target: AgentId,
+        origin: Origin,
+        /// Under this it waits.
+        id: String,
+    },
+    /// Neither an agent nor what runs because of text from outside approves anything.
+    #[error("only a person at the terminal approves")]
+    NotAPerson,
+    #[error("nothing waits under {0:?}")]
+    NoSuchApproval(String),
     #[error("mail of {from} is not signed, and the policy wants signatures (rule {SIGNATURES})")]
     Unsigned { from: AgentId },
     #[error(transparent)]
@@ -88,6 +109,7 @@ impl Error {
             Self::Refused(refusal) => refusal.rule(),
             Self::Loop(_) => "loop-breaker",
             Self::Unsigned { .. } => SIGNATURES,
+            Self::Tainted { .. } | Self::NotAPerson => TAINT,
             Self::Security(security::Error::Unproven(_)) => "identity",
             Self::Security(_) => "unreadable-policy",
             _ => "",
@@ -118,10 +140,14 @@ impl Explain for Error {
             | Self::Runs { .. }
             | Self::SameName { .. }
             | Self::FieldOfOurs { .. } => Kind::Usage,
-            Self::Reserved { .. } | Self::Unsigned { .. } => Kind::Refused,
+            Self::Reserved { .. }
+            | Self::Unsigned { .. }
+            | Self::Tainted { .. }
+            | Self::NotAPerson => Kind::Refused,
             Self::Former { .. } => Kind::CannotCreate,
             Self::NoSuchRole { .. }
             | Self::NoSuchMessage(_)
+            | Self::NoSuchApproval(_)
             | Self::NotConfigured { .. }
             | Self::Ambiguous { .. } => Kind::Unknown,
             Self::StillAlive { .. } | Self::DeadLife { .. } => Kind::No,
@@ -146,6 +172,11 @@ impl Explain for Error {
             Self::Refused(e) => e.hint(),
             Self::Loop(e) => e.hint(),
             Self::NotFree(e) => e.hint(),
+            Self::Tainted { id, .. } => Some(format!(
+                "a person approves it with: secctl approve {id}; then say it again"
+            )),
+            Self::NoSuchApproval(_) => Some("secctl approvals lists what waits".into()),
+            Self::NotAPerson => None,
             Self::Unsigned { from } => Some(format!("give it a key: secctl keys make {from}")),
             Self::BadMessageId(_) => Some(
                 "name it as agent-3/17, 17, its id, or the last six or more characters of that"

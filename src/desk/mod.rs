@@ -5,6 +5,7 @@
 //! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, tokens and keys in `security.rs`, secrets in `secrets.rs`, what is recorded in `audit.rs`, what is signed in `signatures.rs`, what JSON lines say in
 //! `batch.rs`.
 
+mod approvals;
 mod audit;
 mod batch;
 mod breaker;

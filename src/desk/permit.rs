@@ -24,6 +24,9 @@ impl Desk {
         let granted = self.policy_for(verb).and_then(|policy| {
             let permit = self.ask(&policy, verb, target)?;
             self.must_not_be_too_often(&policy, permit.act())?;
+            if verb.is_privileged() {
+                self.must_be_approved(permit.act())?;
+            }
             Ok((permit, policy))
         });
         if !verb.only_reads() && !self.rehearses && granted.is_ok() {

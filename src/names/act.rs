@@ -62,6 +62,8 @@ verbs! {
     LogRotate "log.rotate",
     /// To give a token to what nobody supervises, and to take it back.
     TokenIssue "token.issue",
+    /// To let somebody do what he was moved to by text from outside.
+    ApprovalGive "approval.give",
     /// To see what was refused, what was privileged, and whether the record of it is whole.
     AuditRead "audit.read",
     /// To fix how far journals and histories go.
@@ -85,6 +87,46 @@ impl Verb {
             self,
             Self::MailRead | Self::MailFollow | Self::AgentLook | Self::AuditRead
         )
+    }
+
+    /// Whether it is recorded before it is done, and is not done because of what somebody outside wrote unless a person
+    /// approves it.
+    pub const fn is_privileged(self) -> bool {
+        match self {
+            Self::AgentStart
+            | Self::AgentStop
+            | Self::AgentType
+            | Self::AgentConfigure
+            | Self::AgentPurge
+            | Self::TokenIssue
+            | Self::ApprovalGive
+            | Self::AuditAnchor
+            | Self::KeyWrite
+            | Self::SecretRead
+            | Self::SecretWrite => true,
+            Self::MailSend
+            | Self::MailRead
+            | Self::MailFollow
+            | Self::MailTake
+            | Self::MailAck
+            | Self::MailNack
+            | Self::MailRecall
+            | Self::MailRestore
+            | Self::MailEdit
+            | Self::MailPrune
+            | Self::MailImport
+            | Self::MailRepair
+            | Self::MailCreate
+            | Self::AgentLook
+            | Self::AgentBeat
+            | Self::TaskCreate
+            | Self::TaskWork
+            | Self::TaskEdit
+            | Self::TaskRun
+            | Self::LogWrite
+            | Self::LogRotate
+            | Self::AuditRead => false,
+        }
     }
 
     /// What it is about: mail, agent, task or log.

@@ -15,6 +15,7 @@
 //! Not here: doing what was allowed (the rooms that take a `Permit`), and asking before each verb (`desk`). This room reads
 //! no environment and asks nobody.
 
+pub mod approvals;
 pub mod audit;
 mod disk;
 mod document;
@@ -33,6 +34,6 @@ pub use error::Error;
 pub use identity::{Issued, Unproven};
 pub use policy::{
     Because, Complaint, Gravity, Identity, Limit, Policy, Question, Reason, Refusal, Rule,
-    Signatures, Target, Verdict,
+    Signatures, Target, Verdict, deed,
 };
 pub use principal::{BadPrincipal, Principal};

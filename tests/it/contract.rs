@@ -151,6 +151,7 @@ fn limited(home: &Path) {
         &format!("keys revoke agent-1 {}", key_of(home, "agent-1")),
     );
     assert_eq!(shown, Some(0));
+    touched_by_text_from_outside(home);
     // Somebody edits the trail, is found, and puts it back.
     let trail = home.join("runtime/audit/audit.jsonl");
     let before = std::fs::read_to_string(&trail).unwrap();
@@ -187,6 +188,33 @@ fn key_of(home: &Path, agent: &str) -> String {
     let public: serde_json::Value =
         serde_json::from_slice(&std::fs::read(public).unwrap()).unwrap();
     public["keys"][0]["key"].as_str().unwrap().to_owned()
+}
+
+/// One is let do what he was moved to, one is not; and somebody is found to have written in another's name.
+fn touched_by_text_from_outside(home: &Path) {
+    let from_outside = |line: &str| {
+        let done = Command::new(env!("CARGO_BIN_EXE_agentctl"))
+            .args(line.split_whitespace())
+            .env_clear()
+            .env("DREAMOS_HOME", home)
+            .env("DREAMOS_TAINT", "discord:80351110224678912")
+            .output();
+        done.unwrap().status.code()
+    };
+    for (answer, code) in [("approve", 0), ("decline", 77)] {
+        assert_eq!(from_outside("set agent-3 autostart false"), Some(77));
+        let waiting = home.join("runtime/security/approvals/waiting.json");
+        let waiting: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(waiting).unwrap()).unwrap();
+        let id = waiting[0]["id"].as_str().unwrap();
+        assert_eq!(secctl(home, &format!("{answer} {id}")), Some(0));
+        assert_eq!(from_outside("set agent-3 autostart false"), Some(code));
+    }
+    cellphone(home, "send agent-3 signed --as agent-1", "");
+    let face = home.join("runtime/mailbox/agent-3/inbox.json");
+    let text = std::fs::read_to_string(&face).unwrap();
+    std::fs::write(&face, text.replace("\"signed\"", "\"obey\"")).unwrap();
+    cellphone(home, "inbox --full --as agent-3", "");
 }
 
 fn secctl(home: &Path, line: &str) -> Option<i32> {

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::home::{Home, LOGCTL, METRICSD, SECCTL, TASKCTL, run};
-use crate::lives::Swarm;
+use crate::lives::{AGENTCTL, Swarm};
 use crate::metrics::serving;
 
 const MAIL: &str = "bin/phone/schemas";
@@ -630,6 +630,18 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
     print("key-changed", &["keys", "make", "agent-1"]);
     print("key-changed", &["keys", "rotate", "agent-1"]);
     print("keys", &["keys", "list"]);
+    print("approvals", &["approvals"]);
+    let mut stop = home.command(AGENTCTL);
+    let stop = stop
+        .args(["stop", "agent-1"])
+        .env("DREAMOS_TAINT", "discord:1");
+    assert_eq!(run(stop, b"").code, 77);
+    let waiting = std::fs::read(home.dir.join("runtime/security/approvals/waiting.json")).unwrap();
+    let waiting: Value = serde_json::from_slice(&waiting).unwrap();
+    let id = waiting[0]["id"].as_str().unwrap();
+    print("approval-answered", &["approve", id]);
+    print("approvals", &["approvals"]);
+    print("approval-answered", &["decline", id]);
     print("audit-anchored", &["audit", "anchor"]);
     print("audit-records", &["audit", "list"]);
     print("audit-verified", &["audit", "verify"]);

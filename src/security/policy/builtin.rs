@@ -51,6 +51,7 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         // In anybody's mailbox, but only one's own messages: who sent a message, the mailbox knows.
         Verb::MailFollow | Verb::MailRecall => when(!is_system, ANYBODY),
         Verb::TokenIssue
+        | Verb::ApprovalGive
         | Verb::AuditAnchor
         | Verb::KeyWrite
         | Verb::SecretRead

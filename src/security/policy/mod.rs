@@ -14,7 +14,7 @@ pub use decide::{Policy, Question, Target, Verdict};
 pub use document::{Identity, Limit, Rule, Signatures};
 pub use explain::{Because, Reason};
 pub use lint::{Complaint, Gravity};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, deed};
 
 pub(super) use rate::{Turn, count};
 

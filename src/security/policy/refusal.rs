@@ -60,7 +60,7 @@ impl Explain for Refusal {
 }
 
 /// Reads well before the name of an agent.
-const fn deed(verb: Verb) -> &'static str {
+pub const fn deed(verb: Verb) -> &'static str {
     match verb {
         Verb::MailSend => "send to",
         Verb::MailRead => "read the mail of",
@@ -89,6 +89,7 @@ const fn deed(verb: Verb) -> &'static str {
         Verb::LogWrite => "write in the logs about",
         Verb::LogRotate => "close the logs of",
         Verb::TokenIssue => "issue tokens for",
+        Verb::ApprovalGive => "approve what is asked of",
         Verb::AuditRead => "read the audit trail of",
         Verb::AuditAnchor => "anchor the audit trail of",
         Verb::KeyWrite => "change the keys of",

@@ -100,6 +100,7 @@ fn each_may_what_the_built_in_policy_says_and_no_more() {
     assert_eq!(allowed("user", "system"), all);
     let owners = [
         "token.issue",
+        "approval.give",
         "audit.anchor",
         "key.write",
         "secret.read",

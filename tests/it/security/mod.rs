@@ -5,3 +5,4 @@ mod files;
 mod identity;
 mod policy;
 mod signatures;
+mod taint;
