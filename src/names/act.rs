@@ -70,6 +70,8 @@ verbs! {
     AuditAnchor "audit.anchor",
     /// To make, change and take back the keys of an agent.
     KeyWrite "key.write",
+    /// To write to all who read a channel.
+    DiscordBroadcast "discord.broadcast",
     /// To have a secret in plain text.
     SecretRead "secret.read",
     SecretWrite "secret.write",
@@ -125,6 +127,7 @@ impl Verb {
             | Self::TaskRun
             | Self::LogWrite
             | Self::LogRotate
+            | Self::DiscordBroadcast
             | Self::AuditRead => false,
         }
     }

@@ -52,6 +52,7 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         Verb::MailFollow | Verb::MailRecall => when(!is_system, ANYBODY),
         Verb::TokenIssue
         | Verb::ApprovalGive
+        | Verb::DiscordBroadcast
         | Verb::AuditAnchor
         | Verb::KeyWrite
         | Verb::SecretRead

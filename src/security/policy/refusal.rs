@@ -93,6 +93,7 @@ pub const fn deed(verb: Verb) -> &'static str {
         Verb::AuditRead => "read the audit trail of",
         Verb::AuditAnchor => "anchor the audit trail of",
         Verb::KeyWrite => "change the keys of",
+        Verb::DiscordBroadcast => "broadcast over Discord to",
         Verb::SecretRead => "read the secrets of",
         Verb::SecretWrite => "change the secrets of",
     }

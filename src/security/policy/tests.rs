@@ -103,6 +103,7 @@ fn each_may_what_the_built_in_policy_says_and_no_more() {
         "approval.give",
         "audit.anchor",
         "key.write",
+        "discord.broadcast",
         "secret.read",
         "secret.write",
     ];
