@@ -82,7 +82,9 @@ impl Letter {
                 .insert(key.clone(), Value::String(value.clone()));
         }
         if !self.files.is_empty() {
-            let attached = self.files.iter().map(|file| desk.attach(to, file, unknown));
+            let key = self.key.as_deref();
+            let files = self.files.iter();
+            let attached = files.map(|file| desk.attach(to, file, key, unknown));
             let notes: Result<Vec<Value>, desk::Error> =
                 attached.map(|it| Ok(it?.note())).collect();
             draft

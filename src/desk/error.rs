@@ -81,6 +81,7 @@ impl Error {
     pub(super) fn rule(&self) -> &str {
         match self {
             Self::Refused(refusal) => refusal.rule(),
+            Self::Mailbox(mailbox::Error::Full { rule, .. }) => rule,
             Self::Loop(_) => "loop-breaker",
             Self::Security(security::Error::Unproven(_)) => "identity",
             Self::Security(_) => "unreadable-policy",

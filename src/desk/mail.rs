@@ -104,7 +104,8 @@ impl Desk {
         breaker: Breaker,
         now: Now,
     ) -> Done<Vec<Sent>> {
-        let permit = self.permit(Verb::MailSend, to)?;
+        let (permit, policy) = self.permit_by_policy(Verb::MailSend, to)?;
+        let bounds = self.bounds(&policy, permit.act());
         let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
         self.add_former_names(&mut drafts)?;
         if breaker == Breaker::Obey {
@@ -116,7 +117,9 @@ impl Desk {
         }
         self.record_if_order(&permit)?;
         self.sign(&mut drafts, now)?;
-        let (mut sent, effects) = mailbox.send(&permit, drafts, now)?;
+        let (mut sent, effects) = mailbox
+            .send_within(&permit, drafts, &bounds, now)
+            .map_err(|error| self.not_sent(to, error))?;
         let warnings = sent
             .iter_mut()
             .flat_map(|sent| std::mem::take(&mut sent.warnings))
@@ -129,6 +132,14 @@ impl Desk {
             },
             now,
         ))
+    }
+
+    /// A full mailbox is a refusal.
+    fn not_sent(&self, to: &AgentId, error: mailbox::Error) -> Error {
+        match error {
+            mailbox::Error::Full { .. } => self.refused(Verb::MailSend, to, error.into()),
+            error => error.into(),
+        }
     }
 
     /// Of drafts with a key.
@@ -228,11 +239,25 @@ impl Desk {
         Ok(())
     }
 
-    /// Copies a file into the mailbox of `to`, by content hash; the draft then names it in its
+    /// Copies a file into the mailbox of `to`, by content hash; the draft, which will have this key, then names it in its
     /// `metadata.attachments`.
-    pub fn attach(&self, to: &AgentId, file: &Path, unknown: Unknown) -> Done<Attachment> {
-        self.permit_to_come(Verb::MailSend, to)?;
-        let mailbox = self.mailbox_to_send_to(to, unknown, Now::read())?;
+    pub fn attach(
+        &self,
+        to: &AgentId,
+        file: &Path,
+        key: Option<&str>,
+        unknown: Unknown,
+    ) -> Done<Attachment> {
+        let permit = self.permit_to_come(Verb::MailSend, to)?;
+        let now = Now::read();
+        let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
+        let policy = self.policy_for(Verb::MailSend)?;
+        let bounds = self.bounds(&policy, permit.act());
+        if !bounds.is_empty() {
+            mailbox
+                .must_let_in(&permit, key, &bounds, now)
+                .map_err(|error| self.not_sent(to, error))?;
+        }
         Ok(mailbox.attach(file)?)
     }
 

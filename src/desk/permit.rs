@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Desk, Done, Error};
 use crate::agents;
+use crate::mailbox::Bound;
 use crate::names::{
     Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, USER, Verb,
 };
@@ -13,13 +14,22 @@ use crate::time::Now;
 impl Desk {
     /// Whether the caller may, who does it then; a refusal is logged.
     pub(super) fn permit(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
+        Ok(self.permit_by_policy(verb, target)?.0)
+    }
+
+    /// The same, with the policy that allows it.
+    pub(super) fn permit_by_policy(
+        &self,
+        verb: Verb,
+        target: &AgentId,
+    ) -> Done<(Permit, Arc<Policy>)> {
         if matches!(verb, Verb::MailTake | Verb::MailAck | Verb::MailNack) {
             self.must_live()?;
         }
         let granted = self.policy_for(verb).and_then(|policy| {
             let permit = self.ask(&policy, verb, target)?;
             self.must_not_be_too_often(&policy, permit.act())?;
-            Ok(permit)
+            Ok((permit, policy))
         });
         if !verb.only_reads() && !self.rehearses && granted.is_ok() {
             self.close_to_others();
@@ -55,7 +65,7 @@ impl Desk {
     }
 
     /// Where it cannot be known what the policy says nothing is changed, but what is there can be seen as far as ever.
-    fn policy_for(&self, verb: Verb) -> Done<Arc<Policy>> {
+    pub(super) fn policy_for(&self, verb: Verb) -> Done<Arc<Policy>> {
         match self.policies.current() {
             Err(error) if verb.only_reads() && error.kind() == Kind::Config => {
                 Ok(Arc::new(Policy::builtin()))
@@ -112,6 +122,24 @@ impl Desk {
             }
             .into()),
         }
+    }
+
+    /// How much mail the policy lets wait where this act sends.
+    pub(super) fn bounds<'p>(&self, policy: &'p Policy, act: &Act) -> Vec<Bound<'p>> {
+        let question = Question {
+            principal: &Principal::of(&act.caller),
+            verb: act.verb,
+            target: &Target::Agent(act.target.clone()),
+        };
+        let allowances = policy.allowances(&question, &self.roster).into_iter();
+        allowances
+            .map(|it| Bound {
+                rule: it.rule,
+                pending: it.pending,
+                of_sender: it.pending_of_sender,
+                spares_urgent: it.spares_urgent,
+            })
+            .collect()
     }
 
     /// What is left of a life that is over takes no mail and closes none. Of whom nobody supervises nothing is known.

@@ -32,7 +32,7 @@ pub use disk::{Policies, TooOften, plain_secrets};
 pub use error::Error;
 pub use identity::{Issued, Unproven};
 pub use policy::{
-    Because, Complaint, Gravity, Identity, Limit, Policy, Question, Reason, Refusal, Rule, Target,
-    Verdict,
+    Allowance, Because, Complaint, Gravity, Identity, Limit, Policy, Question, Quota, Reason,
+    Refusal, Rule, Target, Verdict,
 };
 pub use principal::{BadPrincipal, Principal};
