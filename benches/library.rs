@@ -211,6 +211,7 @@ fn signatures(place: &Path) -> Result<()> {
         content: &text,
         reply_to: None,
         thread: None,
+        hops: 0,
         not_before: None,
         expires_at: None,
         attachments: &[],

@@ -136,7 +136,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     match key {
         "" => Err("the key is empty".into()),
-        "by" | "attachments" => Err(format!("{key:?} is written by the program itself")),
+        "by" | "attachments" | "hops" => Err(format!("{key:?} is written by the program itself")),
         _ => Ok((key.to_owned(), value.to_owned())),
     }
 }

@@ -1,5 +1,6 @@
 //! The verbs of mail: for each the permit it needs, what it asks of the mailbox, and what it leaves behind.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -108,6 +109,7 @@ impl Desk {
         let bounds = self.bounds(&policy, permit.act());
         let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
         self.add_former_names(&mut drafts)?;
+        self.count_hops(&mut drafts, &permit, now)?;
         if breaker == Breaker::Obey {
             self.judge(&mailbox, &permit, &drafts, now)
                 .map_err(|error| match error {
@@ -140,6 +142,49 @@ impl Desk {
             mailbox::Error::Full { .. } => self.refused(Verb::MailSend, to, error.into()),
             error => error.into(),
         }
+    }
+
+    /// An answer is one hop further than what it answers; a person's begins anew, and who answers nobody makes none.
+    fn count_hops(&self, drafts: &mut [Draft], permit: &Permit, now: Now) -> Done<()> {
+        let mut known: HashMap<MessageId, u32> = HashMap::new();
+        for draft in drafts {
+            let Some(answered) = draft.reply_to.filter(|_| draft.from.as_str() != USER) else {
+                draft.hops = 0;
+                continue;
+            };
+            if draft.hops > 0 {
+                continue;
+            }
+            let before = match known.get(&answered) {
+                Some(hops) => *hops,
+                None => self.hops_of(answered, &draft.to, permit, now)?,
+            };
+            known.insert(answered, before);
+            draft.hops = before.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// What is answered lies with the caller or with whom he answers, nearly always. A mailbox that cannot be read holds
+    /// nothing up: then, as of what is nowhere any more, nobody knows how far it was.
+    fn hops_of(&self, id: MessageId, to: &AgentId, permit: &Permit, now: Now) -> Done<u32> {
+        let mut agents = self.mailboxes()?;
+        let at = agents.iter().position(|agent| agent == to);
+        if let Some(at) = at.filter(|at| *at > 1) {
+            agents[1..=at].rotate_right(1);
+        }
+        for agent in agents {
+            let Some(mailbox) = self.mailbox(&agent)? else {
+                continue;
+            };
+            let found = mailbox.find_id(permit, id, now).ok().flatten();
+            if let Some(seq) = found
+                && let Ok(message) = mailbox.message(permit, seq, now)
+            {
+                return Ok(self.settle(message, now).hops);
+            }
+        }
+        Ok(0)
     }
 
     /// Of drafts with a key.
@@ -277,6 +322,7 @@ impl Desk {
         draft.to = asked.from;
         draft.reply_to = Some(asked.id);
         draft.thread = asked.thread.or(Some(asked.id));
+        draft.hops = asked.hops.saturating_add(1);
         // Killed between the answer and the acknowledgement, and said again: the same answer.
         draft.key = draft
             .key
@@ -312,6 +358,7 @@ impl Desk {
         draft.key = Some(format!("restore:{}", old.id));
         draft.reply_to = old.reply_to;
         draft.thread = old.thread.or(Some(old.id));
+        draft.hops = old.hops;
         draft.not_before = old.not_before.filter(is_ahead);
         draft.expires_at = old.expires_at.filter(is_ahead);
         draft.metadata = old.metadata.to_map();
@@ -652,6 +699,7 @@ fn merged(agent: &AgentId, edited: Edited) -> Merged {
 mod tests {
     use super::*;
     use crate::root::Home;
+    use crate::security::keys;
 
     /// A desk in a home of its own, at which the person at the terminal speaks.
     fn desk() -> (tempfile::TempDir, Desk) {
@@ -688,6 +736,38 @@ mod tests {
             .draft(&AgentId::user(), "hello".into());
         assert_eq!(draft.from, AgentId::captain());
         assert!(draft.metadata.is_empty());
+    }
+
+    #[test]
+    fn how_many_answers_lead_to_a_message_is_part_of_what_is_signed() {
+        let (_dir, desk) = desk();
+        let [one, two] = ["agent-1", "agent-2"].map(|name| AgentId::parse(name).unwrap());
+        let now = Now::read();
+        for agent in [&one, &two] {
+            desk.make_mailbox(agent, now).unwrap();
+        }
+        keys::make(desk.home(), &one, None, now.wall).unwrap();
+        let caller = desk.caller().clone();
+        let agent = |id: &AgentId| Caller {
+            agent: id.clone(),
+            ..caller.clone()
+        };
+        let desk = desk.speaking_as(agent(&two));
+        let asked = send(&desk, desk.draft(&one, "question".into()));
+        let desk = desk.speaking_as(agent(&one));
+        let mut answer = desk.draft(&two, "answer".into());
+        answer.reply_to = Some(asked.id);
+        // What somebody wrote there does not count.
+        answer.extra.insert("hops".into(), 7.into());
+        let sent = send(&desk, answer);
+        let mut message = desk.message(&sent.at).unwrap();
+        let mut proof = |hops| {
+            message.hops = hops;
+            desk.prove(std::slice::from_mut(&mut message));
+            message.extra["proof"].clone()
+        };
+        assert_eq!(proof(1), "verified");
+        assert_eq!([proof(0), proof(2)], ["forged", "forged"]);
     }
 
     #[test]

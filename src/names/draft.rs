@@ -17,6 +17,9 @@ pub struct Draft {
     pub key: Option<String>,
     pub reply_to: Option<MessageId>,
     pub thread: Option<MessageId>,
+    /// How many answers lead to it, itself included; 0: it answers nobody, or it is a person's. What is 0 in an answer of
+    /// another is found out when it is sent.
+    pub hops: u32,
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub metadata: Map<String, Value>,
@@ -35,6 +38,7 @@ impl Draft {
             key: None,
             reply_to: None,
             thread: None,
+            hops: 0,
             not_before: None,
             expires_at: None,
             metadata: Map::new(),

@@ -210,6 +210,7 @@ mod tests {
             content: "resume",
             reply_to: None,
             thread: Some("01jd8x"),
+            hops: 0,
             not_before: None,
             expires_at: None,
             attachments: &["aa"],
@@ -245,6 +246,7 @@ mod tests {
                 thread: None,
                 ..message
             },
+            Content { hops: 1, ..message },
             Content {
                 not_before: Some(AT),
                 ..message

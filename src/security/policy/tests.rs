@@ -383,15 +383,15 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
         ),
         (
             "quotas:\n  - {rule: a, principals: '*', pending: '7'}\n",
-            "policies.yaml:2:42: quotas[0].pending: invalid type: string \"7\", expected u64",
+            "policies.yaml:2:41: quotas[0].pending: invalid type: string \"7\", expected u64",
         ),
         (
             "quotas:\n  - {rule: a, principals: '*', pending: ~, pending_of_sender: 7}\n",
-            "policies.yaml:2:42: quotas[0].pending: invalid type: unit value, expected u64",
+            "policies.yaml:2:41: quotas[0].pending: invalid type: unit value, expected u64",
         ),
         (
             "quotas:\n  - {rule: a, principals: '*', pending: 7, actions: mail.send}\n",
-            "policies.yaml:2:45: quotas[0]: unknown field `actions`, expected one of `rule`, `principals`, `targets`, `pending`, `pending_of_sender`",
+            "policies.yaml:2:44: quotas[0]: unknown field `actions`, expected one of `rule`, `principals`, `targets`, `pending`, `pending_of_sender`",
         ),
         (
             "limits:\n  - {rule: a, principals: '*', actions: '*', at_most: 3, per: 1s}\nquotas:\n  - {rule: a, principals: '*', pending: 7}\n",

@@ -2,6 +2,7 @@
 
 mod audit;
 mod files;
+mod hops;
 mod identity;
 mod policy;
 mod quotas;
