@@ -174,7 +174,7 @@ impl Desk {
             agents[1..=at].rotate_right(1);
         }
         for agent in agents {
-            let Some(mailbox) = self.mailbox(&agent)? else {
+            let Ok(Some(mailbox)) = self.mailbox(&agent) else {
                 continue;
             };
             let found = mailbox.find_id(permit, id, now).ok().flatten();

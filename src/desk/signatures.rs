@@ -31,7 +31,8 @@ impl Desk {
                 mode: draft.mode,
                 content: &draft.content,
                 reply_to: draft.reply_to,
-                thread: draft.thread,
+                // As the mailbox will have it.
+                thread: draft.thread.or(draft.reply_to),
                 hops: draft.hops,
                 not_before: draft.not_before,
                 expires_at: draft.expires_at,

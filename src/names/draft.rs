@@ -17,8 +17,8 @@ pub struct Draft {
     pub key: Option<String>,
     pub reply_to: Option<MessageId>,
     pub thread: Option<MessageId>,
-    /// How many answers lead to it, itself included; 0: it answers nobody, or it is a person's. What is 0 in an answer of
-    /// another is found out when it is sent.
+    /// How many answers lead to it, itself included; 0: it answers nobody, or it is a person's. In anybody else's answer 0
+    /// means that nobody has looked yet: the desk does when it sends.
     pub hops: u32,
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
