@@ -211,6 +211,7 @@ fn signatures(place: &Path) -> Result<()> {
         content: &text,
         reply_to: None,
         thread: None,
+        hops: 0,
         origin: None,
         taint: None,
         not_before: None,

@@ -88,7 +88,9 @@ impl Letter {
             draft.comes_from(origin);
         }
         if !self.files.is_empty() {
-            let attached = self.files.iter().map(|file| desk.attach(to, file, unknown));
+            let key = self.key.as_deref();
+            let files = self.files.iter();
+            let attached = files.map(|file| desk.attach(to, file, key, unknown));
             let notes: Result<Vec<Value>, desk::Error> =
                 attached.map(|it| Ok(it?.note())).collect();
             draft
@@ -141,7 +143,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     match key {
         "" => Err("the key is empty".into()),
-        "by" | "attachments" => Err(format!("{key:?} is written by the program itself")),
+        "by" | "attachments" | "hops" => Err(format!("{key:?} is written by the program itself")),
         _ => Ok((key.to_owned(), value.to_owned())),
     }
 }

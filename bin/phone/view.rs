@@ -105,6 +105,9 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
             line(name, &id.to_string());
         }
     }
+    if message.hops > 0 {
+        line("hops", &message.hops.to_string());
+    }
     for (name, at) in [
         ("not before", message.not_before),
         ("expires", message.expires_at),

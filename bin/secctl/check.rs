@@ -30,6 +30,9 @@ struct Verdict {
     target: String,
     allowed: bool,
     rule: String,
+    /// Those of the file that bound how much may wait there; what waits is not looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quotas: Vec<String>,
 }
 
 impl Run for Check {
@@ -68,9 +71,23 @@ fn verdicts(asked: &Asked) -> Vec<Verdict> {
             target: target.to_string(),
             allowed: verdict.allowed,
             rule: verdict.rule.to_owned(),
+            quotas: if verdict.allowed {
+                quotas(asked, &question)
+            } else {
+                Vec::new()
+            },
         }
     };
     asked.targets.iter().map(verdict).collect()
+}
+
+/// The built-in one nobody notices.
+fn quotas(asked: &Asked, question: &OfOne<'_>) -> Vec<String> {
+    let bounding = asked.policy.allowances(question, asked.desk.roster());
+    let of_file = bounding
+        .iter()
+        .filter(|it| asked.policy.quota_says(it.rule).is_some());
+    of_file.map(|it| it.rule.to_owned()).collect()
 }
 
 fn said(document: &Document) -> String {
@@ -79,9 +96,12 @@ fn said(document: &Document) -> String {
         let Document {
             principal, action, ..
         } = document;
+        let quotas = it.quotas.iter().map(|quota| format!(", quota {quota}"));
         format!(
-            "{word}: {principal} {action} {} (rule {})\n",
-            it.target, it.rule
+            "{word}: {principal} {action} {} (rule {}{})\n",
+            it.target,
+            it.rule,
+            quotas.collect::<String>()
         )
     });
     lines.collect()

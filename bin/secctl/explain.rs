@@ -36,6 +36,9 @@ struct Explained {
 struct Reason {
     rule: String,
     because: &'static str,
+    /// For people: JSON readers have the policy.
+    #[serde(skip)]
+    says: Option<String>,
 }
 
 impl Run for Explain {
@@ -73,6 +76,9 @@ fn explained(asked: &Asked, target: &Target) -> Explained {
             .map(|it| Reason {
                 rule: it.rule.to_owned(),
                 because: it.because.as_str(),
+                says: Policy::builtin_says(it.rule)
+                    .map(Into::into)
+                    .or_else(|| asked.policy.quota_says(it.rule)),
             })
             .collect(),
     }
@@ -82,11 +88,10 @@ fn table(document: &Document) -> Table {
     let mut table = Table::new(&["TARGET", "RULE", "BECAUSE"]);
     for it in &document.explained {
         for reason in &it.reasons {
-            let says = Policy::builtin_says(&reason.rule);
             table.row(vec![
                 it.target.clone(),
                 reason.rule.clone(),
-                says.map_or_else(
+                reason.says.as_ref().map_or_else(
                     || reason.because.to_owned(),
                     |says| format!("{}: {says}", reason.because),
                 ),

@@ -14,7 +14,7 @@ use crate::root::Home;
 use crate::store::{self, Deadline, Dir, File, Lock, Open, Target, Version, random_u64};
 
 /// Format of the compiled copy: another number, and every copy is made anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const LARGEST_SOURCE: u64 = 4 << 20;
 const YAML: &str = "agents.yaml";
 /// Below `cache/`.

@@ -27,6 +27,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "similar_window",
             "similarity",
             "within",
+            "most_hops",
         ],
     ),
 ];

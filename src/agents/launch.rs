@@ -289,7 +289,7 @@ mod tests {
 
     const EVERYTHING: &str = "
 version: 1
-limits: {replies_per_message: 3, similar_window: 5, similarity: 0.9, within: 10m}
+limits: {replies_per_message: 3, similar_window: 5, similarity: 0.9, within: 10m, most_hops: 64}
 agents:
   b: {}
   a:

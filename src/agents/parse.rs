@@ -418,6 +418,7 @@ pub(super) struct RawLimits {
     similar_window: Option<u32>,
     similarity: Option<Likeness>,
     within: Option<Within>,
+    most_hops: Option<u32>,
 }
 
 impl From<RawLimits> for Limits {
@@ -430,6 +431,7 @@ impl From<RawLimits> for Limits {
             similar_window: raw.similar_window.unwrap_or(default.similar_window),
             similarity: raw.similarity.map_or(default.similarity, |share| share.0),
             within: raw.within.map_or(default.within, |span| span.0),
+            most_hops: raw.most_hops.unwrap_or(default.most_hops),
         }
     }
 }

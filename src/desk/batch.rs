@@ -8,7 +8,16 @@ use crate::tasks::{NewTask, TaskId, spoken};
 use crate::time::{Now, parse_time};
 
 /// What the mailbox itself decides.
-const NOT_YOURS: [&str; 7] = ["seq", "id", "from", "to", "status", "timestamp", "attempts"];
+const NOT_YOURS: [&str; 8] = [
+    "seq",
+    "id",
+    "from",
+    "to",
+    "hops",
+    "status",
+    "timestamp",
+    "attempts",
+];
 
 /// A line of a batch that is no message, or no task.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -34,6 +34,8 @@ pub enum Loop {
         limit: u32,
         within: Duration,
     },
+    #[error("this makes {hops} answers in a row, the limit is {limit}")]
+    Hops { hops: u32, limit: u32 },
     #[error(
         "this is {percent} % like what {from} sent {to} at {at}, the limit is {limit} % within {}",
         span(*within)
@@ -54,7 +56,11 @@ impl Explain for Loop {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("say something new, or send it all the same with --force".into())
+        let instead = match self {
+            Self::Replies { .. } | Self::Similar { .. } => "say something new",
+            Self::Hops { .. } => "let a person answer, or begin anew",
+        };
+        Some(format!("{instead}, or send it all the same with --force"))
     }
 }
 
@@ -68,6 +74,12 @@ pub(super) fn judge(
 ) -> Result<(), Loop> {
     if !obeys(draft) {
         return Ok(());
+    }
+    if draft.hops > limits.most_hops {
+        return Err(Loop::Hops {
+            hops: draft.hops,
+            limit: limits.most_hops,
+        });
     }
     let within = Duration::from_secs(limits.within);
     let is_fresh = |old: &&Recent| now.since(old.at) <= within;
@@ -264,6 +276,28 @@ mod tests {
         assert_eq!(judged(&draft("delta"), &recent), Ok(()), "no reply");
         let old = ["alpha", "bravo", "charlie"].map(|text| replied(601, text));
         assert_eq!(judged(&reply("delta"), &old), Ok(()), "too long ago");
+    }
+
+    #[test]
+    fn an_answer_too_far_from_what_was_said_first_is_refused() {
+        let deep = |hops| Draft {
+            hops,
+            ..reply("something new")
+        };
+        assert_eq!(judged(&deep(64), &[]), Ok(()));
+        let refused = judged(&deep(65), &[]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "this makes 65 answers in a row, the limit is 64"
+        );
+        assert_eq!(refused.kind(), Kind::Refused);
+        assert!(refused.hint().unwrap().contains("--force"));
+        let strict = Limits {
+            most_hops: 2,
+            ..Limits::default()
+        };
+        assert_eq!(judge(&strict, &deep(2), &[], NOW), Ok(()));
+        assert!(judge(&strict, &deep(3), &[], NOW).is_err());
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Error {
     pub(super) fn rule(&self) -> &str {
         match self {
             Self::Refused(refusal) => refusal.rule(),
+            Self::Mailbox(mailbox::Error::Full { rule, .. }) => rule,
             Self::Loop(_) => "loop-breaker",
             Self::Unsigned { .. } => SIGNATURES,
             Self::Tainted { .. } | Self::NotAPerson => TAINT,

@@ -1,5 +1,6 @@
 //! The verbs of mail: for each the permit it needs, what it asks of the mailbox, and what it leaves behind.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -131,8 +132,10 @@ impl Desk {
         now: Now,
     ) -> Done<Vec<Sent>> {
         let (permit, policy) = self.permit_under(Verb::MailSend, to)?;
+        let bounds = self.bounds(&policy, permit.act());
         let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
         self.add_former_names(&mut drafts)?;
+        self.count_hops(&mut drafts, &permit, now)?;
         if breaker == Breaker::Obey {
             self.judge(&mailbox, &permit, &drafts, now)
                 .map_err(|error| match error {
@@ -145,7 +148,9 @@ impl Desk {
         if let Some(key) = &key {
             self.sign(key, &mut drafts, now);
         }
-        let (mut sent, effects) = mailbox.send(&permit, drafts, now)?;
+        let (mut sent, effects) = mailbox
+            .send_within(&permit, drafts, &bounds, now)
+            .map_err(|error| self.not_sent(to, error))?;
         let warnings = sent
             .iter_mut()
             .flat_map(|sent| std::mem::take(&mut sent.warnings))
@@ -158,6 +163,57 @@ impl Desk {
             },
             now,
         ))
+    }
+
+    /// A full mailbox is a refusal.
+    fn not_sent(&self, to: &AgentId, error: mailbox::Error) -> Error {
+        match error {
+            mailbox::Error::Full { .. } => self.refused(Verb::MailSend, to, error.into()),
+            error => error.into(),
+        }
+    }
+
+    /// An answer is one hop further than what it answers; a person's begins anew, and who answers nobody makes none.
+    fn count_hops(&self, drafts: &mut [Draft], permit: &Permit, now: Now) -> Done<()> {
+        let mut known: HashMap<MessageId, u32> = HashMap::new();
+        for draft in drafts {
+            let Some(answered) = draft.reply_to.filter(|_| draft.from.as_str() != USER) else {
+                draft.hops = 0;
+                continue;
+            };
+            if draft.hops > 0 {
+                continue;
+            }
+            let before = match known.get(&answered) {
+                Some(hops) => *hops,
+                None => self.hops_of(answered, &draft.to, permit, now)?,
+            };
+            known.insert(answered, before);
+            draft.hops = before.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// What is answered lies with the caller or with whom he answers, nearly always. A mailbox that cannot be read holds
+    /// nothing up: then, as of what is nowhere any more, nobody knows how far it was.
+    fn hops_of(&self, id: MessageId, to: &AgentId, permit: &Permit, now: Now) -> Done<u32> {
+        let mut agents = self.mailboxes()?;
+        let at = agents.iter().position(|agent| agent == to);
+        if let Some(at) = at.filter(|at| *at > 1) {
+            agents[1..=at].rotate_right(1);
+        }
+        for agent in agents {
+            let Ok(Some(mailbox)) = self.mailbox(&agent) else {
+                continue;
+            };
+            let found = mailbox.find_id(permit, id, now).ok().flatten();
+            if let Some(seq) = found
+                && let Ok(message) = mailbox.message(permit, seq, now)
+            {
+                return Ok(self.settle(message, now).hops);
+            }
+        }
+        Ok(0)
     }
 
     /// Of drafts with a key.
@@ -257,11 +313,25 @@ impl Desk {
         Ok(())
     }
 
-    /// Copies a file into the mailbox of `to`, by content hash; the draft then names it in its
+    /// Copies a file into the mailbox of `to`, by content hash; the draft, which will have this key, then names it in its
     /// `metadata.attachments`.
-    pub fn attach(&self, to: &AgentId, file: &Path, unknown: Unknown) -> Done<Attachment> {
-        self.permit_to_come(Verb::MailSend, to)?;
-        let mailbox = self.mailbox_to_send_to(to, unknown, Now::read())?;
+    pub fn attach(
+        &self,
+        to: &AgentId,
+        file: &Path,
+        key: Option<&str>,
+        unknown: Unknown,
+    ) -> Done<Attachment> {
+        let permit = self.permit_to_come(Verb::MailSend, to)?;
+        let now = Now::read();
+        let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
+        let policy = self.policy_for(Verb::MailSend)?;
+        let bounds = self.bounds(&policy, permit.act());
+        if !bounds.is_empty() {
+            mailbox
+                .must_let_in(&permit, key, &bounds, now)
+                .map_err(|error| self.not_sent(to, error))?;
+        }
         Ok(mailbox.attach(file)?)
     }
 
@@ -279,6 +349,7 @@ impl Desk {
         let asked = self.settle(mailbox.message(&permit, at.seq, now)?, now);
         mailbox.may_reply(&permit, at.seq, claim, now)?;
         Links::answering(&asked).link(&mut draft);
+        draft.hops = asked.hops.saturating_add(1);
         draft.to = asked.from;
         // Killed between the answer and the acknowledgement, and said again: the same answer.
         draft.key = draft
@@ -315,6 +386,7 @@ impl Desk {
         draft.key = Some(format!("restore:{}", old.id));
         draft.reply_to = old.reply_to;
         draft.thread = old.thread.or(Some(old.id));
+        draft.hops = old.hops;
         draft.not_before = old.not_before.filter(is_ahead);
         draft.expires_at = old.expires_at.filter(is_ahead);
         draft.metadata = old.metadata.to_map();
@@ -667,6 +739,7 @@ fn merged(agent: &AgentId, edited: Edited) -> Merged {
 mod tests {
     use super::*;
     use crate::root::Home;
+    use crate::security::keys;
 
     /// A desk in a home of its own, at which the person at the terminal speaks.
     fn desk() -> (tempfile::TempDir, Desk) {
@@ -703,6 +776,38 @@ mod tests {
             .draft(&AgentId::user(), "hello".into());
         assert_eq!(draft.from, AgentId::captain());
         assert!(draft.metadata.is_empty());
+    }
+
+    #[test]
+    fn how_many_answers_lead_to_a_message_is_part_of_what_is_signed() {
+        let (_dir, desk) = desk();
+        let [one, two] = ["agent-1", "agent-2"].map(|name| AgentId::parse(name).unwrap());
+        let now = Now::read();
+        for agent in [&one, &two] {
+            desk.make_mailbox(agent, now).unwrap();
+        }
+        keys::make(desk.home(), &one, None, now.wall).unwrap();
+        let caller = desk.caller().clone();
+        let agent = |id: &AgentId| Caller {
+            agent: id.clone(),
+            ..caller.clone()
+        };
+        let desk = desk.speaking_as(agent(&two));
+        let asked = send(&desk, desk.draft(&one, "question".into()));
+        let desk = desk.speaking_as(agent(&one));
+        let mut answer = desk.draft(&two, "answer".into());
+        answer.reply_to = Some(asked.id);
+        // What somebody wrote there does not count.
+        answer.extra.insert("hops".into(), 7.into());
+        let sent = send(&desk, answer);
+        let mut message = desk.message(&sent.at).unwrap();
+        let mut proof = |hops| {
+            message.hops = hops;
+            desk.prove(std::slice::from_mut(&mut message));
+            message.extra["proof"].clone()
+        };
+        assert_eq!(proof(1), "verified");
+        assert_eq!([proof(0), proof(2)], ["forged", "forged"]);
     }
 
     #[test]

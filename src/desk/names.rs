@@ -89,7 +89,7 @@ impl Desk {
     }
 
     /// The caller's own mailbox first: there most of what he names lies.
-    fn mailboxes(&self) -> Done<Vec<AgentId>> {
+    pub(super) fn mailboxes(&self) -> Done<Vec<AgentId>> {
         let mut all = self.everybody()?;
         let own = all.iter().position(|agent| *agent == self.caller.agent);
         if let Some(own) = own {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Desk, Done, Error};
 use crate::agents;
+use crate::mailbox::Bound;
 use crate::names::{
     Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, USER, Verb,
 };
@@ -63,7 +64,7 @@ impl Desk {
     }
 
     /// Where it cannot be known what the policy says nothing is changed, but what is there can be seen as far as ever.
-    fn policy_for(&self, verb: Verb) -> Done<Arc<Policy>> {
+    pub(super) fn policy_for(&self, verb: Verb) -> Done<Arc<Policy>> {
         match self.policies.current() {
             Err(error) if verb.only_reads() && error.kind() == Kind::Config => {
                 Ok(Arc::new(Policy::builtin()))
@@ -120,6 +121,24 @@ impl Desk {
             }
             .into()),
         }
+    }
+
+    /// How much mail the policy lets wait where this act sends.
+    pub(super) fn bounds<'p>(&self, policy: &'p Policy, act: &Act) -> Vec<Bound<'p>> {
+        let question = Question {
+            principal: &Principal::of(&act.caller),
+            verb: act.verb,
+            target: &Target::Agent(act.target.clone()),
+        };
+        let allowances = policy.allowances(&question, &self.roster).into_iter();
+        allowances
+            .map(|it| Bound {
+                rule: it.rule,
+                pending: it.pending,
+                of_sender: it.pending_of_sender,
+                spares_urgent: it.spares_urgent,
+            })
+            .collect()
     }
 
     /// What is left of a life that is over takes no mail and closes none. Of whom nobody supervises nothing is known.

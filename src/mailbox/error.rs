@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::bound::Excess;
 use super::message::Address;
 use crate::names::{AgentId, Explain, Kind, Unsure};
 use crate::store;
@@ -79,6 +80,14 @@ pub enum Error {
         needed: u64,
         lacking: u64,
     },
+    /// Nothing of the send was accepted.
+    #[error("{from} may not send that to {to}: {excess} (rule {rule})")]
+    Full {
+        from: AgentId,
+        to: AgentId,
+        rule: String,
+        excess: Excess,
+    },
     #[error("a message holds at most 1 MiB, this one has {bytes} bytes")]
     TooLong { bytes: usize },
     #[error("what goes with a message holds at most 4 MiB, this has {bytes} bytes")]
@@ -135,7 +144,7 @@ impl Explain for Error {
             Self::Corrupt { .. } | Self::JournalGone { .. } | Self::BadEdit(_) => Kind::Corrupt,
             Self::Newer { .. } => Kind::Config,
             Self::Closed { .. } | Self::Leased { .. } | Self::NotYours { .. } => Kind::No,
-            Self::NotTheSender { .. } | Self::Waiting { .. } => Kind::Refused,
+            Self::NotTheSender { .. } | Self::Waiting { .. } | Self::Full { .. } => Kind::Refused,
             Self::NameTaken { .. } | Self::HalfRenamed { .. } => Kind::CannotCreate,
             Self::OutcomeUnknown { .. } => Kind::OutcomeUnknown,
             Self::TooLong { .. }
@@ -190,6 +199,12 @@ impl Explain for Error {
             Self::FileTooLong { .. } => {
                 Some("put it where both can read it and send its path".into())
             }
+            Self::Full { to, excess, .. } => Some(match excess {
+                Excess::Pending { .. } => format!("again once {to} has acknowledged some"),
+                Excess::OfSender { .. } => format!(
+                    "again once {to} has acknowledged some; what is no longer needed: cellphone recall"
+                ),
+            }),
             Self::NotBegun { .. } => Some("try again".into()),
             Self::NoRoom { .. } => Some(
                 "free that much elsewhere, or acknowledge mail: what is over is not copied".into(),

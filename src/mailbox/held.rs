@@ -826,6 +826,37 @@ impl<'m> Held<'m> {
             .sum()
     }
 
+    /// How many of a sender's wait, counted up to `most`.
+    pub(super) fn pending_of(&mut self, from: &AgentId, most: u64) -> Result<u64, Error> {
+        if from.is_reserved() {
+            return self.pending_of_unfiled(from, most);
+        }
+        let mut count = 0;
+        let mut next = self.last_from(from)?;
+        while let Some(slot) = next.filter(|_| count < most) {
+            count += u64::from(slot.state.is_pending());
+            next = match slot.prev_from {
+                0 => None,
+                seq => self.slot(seq)?,
+            };
+        }
+        Ok(count)
+    }
+
+    /// The same of one whose messages hang together by nothing: each that waits is asked for its sender.
+    fn pending_of_unfiled(&mut self, from: &AgentId, most: u64) -> Result<u64, Error> {
+        let mut count = 0;
+        let mut after = None;
+        while count < most
+            && let Some(slot) = self.ask(|index| index.next_pending(after))?
+        {
+            after = Some((slot.class, slot.seq));
+            let view = self.view(&slot)?;
+            count += u64::from(view.fields().str("from").as_deref() == Some(from.as_str()));
+        }
+        Ok(count)
+    }
+
     /// Where the journal ends, as far as it has been applied.
     pub(super) fn end(&self) -> u64 {
         self.index.applied()

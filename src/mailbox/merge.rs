@@ -16,7 +16,7 @@ use super::held::{Held, Known};
 use super::import::{self, Foreign, Source};
 use super::json::{self, Fields, Item};
 use super::message::Address;
-use super::record::{Envelope, Letter, Record, Tag, Who, hex};
+use super::record::{Envelope, HOPS, Letter, Record, Tag, Who, hex};
 use super::send::{MOST_CONTENT, must_fit};
 use super::slot::Slot;
 use super::stamp::Shown;
@@ -404,7 +404,7 @@ pub(super) fn draft(agent: &AgentId, mail: Foreign) -> Draft {
     let thread = id(take("thread"));
     let not_before = time(take("not_before"));
     let expires_at = time(take("expires_at"));
-    for ours in ["seq", "rev", "status", "attempts", TRUNCATED] {
+    for ours in ["seq", "rev", "status", "attempts", HOPS, TRUNCATED] {
         if ours != "status" || original.get("status").and_then(Value::as_str) == Some("queued") {
             original.remove(ours);
         }

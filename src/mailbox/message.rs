@@ -54,6 +54,9 @@ pub struct Message {
     pub status: Status,
     pub reply_to: Option<MessageId>,
     pub thread: Option<MessageId>,
+    /// How many answers lead to it, itself included: 0, which is not written, where it answers nobody or is a person's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u32,
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     /// How often it was leased.
@@ -64,6 +67,11 @@ pub struct Message {
     /// `flatten` takes no number beyond 64 bits, and a map refuses what it has no value for.
     #[serde(flatten, skip_deserializing)]
     pub extra: Map<String, Value>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde calls")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl Message {

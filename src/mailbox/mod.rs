@@ -4,7 +4,7 @@
 //! person or a foreign script writes into the face is merged back. The steps of every verb, and what a crash
 //! between two of them leaves, are in `held.rs` (under the journal lock), `render.rs` (under the render lock) and
 //! `prune.rs` (under the prune lock); how a mailbox gets another name, or goes, in `moves.rs` (under all three); rules
-//! without a world around them in `fold.rs`, `merge.rs`, `face.rs`, `record.rs`, `stamp.rs` and `view.rs`. Files on
+//! without a world around them in `bound.rs`, `fold.rs`, `merge.rs`, `face.rs`, `record.rs`, `stamp.rs` and `view.rs`. Files on
 //! disk: `runtime/README.md`.
 //!
 //! Lock order: prune, render, journal; never two mailboxes at once.
@@ -14,6 +14,7 @@
 mod adopt;
 mod archive;
 mod attach;
+mod bound;
 mod create;
 mod doctor;
 mod edit;
@@ -51,6 +52,7 @@ mod watch;
 
 pub use adopt::Adopted;
 pub use attach::Attachment;
+pub use bound::{Bound, Excess};
 pub use doctor::strays;
 pub use edit::Edited;
 pub use error::Error;

@@ -17,6 +17,9 @@ pub(super) const ATTEMPTS: &str = "attempts";
 /// As `Held::over` says; the record says what was unfit about it.
 pub(super) const UNFIT: &str = "unfit";
 
+/// The field of a letter.
+pub(super) const HOPS: &str = "hops";
+
 /// What this program writes. A higher one is read, never written to.
 pub(super) const VERSION: u32 = 1;
 
@@ -202,6 +205,8 @@ pub(super) struct Letter {
     pub(super) timestamp: Timestamp,
     pub(super) reply_to: Option<MessageId>,
     pub(super) thread: Option<MessageId>,
+    #[serde(skip_serializing_if = "is_zero_u32")]
+    pub(super) hops: u32,
     pub(super) not_before: Option<Timestamp>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) metadata: Map<String, Value>,
@@ -210,7 +215,9 @@ pub(super) struct Letter {
 }
 
 impl Letter {
-    pub(super) fn new(draft: Draft, seq: u64, id: MessageId, at: Timestamp) -> Self {
+    pub(super) fn new(mut draft: Draft, seq: u64, id: MessageId, at: Timestamp) -> Self {
+        // They are counted, whatever somebody says.
+        draft.extra.shift_remove(HOPS);
         Self {
             seq,
             id,
@@ -221,6 +228,7 @@ impl Letter {
             timestamp: at,
             reply_to: draft.reply_to,
             thread: Some(draft.thread.or(draft.reply_to).unwrap_or(id)),
+            hops: draft.hops,
             not_before: draft.not_before,
             expires_at: draft.expires_at,
             metadata: draft.metadata,

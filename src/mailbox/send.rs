@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::attach;
+use super::bound::{Bound, New};
 use super::error::Error;
 use super::face;
 use super::held::{Held, Known};
@@ -69,6 +70,17 @@ impl Mailbox {
         drafts: Vec<Draft>,
         now: Now,
     ) -> Result<(Vec<Sent>, Vec<Effect>), Error> {
+        self.send_within(permit, drafts, &[], now)
+    }
+
+    /// The same, or none of it where it would be more than one of the bounds lets in. What is known already adds nothing.
+    pub fn send_within(
+        &self,
+        permit: &Permit,
+        drafts: Vec<Draft>,
+        bounds: &[Bound<'_>],
+        now: Now,
+    ) -> Result<(Vec<Sent>, Vec<Effect>), Error> {
         drafts.iter().try_for_each(must_fit)?;
         let mut visit = Visit::new(self, permit, now);
         visit.look_or_warn()?;
@@ -76,6 +88,7 @@ impl Mailbox {
         let mut minted = Vec::with_capacity(drafts.len());
         let mut first_keys: HashMap<(AgentId, String), usize> = HashMap::new();
         let mut rank = u64::MAX;
+        let mut new = New::default();
         for draft in drafts {
             let named = draft.key.clone().map(|key| (draft.from.clone(), key));
             if let Some(first) = named.as_ref().and_then(|named| first_keys.get(named)) {
@@ -89,9 +102,11 @@ impl Mailbox {
                 continue;
             }
             let from = draft.from.clone();
-            rank = rank.min(held.rank(draft.mode.class()));
+            let class = draft.mode.class();
+            rank = rank.min(held.rank(class));
             let it = accept(&mut held, &visit, draft, now)?;
             if !it.repeated {
+                new.add(class);
                 sent_event(&mut visit, &it, &from);
             }
             if let Some(named) = named {
@@ -99,8 +114,8 @@ impl Mailbox {
             }
             minted.push(it);
         }
-        let new = minted.iter().filter(|it| !it.repeated).count() as u64;
-        let pending = held.pending() + new;
+        must_have_room(&mut held, &visit, bounds, new)?;
+        let pending = held.pending() + new.all;
         let written = held.commit().map_err(|error| name_keys(error, &minted))?;
         // A key whose message was compacted away needs the flush all the same.
         if written.changed {
@@ -138,6 +153,30 @@ impl Mailbox {
             first.warnings = warnings;
         }
         Ok((sent, visit.effects))
+    }
+
+    /// Whether a message of the caller's would be let in at this moment, asked before its files are copied. One that is
+    /// known already is.
+    pub fn must_let_in(
+        &self,
+        permit: &Permit,
+        key: Option<&str>,
+        bounds: &[Bound<'_>],
+        now: Now,
+    ) -> Result<(), Error> {
+        let visit = Visit::new(self, permit, now);
+        let mut held = visit.hold()?;
+        let is_known = match key {
+            Some(key) => held.known(&visit.who.agent, key)?.is_some(),
+            None => false,
+        };
+        let is_let_in = if is_known {
+            Ok(())
+        } else {
+            must_have_room(&mut held, &visit, bounds, New::PERHAPS_URGENT)
+        };
+        held.commit().map_err(Error::not_begun)?;
+        is_let_in
     }
 
     /// Whether its sender sent something under its key before: then it is delivered already.
@@ -192,6 +231,29 @@ fn sent_before(held: &mut Held<'_>, draft: &Draft) -> Result<Option<Known>, Erro
         }
     }
     Ok(None)
+}
+
+/// Of what waits as the lock found it; nothing of the send is written yet.
+fn must_have_room(
+    held: &mut Held<'_>,
+    visit: &Visit<'_>,
+    bounds: &[Bound<'_>],
+    new: New,
+) -> Result<(), Error> {
+    let from = &visit.who.agent;
+    for bound in bounds {
+        let all = held.pending();
+        let of_sender = |most| held.pending_of(from, most);
+        if let Some(excess) = bound.excess(new, all, of_sender)? {
+            return Err(Error::Full {
+                from: from.clone(),
+                to: visit.agent().clone(),
+                rule: bound.rule.to_owned(),
+                excess,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn accept(held: &mut Held<'_>, visit: &Visit<'_>, draft: Draft, now: Now) -> Result<Minted, Error> {

@@ -18,19 +18,20 @@ use super::journal::Journal;
 use super::json::{self, Fields};
 use super::message::{Message, Status};
 use super::metadata::Metadata;
-use super::record::{self, Record};
+use super::record::{self, HOPS, Record};
 use super::slot::{Slot, State};
 use crate::names::{AgentId, MessageId, Mode};
 use crate::store::{self, Dir};
 use crate::time::Timestamp;
 
 /// What nobody can change by editing: who, when, which, and what follows from the journal.
-const FIXED: [&str; 9] = [
+const FIXED: [&str; 10] = [
     "seq",
     "id",
     "from",
     "to",
     "timestamp",
+    HOPS,
     "status",
     "attempts",
     "rev",
@@ -119,6 +120,8 @@ struct Plain {
     timestamp: Timestamp,
     reply_to: Option<MessageId>,
     thread: Option<MessageId>,
+    #[serde(default)]
+    hops: u32,
     not_before: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     metadata: Metadata,
@@ -138,6 +141,7 @@ impl Plain {
             status: status(slot),
             reply_to: self.reply_to,
             thread: self.thread,
+            hops: self.hops,
             not_before: self.not_before,
             expires_at: self.expires_at,
             attempts: slot.attempts,
@@ -313,9 +317,13 @@ impl View {
         let attempts = raw(self.slot.attempts.to_string());
         let mut known = vec![("status", &*status), ("attempts", &*attempts)];
         let (mut metadata, mut extra) = (Metadata::default(), serde_json::Map::new());
+        let mut hops = 0;
         for (name, raw) in fields.iter() {
             if name == "metadata" {
                 metadata = Metadata::deserialize(raw).unwrap_or_default();
+            } else if name == HOPS {
+                // A field of this name that is no number is not ours.
+                hops = raw.get().parse().unwrap_or(0);
             } else if Message::SENT.contains(&name) {
                 known.push((name, raw));
             } else if is_editable(name) {
@@ -325,6 +333,7 @@ impl View {
         let known = MapDeserializer::<_, serde_json::Error>::new(known.into_iter());
         let known = Message::deserialize(known).unwrap_or_else(|_| self.as_text());
         Message {
+            hops,
             metadata,
             extra,
             ..known
@@ -348,6 +357,7 @@ impl View {
             status: status(&self.slot),
             reply_to: None,
             thread: None,
+            hops: 0,
             not_before: None,
             expires_at: None,
             attempts: self.slot.attempts,

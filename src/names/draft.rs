@@ -21,6 +21,9 @@ pub struct Draft {
     pub key: Option<String>,
     pub reply_to: Option<MessageId>,
     pub thread: Option<MessageId>,
+    /// How many answers lead to it, itself included; 0: it answers nobody, or it is a person's. In anybody else's answer 0
+    /// means that nobody has looked yet: the desk does when it sends.
+    pub hops: u32,
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub metadata: Map<String, Value>,
@@ -39,6 +42,7 @@ impl Draft {
             key: None,
             reply_to: None,
             thread: None,
+            hops: 0,
             not_before: None,
             expires_at: None,
             metadata: Map::new(),

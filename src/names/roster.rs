@@ -33,8 +33,10 @@ pub struct Limits {
     pub replies_per_message: u32,
     pub similar_window: u32,
     pub similarity: f64,
-    /// Seconds that both rules look back.
+    /// Seconds that these rules look back.
     pub within: u64,
+    /// How many answers in a row, each to the one before, whoever gave them.
+    pub most_hops: u32,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             similar_window: 5,
             similarity: 0.9,
             within: 600,
+            most_hops: 64,
         }
     }
 }

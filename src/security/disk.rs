@@ -18,7 +18,7 @@ use crate::store::{self, Dir, Open, Version, compiled, keep_compiled, random_u12
 use crate::time::{Now, Timestamp};
 
 /// Format of the compiled copy: another number, and every copy is made anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const LARGEST: u64 = 1 << 20;
 /// Below `cache/`.
 const COPY: &str = "policy";

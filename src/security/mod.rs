@@ -33,7 +33,7 @@ pub use disk::{Policies, TooOften, plain_secrets};
 pub use error::Error;
 pub use identity::{Issued, Unproven};
 pub use policy::{
-    Because, Complaint, Gravity, Identity, Limit, Policy, Question, Reason, Refusal, Rule,
-    Signatures, Target, Verdict, deed,
+    Allowance, Because, Complaint, Gravity, Identity, Limit, Policy, Question, Quota, Reason,
+    Refusal, Rule, Signatures, Target, Verdict, deed,
 };
 pub use principal::{BadPrincipal, Principal};

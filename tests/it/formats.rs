@@ -283,16 +283,16 @@ fn the_faces_of_version_1_are_those_of_today() {
 
 /// Another program of the same format would take the kept copy for its own.
 #[test]
-fn the_compiled_roster_of_version_1_is_that_of_today() {
+fn the_compiled_roster_of_version_2_is_that_of_today_and_that_of_version_1_is_made_anew() {
     let home = home();
     let cache = home.dir.join("runtime/cache/roster");
-    let then = std::fs::read_to_string(&cache).unwrap();
+    let read = || std::fs::read_to_string(&cache).unwrap();
+    assert!(read().starts_with("{\"format\":1,"));
     home.ok(&["send", "role:reviewer", "hello"]);
-    let now = std::fs::read_to_string(&cache).unwrap();
-    let [then, now] = [&then, &now].map(|copy| copy.split_once('\n').unwrap());
-    assert_ne!(now.0, then.0, "it is of another file");
-    assert!(now.0.starts_with("{\"format\":1,") && then.0.starts_with("{\"format\":1,"));
-    assert_eq!(now.1, then.1);
+    let now = read();
+    assert!(now.starts_with("{\"format\":2,"));
+    let then = std::fs::read_to_string(kept("../v2/roster")).unwrap();
+    assert_eq!(now.split_once('\n').unwrap().1, then);
 }
 
 /// What a program of a later version left: its number, a record and a field that nobody here knows.

@@ -615,6 +615,12 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
         &["explain", "agent-1", "mail.read", "agent-2"],
     );
     print("policy-complaints", &["lint"]);
+    home.obey("quotas:\n  - {rule: few, principals: 'agent:*', pending: 9}\n");
+    print("verdict", &["check", "agent-1", "mail.send", "agent-2"]);
+    print(
+        "verdict-explained",
+        &["explain", "agent-1", "mail.send", "agent-2"],
+    );
     home.obey("allow:\n  - {rule: a, principals: 'role:nobody', actions: mail.read}\n");
     print("policy-complaints", &["lint"]);
     print(

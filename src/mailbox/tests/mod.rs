@@ -1,5 +1,6 @@
 //! The mailbox end to end, on real directories and a clock that the tests turn.
 
+mod bounds;
 mod edits;
 mod moves;
 mod oracle;

@@ -10,6 +10,9 @@ const DOMAIN: &str = "dreamos.message/1";
 /// Members that came later: what was signed before has none of them.
 const LATER: [&str; 2] = ["origin", "taint"];
 
+/// The member that is a number.
+const HOPS: &str = "hops";
+
 /// What a message says; its signature covers all of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Content<'m> {
@@ -20,6 +23,8 @@ pub struct Content<'m> {
     /// Ids as the message spells them.
     pub reply_to: Option<&'m str>,
     pub thread: Option<&'m str>,
+    /// Spelled only where there are any: a signature of before they were counted is one still.
+    pub hops: u32,
     /// Where it came from and by what it was touched; a message without them is spelled without them.
     pub origin: Option<&'m str>,
     pub taint: Option<&'m str>,
@@ -47,6 +52,7 @@ pub(super) fn canonical(message: &Content<'_>, nonce: Nonce, at: Timestamp) -> V
         ("content", Some(message.content)),
         ("expires_at", expires_at.as_deref()),
         ("from", Some(message.from.as_str())),
+        (HOPS, None),
         ("mode", Some(message.mode.as_str())),
         ("nonce", Some(&*nonce.to_string())),
         ("not_before", not_before.as_deref()),
@@ -58,7 +64,12 @@ pub(super) fn canonical(message: &Content<'_>, nonce: Nonce, at: Timestamp) -> V
         ("thread", message.thread),
         ("to", Some(message.to.as_str())),
     ] {
-        if value.is_none() && LATER.contains(&name) {
+        let is_left_out = if name == HOPS {
+            message.hops == 0
+        } else {
+            value.is_none() && LATER.contains(&name)
+        };
+        if is_left_out {
             continue;
         }
         out.push(b',');
@@ -66,6 +77,7 @@ pub(super) fn canonical(message: &Content<'_>, nonce: Nonce, at: Timestamp) -> V
         out.push(b':');
         match value {
             Some(text) => string(&mut out, text),
+            None if name == HOPS => out.extend_from_slice(message.hops.to_string().as_bytes()),
             None => out.extend_from_slice(b"null"),
         }
     }
@@ -100,6 +112,7 @@ mod tests {
             content: "resume",
             reply_to: None,
             thread: None,
+            hops: 0,
             origin: None,
             taint: None,
             not_before: None,
@@ -115,6 +128,7 @@ mod tests {
             content: "a\"b\\c/\u{8}\t\n\u{c}\r\u{0}\u{1f}\u{7f}é€😀\u{2028}\u{fb33}",
             reply_to: Some("01jd8x"),
             thread: Some(""),
+            hops: 4_294_967_295,
             not_before: Some(Timestamp::from_unix_ms(0)),
             expires_at: Some(AT),
             attachments: &["aa", "bb"],
@@ -123,7 +137,7 @@ mod tests {
         let by_hand = concat!(
             r#"{"attachments":["aa","bb"],"content":"a\"b\\c/\b\t\n\f\r\u0000\u001f"#,
             "\u{7f}é€😀\u{2028}\u{fb33}",
-            r#"","expires_at":"2020-09-13T12:26:40.123Z","from":"captain","mode":"PRIORITY","nonce":"000000000000000000000000000000ab","not_before":"1970-01-01T00:00:00.000Z","reply_to":"01jd8x","signed_at":"2020-09-13T12:26:40.123Z","t":"dreamos.message/1","thread":"","to":"agent-3"}"#
+            r#"","expires_at":"2020-09-13T12:26:40.123Z","from":"captain","hops":4294967295,"mode":"PRIORITY","nonce":"000000000000000000000000000000ab","not_before":"1970-01-01T00:00:00.000Z","reply_to":"01jd8x","signed_at":"2020-09-13T12:26:40.123Z","t":"dreamos.message/1","thread":"","to":"agent-3"}"#
         );
         assert_eq!(spelled(&full), by_hand);
     }
@@ -138,6 +152,7 @@ mod tests {
             content: "",
             reply_to: None,
             thread: None,
+            hops: 7,
             origin: None,
             taint: None,
             not_before: None,
@@ -147,7 +162,7 @@ mod tests {
         let spelled = canonical(&message, NONCE, AT);
         let members: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(&spelled).unwrap();
-        assert_eq!(members.len(), 12);
+        assert_eq!(members.len(), 12 + 1);
         assert!(members.keys().is_sorted(), "{members:?}");
     }
 }

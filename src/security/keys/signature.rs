@@ -210,6 +210,7 @@ mod tests {
             content: "resume",
             reply_to: None,
             thread: Some("01jd8x"),
+            hops: 0,
             origin: None,
             taint: None,
             not_before: None,
@@ -247,6 +248,7 @@ mod tests {
                 thread: None,
                 ..message
             },
+            Content { hops: 1, ..message },
             Content {
                 not_before: Some(AT),
                 ..message

@@ -15,9 +15,13 @@ const OWN: &str = "builtin/own";
 const ANYBODY: &str = "builtin/anybody";
 /// What is nobody's yet is everybody's.
 const NOBODYS: &str = "builtin/nobodys";
+/// A flood of one of them must not fill the disk of all.
+const FLOOD: &str = "builtin/flood";
+/// More mail than anybody ever reads.
+const MOST_PENDING: u64 = 100_000;
 
 /// All of them, with what they say.
-pub(super) const RULES: [(&str, &str); 5] = [
+pub(super) const RULES: [(&str, &str); 6] = [
     (OWNER, "the person at the terminal may do everything"),
     (
         CAPTAINS,
@@ -29,6 +33,10 @@ pub(super) const RULES: [(&str, &str); 5] = [
         "every agent writes to the others and follows what it wrote",
     ),
     (NOBODYS, "tasks of nobody are everybody's"),
+    (
+        FLOOD,
+        "an agent but the captain sends to whom fewer than 100,000 messages wait for",
+    ),
 ];
 
 /// The rule that allows it. `system` only sends notices; who comes from outside may nothing.
@@ -74,5 +82,19 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         | Verb::MailPrune
         | Verb::MailImport
         | Verb::MailRepair => own,
+    }
+}
+
+/// How many may wait where such a one sends, by which rule.
+pub(super) fn bounding(asks: &Principal) -> Option<(&'static str, u64)> {
+    match asks {
+        Principal::Agent(id) if !matches!(id.as_str(), CAPTAIN | SYSTEM) => {
+            Some((FLOOD, MOST_PENDING))
+        }
+        Principal::Agent(_)
+        | Principal::User(_)
+        | Principal::Role(_)
+        | Principal::Discord(_)
+        | Principal::Bridge(_) => None,
     }
 }

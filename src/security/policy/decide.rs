@@ -5,8 +5,9 @@ use std::fmt;
 use std::path::Path;
 
 use super::builtin;
-use super::document::{Document, Identity, Limit, Rule, Signatures};
+use super::document::{Document, Identity, Limit, Quota, Rule, Signatures};
 use super::gate::Gate;
+use super::pattern::{Principals, Targets};
 use super::refusal::Refusal;
 use crate::names::{Act, AgentId, Permit, Roster, Verb};
 use crate::security::Error;
@@ -112,6 +113,10 @@ impl Policy {
         &self.says.limits
     }
 
+    pub fn quotas(&self) -> &[Quota] {
+        &self.says.quotas
+    }
+
     /// Whether an agent must prove that it is that agent.
     pub const fn identity(&self) -> Identity {
         self.says.identity
@@ -171,21 +176,31 @@ impl Policy {
 
     fn fits(&self, rule: &Rule, question: &Question, roster: &Roster) -> bool {
         rule.is_about(question.verb)
-            && self.names(rule, question, roster)
-            && self.reaches(rule, question, roster)
+            && self.names(&rule.principals, question, roster)
+            && self.reaches(&rule.targets, question, roster)
     }
 
-    /// Whether the rule is about the one who asks.
-    pub(super) fn names(&self, rule: &Rule, question: &Question, roster: &Roster) -> bool {
+    /// Whether a rule of these is about the one who asks.
+    pub(super) fn names(
+        &self,
+        principals: &[Principals],
+        question: &Question,
+        roster: &Roster,
+    ) -> bool {
         let has_role = |role: &str| self.has_role(question.principal, role, roster);
-        let mut principals = rule.principals.iter();
+        let mut principals = principals.iter();
         principals.any(|it| it.fits(question.principal, &has_role))
     }
 
-    pub(super) fn reaches(&self, rule: &Rule, question: &Question, roster: &Roster) -> bool {
+    pub(super) fn reaches(
+        &self,
+        targets: &[Targets],
+        question: &Question,
+        roster: &Roster,
+    ) -> bool {
         let has_role =
             |id: &AgentId, role: &str| self.has_role(&Principal::Agent(id.clone()), role, roster);
-        let mut targets = rule.targets.iter();
+        let mut targets = targets.iter();
         targets.any(|it| it.fits(question.target, question.principal, &has_role))
     }
 

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -36,6 +37,7 @@ pub(super) struct Document {
     pub(super) allow: Vec<Rule>,
     pub(super) deny: Vec<Rule>,
     pub(super) limits: Vec<Limit>,
+    pub(super) quotas: Vec<Quota>,
 }
 
 impl Default for Document {
@@ -49,6 +51,7 @@ impl Default for Document {
             allow: Vec::new(),
             deny: Vec::new(),
             limits: Vec::new(),
+            quotas: Vec::new(),
         }
     }
 }
@@ -114,6 +117,20 @@ pub struct Limit {
     pub per: Duration,
 }
 
+/// How much mail may wait in a mailbox to which some send; at least one of the two is given.
+#[derive(Clone, Debug, Serialize)]
+pub struct Quota {
+    pub rule: String,
+    pub principals: Vec<Principals>,
+    pub targets: Vec<Targets>,
+    /// Messages of anybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<u64>,
+    /// Messages of the one who sends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_of_sender: Option<u64>,
+}
+
 fn everything() -> Vec<Targets> {
     vec![Targets::All]
 }
@@ -176,7 +193,8 @@ impl Document {
     fn is_sound(&self) -> Result<(), String> {
         let rules = self.allow.iter().chain(&self.deny).map(|it| &it.rule);
         let limits = self.limits.iter().map(|it| &it.rule);
-        let mut names: Vec<&String> = rules.chain(limits).collect();
+        let quotas = self.quotas.iter().map(|it| &it.rule);
+        let mut names: Vec<&String> = rules.chain(limits).chain(quotas).collect();
         if names.len() > MOST_RULES {
             return Err(format!("more than {MOST_RULES} rules"));
         }
@@ -250,6 +268,62 @@ where
         }
     }
     from.deserialize_any(Texts(PhantomData))
+}
+
+/// Where the key stands a number does, too.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(from).map(Some)
+}
+
+impl<'de> Deserialize<'de> for Quota {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "quota", deny_unknown_fields)]
+        struct Keys {
+            #[serde(deserialize_with = "name")]
+            rule: String,
+            #[serde(deserialize_with = "one_or_more")]
+            principals: Vec<Principals>,
+            #[serde(deserialize_with = "one_or_more", default = "everything")]
+            targets: Vec<Targets>,
+            #[serde(deserialize_with = "number", default)]
+            pending: Option<u64>,
+            #[serde(deserialize_with = "number", default)]
+            pending_of_sender: Option<u64>,
+        }
+        // Judged as long as the parser knows its place.
+        struct Whole;
+        impl<'de> Visitor<'de> for Whole {
+            type Value = Quota;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a quota")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Quota, A::Error> {
+                let Keys {
+                    rule,
+                    principals,
+                    targets,
+                    pending,
+                    pending_of_sender,
+                } = Keys::deserialize(MapAccessDeserializer::new(map))?;
+                if pending.or(pending_of_sender).is_none() {
+                    return Err(A::Error::custom(format!(
+                        "{rule:?} says no number: write pending, pending_of_sender or both"
+                    )));
+                }
+                Ok(Quota {
+                    rule,
+                    principals,
+                    targets,
+                    pending,
+                    pending_of_sender,
+                })
+            }
+        }
+        from.deserialize_map(Whole)
+    }
 }
 
 impl<'de> Deserialize<'de> for Roles {

@@ -1,7 +1,7 @@
 //! What is wrong with a policy though it can be read.
 
 use super::decide::Policy;
-use super::document::Rule;
+use super::document::{Quota, Rule};
 use super::pattern::{Actions, Principals, Targets};
 use crate::names::{AgentId, Roster};
 
@@ -59,6 +59,16 @@ impl Policy {
                 found.push(warning(&limit.rule, why.into()));
             }
         }
+        for quota in self.quotas() {
+            known.look_at(
+                &quota.rule,
+                &quota.principals,
+                &[],
+                &quota.targets,
+                &mut found,
+            );
+            found.extend(faults(quota).map(|why| warning(&quota.rule, why.into())));
+        }
         found.extend(self.allows().iter().filter_map(|rule| self.shadowed(rule)));
         if !self.has_builtin() && !self.allows().iter().any(allows_the_owner) {
             found.push(Complaint {
@@ -78,6 +88,31 @@ impl Policy {
         let why = format!("it allows nothing: {} denies all of it", by.rule);
         Some(warning(&rule.rule, why))
     }
+}
+
+/// What makes a quota another one than it looks like.
+fn faults(quota: &Quota) -> impl Iterator<Item = &'static str> {
+    let Quota {
+        pending,
+        pending_of_sender: own,
+        ..
+    } = quota;
+    let is_deny = *pending == Some(0) || *own == Some(0);
+    let is_idle = pending.zip(*own).is_some_and(|(all, own)| own >= all);
+    let is_nowhere = quota.targets.iter().all(Targets::is_channel);
+    [
+        (
+            is_deny,
+            "it is 0: that is a deny, and says so better as one",
+        ),
+        (
+            is_idle && !is_deny,
+            "pending_of_sender is never reached: pending is not more",
+        ),
+        (is_nowhere, "it bounds nothing: a channel is no mailbox"),
+    ]
+    .into_iter()
+    .filter_map(|(holds, why)| holds.then_some(why))
 }
 
 fn covers(deny: &Rule, rule: &Rule) -> bool {

@@ -7,13 +7,15 @@ mod explain;
 mod gate;
 mod lint;
 mod pattern;
+mod quota;
 mod rate;
 mod refusal;
 
 pub use decide::{Policy, Question, Target, Verdict};
-pub use document::{Identity, Limit, Rule, Signatures};
+pub use document::{Identity, Limit, Quota, Rule, Signatures};
 pub use explain::{Because, Reason};
 pub use lint::{Complaint, Gravity};
+pub use quota::Allowance;
 pub use refusal::{Refusal, deed};
 
 pub(super) use rate::{Turn, count};

@@ -355,6 +355,10 @@ impl Targets {
         self.exact(Class::Role)
     }
 
+    pub(super) fn is_channel(&self) -> bool {
+        matches!(self, Self::Some(Scope(named)) if named.class == Class::Channel)
+    }
+
     fn exact(&self, class: Class) -> Option<&str> {
         match self {
             Self::Some(scope) => exact(Some(&scope.0), class),

@@ -45,15 +45,8 @@ impl Policy {
     }
 
     fn counts(&self, limit: &Limit, question: &Question, roster: &Roster) -> bool {
-        let Question {
-            principal, verb, ..
-        } = *question;
-        let has_role = |role: &str| self.has_role(principal, role, roster);
-        limit.actions.iter().any(|it| it.fits(verb))
-            && limit
-                .principals
-                .iter()
-                .any(|it| it.fits(principal, &has_role))
+        limit.actions.iter().any(|it| it.fits(question.verb))
+            && self.names(&limit.principals, question, roster)
     }
 }
 

@@ -376,6 +376,30 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
             "policies.yaml:2:5: limits[0]: \"never\" is no span of time: write 10s, 5m or 1h",
         ),
         (
+            "quotas:\n  - {rule: a, principals: '*'}\n",
+            "policies.yaml:2:5: quotas[0]: \"a\" says no number: write pending, pending_of_sender or both",
+        ),
+        (
+            "quotas:\n  - {rule: b, principals: '*', pending: 1}\n  - rule: a\n    principals: '*'\n    pending: -1\n",
+            "policies.yaml:5:14: quotas[1].pending: invalid type: integer `-1`, expected u64",
+        ),
+        (
+            "quotas:\n  - {rule: a, principals: '*', pending: '7'}\n",
+            "policies.yaml:2:41: quotas[0].pending: invalid type: string \"7\", expected u64",
+        ),
+        (
+            "quotas:\n  - {rule: a, principals: '*', pending: ~, pending_of_sender: 7}\n",
+            "policies.yaml:2:41: quotas[0].pending: invalid type: unit value, expected u64",
+        ),
+        (
+            "quotas:\n  - {rule: a, principals: '*', pending: 7, actions: mail.send}\n",
+            "policies.yaml:2:44: quotas[0]: unknown field `actions`, expected one of `rule`, `principals`, `targets`, `pending`, `pending_of_sender`",
+        ),
+        (
+            "limits:\n  - {rule: a, principals: '*', actions: '*', at_most: 3, per: 1s}\nquotas:\n  - {rule: a, principals: '*', pending: 7}\n",
+            "policies.yaml: two rules have the name \"a\"",
+        ),
+        (
             "roles:\n  ops: ['discord:1']\n  ops: ['discord:2']\n",
             "policies.yaml:2:3: roles: the role \"ops\" stands there twice",
         ),
@@ -423,6 +447,9 @@ allow:
   - {rule: a, principals: ['role:ops', 'agent:a*'], actions: [mail.*, later.verb], targets: [self, 'channel:x']}
 limits:
   - {rule: l, principals: '*', actions: mail.send, at_most: 3, per: 1h30m}
+quotas:
+  - {rule: q, principals: ['agent:*', 'user:bob'], targets: [self, 'role:worker'], pending: 18446744073709551615}
+  - {rule: r, principals: 'agent:*', pending_of_sender: 0}
 ";
     let policy = policy(text);
     let again = Policy::of_copy(&policy.to_copy()).unwrap();
@@ -492,6 +519,11 @@ deny:
   - {rule: all-mail, principals: 'agent:*', actions: mail.*}
 limits:
   - {rule: never, principals: '*', actions: mail.send, at_most: 0, per: 1m}
+quotas:
+  - {rule: closed, principals: 'agent:agent-8', pending: 0, pending_of_sender: 1}
+  - {rule: idle, principals: '*', pending: 5, pending_of_sender: 5}
+  - {rule: nowhere, principals: 'role:worker', targets: 'channel:*', pending: 5}
+  - {rule: sound, principals: 'role:worker', targets: self, pending: 5, pending_of_sender: 4}
 ",
     );
     let found: Vec<String> = policy
@@ -509,6 +541,10 @@ limits:
             "error nobody: nobody has the role reviewr",
             "warning nobody: there is no agent agent-9",
             "warning never: at_most is 0: that is a deny, and says so better as one",
+            "warning closed: there is no agent agent-8",
+            "warning closed: it is 0: that is a deny, and says so better as one",
+            "warning idle: pending_of_sender is never reached: pending is not more",
+            "warning nowhere: it bounds nothing: a channel is no mailbox",
             "warning in-vain: it allows nothing: all-mail denies all of it",
             "warning : builtin is false, and no rule allows the person at the terminal everything",
         ]
@@ -537,6 +573,135 @@ fn a_limit_counts_for_whom_and_what_it_is() {
     assert_eq!(counting("agent:agent-1", Verb::MailAck), [""; 0]);
     assert_eq!(counting("agent:captain", Verb::MailSend), [""; 0]);
     assert_eq!(counting("discord:3", Verb::MailAck), ["outsiders"]);
+}
+
+/// Quota, pending, of the sender, whether urgent mail is spared.
+fn let_in(policy: &Policy, who: &str, target: &str) -> Vec<String> {
+    let question = Question {
+        principal: &Principal::parse(who).unwrap(),
+        verb: Verb::MailSend,
+        target: &Target::Agent(id(target)),
+    };
+    let of_others = Question {
+        verb: Verb::MailRead,
+        ..question
+    };
+    assert_eq!(policy.allowances(&of_others, &roster()), []);
+    let all = policy.allowances(&question, &roster());
+    let number = |n: Option<u64>| n.map_or("-".into(), |n| n.to_string());
+    all.iter()
+        .map(|it| {
+            let (all, own) = (number(it.pending), number(it.pending_of_sender));
+            let spared = if it.spares_urgent { " spares" } else { "" };
+            format!("{} {all} {own}{spared}", it.rule)
+        })
+        .collect()
+}
+
+#[test]
+fn a_quota_bounds_whom_and_where_it_says() {
+    let only_the_file = policy("builtin: false\n");
+    assert_eq!(let_in(&only_the_file, "agent:agent-1", "agent-2"), [""; 0]);
+    let policy = policy(
+        "quotas:
+  - {rule: workers, principals: 'role:worker', targets: 'agent:agent-2', pending: 9, pending_of_sender: 3}
+  - {rule: oneself, principals: 'agent:*', targets: self, pending_of_sender: 1}
+",
+    );
+    let flood = || "builtin/flood 100000 -".to_owned();
+    let let_in = |who, target| let_in(&policy, who, target);
+    assert_eq!(
+        let_in("agent:agent-1", "agent-2"),
+        [flood(), "workers 9 3".into()]
+    );
+    assert_eq!(
+        let_in("agent:agent-1", "agent-1"),
+        [flood(), "oneself - 1".into()]
+    );
+    assert_eq!(let_in("agent:agent-1", "captain"), [flood()]);
+    assert_eq!(let_in("agent:captain", "captain"), ["oneself - 1 spares"]);
+    for free in ["user:alice", "agent:system", "agent:captain"] {
+        assert_eq!(let_in(free, "agent-2"), [""; 0], "{free}");
+    }
+}
+
+/// A flood must not stop the captain's lane.
+#[test]
+fn urgent_mail_of_the_captain_or_a_person_is_bound_by_no_quota_but_one_that_names_him() {
+    for (principals, spared) in [
+        ("'*'", ["spares", "spares", ""]),
+        ("['agent:*', 'user:*']", ["spares", "spares", ""]),
+        (
+            "['role:captain', 'role:worker', 'user:*']",
+            ["spares", "spares", ""],
+        ),
+        ("['agent:captain', '*']", ["", "spares", ""]),
+        ("['user:alice', '*']", ["spares", "", ""]),
+        ("['user:bob', '*']", ["spares", "spares", ""]),
+    ] {
+        let policy = policy(&format!(
+            "builtin: false
+roles: {{captain: ['agent:captain']}}
+quotas: [{{rule: q, principals: {principals}, pending: 1}}]
+"
+        ));
+        for (who, spared) in ["agent:captain", "user:alice", "agent:agent-1"]
+            .iter()
+            .zip(spared)
+        {
+            let said = format!("q 1 - {spared}");
+            assert_eq!(
+                let_in(&policy, who, "agent-2"),
+                [said.trim_end()],
+                "{principals} {who}"
+            );
+        }
+    }
+}
+
+#[test]
+fn quotas_are_told_behind_the_rule_that_decides() {
+    let policy = policy(
+        "quotas:
+  - {rule: few, principals: 'agent:agent-1', pending: 7, pending_of_sender: 2}
+  - {rule: others, principals: 'agent:agent-2', pending: 7}
+  - {rule: elsewhere, principals: 'agent:agent-1', targets: 'agent:captain', pending: 7}
+",
+    );
+    let reasons = |principal: &str, verb: Verb| -> Vec<String> {
+        let question = Question {
+            principal: &Principal::parse(principal).unwrap(),
+            verb,
+            target: &Target::Agent(id("agent-2")),
+        };
+        let reasons = policy.explain(&question, &roster());
+        reasons
+            .iter()
+            .map(|it| format!("{} {}", it.rule, it.because.as_str()))
+            .collect()
+    };
+    assert_eq!(
+        reasons("agent:agent-1", Verb::MailSend),
+        [
+            "builtin/anybody allows",
+            "builtin/flood bounds",
+            "few bounds",
+            "others other-principals",
+            "elsewhere other-targets"
+        ]
+    );
+    assert_eq!(
+        reasons("discord:1", Verb::MailSend)[0],
+        "default-deny denies"
+    );
+    assert_eq!(
+        reasons("agent:agent-2", Verb::MailRead),
+        ["builtin/own allows"]
+    );
+    assert_eq!(
+        policy.quota_says("few").unwrap(),
+        "at most 7 pending, at most 2 pending of the sender"
+    );
 }
 
 /// A rule that is about agent-1's mail.send to agent-2, however it is spelled, or about something else.
@@ -615,7 +780,7 @@ proptest! {
         let principal = Principal::parse(asking).unwrap();
         for verb in Verb::ALL {
             let question = Question { principal: &principal, verb: *verb, target: &Target::Agent(id("agent-2")) };
-            let fits = rule.is_about(*verb) && ruled.names(rule, &question, &roster());
+            let fits = rule.is_about(*verb) && ruled.names(&rule.principals, &question, &roster());
             let open = rule.gate.is_open(super::gate::Gate::asked(&principal, *verb));
             prop_assert!(open || !fits, "{who} {what} {asking} {}", verb.as_str());
         }

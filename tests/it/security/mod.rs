@@ -2,7 +2,9 @@
 
 mod audit;
 mod files;
+mod hops;
 mod identity;
 mod policy;
+mod quotas;
 mod signatures;
 mod taint;

@@ -43,6 +43,7 @@ fn proof(home: &Home, key: &Key, now: Timestamp) -> Proof {
         content: "done",
         reply_to: None,
         thread: None,
+        hops: 0,
         origin: None,
         taint: None,
         not_before: None,
