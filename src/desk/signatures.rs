@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Desk, Done};
 use crate::mailbox::{self, Message, Taken};
-use crate::names::{AgentId, Draft, MessageId, Mode};
+use crate::names::{AgentId, Draft, MessageId, Mode, OPENED, UNOPENED_WHY};
 use crate::security::keys::{self, Content, Proof, PublicKeys, Why};
 use crate::time::{Now, Timestamp};
 
@@ -47,6 +47,11 @@ impl Desk {
     pub(super) fn prove(&self, messages: &mut [Message]) {
         let mut known: HashMap<AgentId, Option<PublicKeys>> = HashMap::new();
         for message in messages {
+            if message.is_sealed() {
+                // Nothing was opened yet, whatever somebody wrote there.
+                message.extra.shift_remove(OPENED);
+                message.extra.shift_remove(UNOPENED_WHY);
+            }
             let from = &message.from;
             if !known.contains_key(from) {
                 let public = keys::public_keys(&self.home, from).unwrap_or_else(|error| {

@@ -269,7 +269,11 @@ fn notice(mailbox: &AgentId, first: &AgentId, view: &View) -> Option<Draft> {
         State::Expired => "expired before anybody took it".to_owned(),
         _ => format!("was given up after {} attempts", view.slot.attempts),
     };
-    let beginning: String = message.content.chars().take(120).collect();
+    let beginning: String = if message.is_sealed() {
+        "(sealed)".into()
+    } else {
+        message.content.chars().take(120).collect()
+    };
     let text = format!("{mailbox}/{} {why}: {beginning}", message.seq);
     let mut draft = Draft::new(AgentId::system(), message.from, text);
     draft.mode = Mode::System;

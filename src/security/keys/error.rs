@@ -16,6 +16,9 @@ pub enum Error {
     NotPublic(Unfit),
     #[error("{agent} has no key")]
     NoKey { agent: AgentId },
+    /// Made by a program without age.
+    #[error("{agent} has a key that signs, but none that mail could be sealed to")]
+    NoRecipient { agent: AgentId },
     #[error("{agent} has a key already")]
     HasKey { agent: AgentId },
     #[error("{agent} has no key {id}")]
@@ -36,7 +39,9 @@ impl Explain for Error {
                 Unfit::NoObject | Unfit::Member(_) => Kind::Corrupt,
             },
             Self::NotPublic(_) => Kind::Usage,
-            Self::NoKey { .. } | Self::UnknownKey { .. } => Kind::Unknown,
+            Self::NoKey { .. } | Self::NoRecipient { .. } | Self::UnknownKey { .. } => {
+                Kind::Unknown
+            }
             Self::HasKey { .. } => Kind::CannotCreate,
             Self::NotCurrent { .. } => Kind::Config,
             Self::OtherKeys { .. } => Kind::Refused,
@@ -49,7 +54,9 @@ impl Explain for Error {
             Self::Malformed { .. } => Some("it was left as it is; move it away".into()),
             Self::NotPublic(_) => None,
             Self::NoKey { agent } => Some(format!("make one: secctl keys make {agent}")),
-            Self::HasKey { agent } | Self::NotCurrent { agent, .. } => {
+            Self::NoRecipient { agent }
+            | Self::HasKey { agent }
+            | Self::NotCurrent { agent, .. } => {
                 Some(format!("give it another: secctl keys rotate {agent}"))
             }
             Self::UnknownKey { .. } => Some("secctl keys list shows them".into()),
@@ -66,6 +73,7 @@ impl Explain for Error {
             Self::Malformed { path, .. } | Self::OtherKeys { path, .. } => Some(path),
             Self::NotPublic(_)
             | Self::NoKey { .. }
+            | Self::NoRecipient { .. }
             | Self::HasKey { .. }
             | Self::UnknownKey { .. }
             | Self::NotCurrent { .. } => None,

@@ -117,12 +117,22 @@ pub fn make(
 }
 
 /// Another signing key in the place of the current one, which counts for what was signed until now. What mail is sealed
-/// to stays: else what came before could not be opened any more.
-pub fn rotate(home: &Home, agent: &AgentId, now: Timestamp) -> Result<Fingerprint, Error> {
+/// to stays: else what came before could not be opened any more. `pair` is for an agent that has none.
+pub fn rotate(
+    home: &Home,
+    agent: &AgentId,
+    pair: Option<&Pair>,
+    now: Timestamp,
+) -> Result<Fingerprint, Error> {
     let _lock = lock(home)?;
-    let private = private(home, agent)?.ok_or_else(|| no_key(agent))?;
+    let mut private = private(home, agent)?.ok_or_else(|| no_key(agent))?;
     let known = public_keys(home, agent)?;
-    let keys = known.unwrap_or_else(|| PublicKeys::new(agent));
+    let mut keys = known.unwrap_or_else(|| PublicKeys::new(agent));
+    let identity = private.identity().map_err(malformed_private(home, agent))?;
+    if let (None, Some(pair)) = (identity, pair) {
+        private.set_identity(pair);
+        keys.set_recipient(Some(&pair.recipient));
+    }
     renew(home, keys, private, now)
 }
 
