@@ -29,6 +29,9 @@ pub(crate) struct Letter {
     /// A file to go with it, up to 64 MiB; may be repeated
     #[arg(long = "file", value_name = "PATH")]
     pub(crate) files: Vec<PathBuf>,
+    /// Seal the text to its recipient, who needs a key (secctl keys make): nobody else can read it. Not notes and names
+    #[arg(long)]
+    pub(crate) seal: bool,
     /// Send it even if the two of you only repeat yourselves
     #[arg(long)]
     force: bool,

@@ -4,4 +4,5 @@ mod audit;
 mod files;
 mod identity;
 mod policy;
+mod sealed;
 mod signatures;
