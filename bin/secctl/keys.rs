@@ -36,7 +36,7 @@ enum What {
         #[arg(value_name = "AGENT")]
         agent: String,
     },
-    /// Take one back
+    /// Take one back, also of a name that the agent had, or of one who is gone
     Revoke {
         /// Whose
         #[arg(value_name = "AGENT")]
@@ -105,7 +105,7 @@ impl Run for Keys {
                 tell(context, &agent, "rotated", Some(key));
             }
             What::Revoke { agent, key } => {
-                let agent = desk.resolve(&agent)?;
+                let agent = desk.whose_keys(&agent)?;
                 desk.revoke_key(&agent, key, now)?;
                 tell(context, &agent, "revoked", Some(key));
             }

@@ -23,6 +23,9 @@ pub enum Error {
     HasKey { agent: AgentId },
     #[error("{agent} has no key {id}")]
     UnknownKey { agent: AgentId, id: Fingerprint },
+    /// When another is to be called so.
+    #[error("{agent} has a key of its own")]
+    InTheWay { agent: AgentId, path: PathBuf },
     /// Nobody would believe what it signs.
     #[error("the key {id} of {agent} is not current")]
     NotCurrent { agent: AgentId, id: Fingerprint },
@@ -42,7 +45,7 @@ impl Explain for Error {
             Self::NoKey { .. } | Self::NoRecipient { .. } | Self::UnknownKey { .. } => {
                 Kind::Unknown
             }
-            Self::HasKey { .. } => Kind::CannotCreate,
+            Self::HasKey { .. } | Self::InTheWay { .. } => Kind::CannotCreate,
             Self::NotCurrent { .. } => Kind::Config,
             Self::OtherKeys { .. } => Kind::Refused,
         }
@@ -59,6 +62,7 @@ impl Explain for Error {
             | Self::NotCurrent { agent, .. } => {
                 Some(format!("give it another: secctl keys rotate {agent}"))
             }
+            Self::InTheWay { .. } => Some("choose another name, or move it away".into()),
             Self::UnknownKey { .. } => Some("secctl keys list shows them".into()),
             Self::OtherKeys { path, .. } => Some(format!(
                 "ask its owner for the fingerprint; if these are the right ones, remove {} first",
@@ -70,7 +74,9 @@ impl Explain for Error {
     fn path(&self) -> Option<&Path> {
         match self {
             Self::Files(error) => error.path(),
-            Self::Malformed { path, .. } | Self::OtherKeys { path, .. } => Some(path),
+            Self::Malformed { path, .. }
+            | Self::OtherKeys { path, .. }
+            | Self::InTheWay { path, .. } => Some(path),
             Self::NotPublic(_)
             | Self::NoKey { .. }
             | Self::NoRecipient { .. }

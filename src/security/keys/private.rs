@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 
 pub(super) const SEED: &str = "ed25519_seed";
 const IDENTITY: &str = "age_identity";
+const FROM: &str = "renamed_from";
 /// A mark is never taken for the signature of a message: that begins otherwise.
 const MARKED: &[u8] = b"dreamos.mark/1\0";
 
@@ -108,6 +109,20 @@ impl Private {
         let members = self.0.members_mut();
         put(members, SEED, BASE64.encode(seed).into());
         put(members, "created_at", now.to_string().into());
+    }
+
+    /// Whose it was before, where it came with another name.
+    pub(super) fn is_from(&self, agent: &AgentId) -> bool {
+        matches!(self.0.str_if_any(FROM), Ok(Some(from)) if from == agent.as_str())
+    }
+
+    /// As another name has it, of whom it is to be told later that it came from here.
+    pub(super) fn for_name(mut self, new: &AgentId) -> Self {
+        let members = self.0.members_mut();
+        let old = members.get("agent").cloned().unwrap_or_default();
+        put(members, FROM, old);
+        put(members, "agent", new.as_str().into());
+        self
     }
 
     pub(super) fn set_identity(&mut self, pair: &Pair) {

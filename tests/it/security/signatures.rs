@@ -156,3 +156,130 @@ fn a_copy_in_another_mailbox_is_never_verified() {
     fs::write(face("agent-3"), theirs.to_string()).unwrap();
     assert_eq!(proofs(&home, "agent-3"), ["nothing", "unsigned"]);
 }
+
+/// The keys of an agent, the oldest first, each with its standing.
+fn keys(home: &Home, agent: &str) -> Vec<(String, String)> {
+    let all: Value = serde_json::from_str(&ok(home, SECCTL, "keys list --json")).unwrap();
+    let its = all["keys"].as_array().unwrap().iter();
+    let its = its.filter(|it| it["agent"] == agent);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    its.map(|it| (text(&it["key"]), text(&it["standing"])))
+        .collect()
+}
+
+fn standings(home: &Home, agent: &str) -> Vec<String> {
+    keys(home, agent).into_iter().map(|it| it.1).collect()
+}
+
+#[test]
+fn a_renamed_agent_signs_by_its_new_name_and_what_it_signed_before_counts() {
+    let home = signing();
+    let send = |from: &str| {
+        ok(
+            &home,
+            CELLPHONE,
+            &format!("send agent-2 {from} --as {from}"),
+        )
+    };
+    ok(&home, CELLPHONE, "send agent-1 before --seal");
+    send("agent-1");
+    ok(&home, AGENTCTL, "rename agent-1 cook --as captain");
+    send("cook");
+    // By its former name it speaks as what it is now.
+    ok(&home, CELLPHONE, "send agent-2 again --as agent-1");
+    ok(&home, CELLPHONE, "send agent-1 after --seal");
+    assert_eq!(proofs(&home, "agent-2"), ["verified"; 3]);
+    let from: Vec<Value> = inbox(&home, "agent-2")
+        .iter()
+        .map(|it| it["from"].clone())
+        .collect();
+    assert_eq!(from, ["agent-1", "cook", "cook"]);
+    for (seq, text) in [(1, "before"), (2, "after")] {
+        let shown = ok(
+            &home,
+            CELLPHONE,
+            &format!("show {seq} --as cook --format plain"),
+        );
+        assert_eq!(shown, format!("{text}\n"));
+    }
+    assert_eq!(standings(&home, "agent-1"), ["retired"]);
+    assert_eq!(standings(&home, "cook"), ["current"]);
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    assert_eq!(standings(&home, "cook"), ["current"], "it was done");
+    // On and back.
+    ok(&home, AGENTCTL, "rename cook chef");
+    send("chef");
+    ok(&home, AGENTCTL, "rename chef agent-1");
+    ok(&home, CELLPHONE, "send agent-2 back --as agent-1");
+    assert_eq!(proofs(&home, "agent-2"), ["verified"; 5]);
+    assert_eq!(standings(&home, "agent-1"), ["retired", "current"]);
+    assert_eq!(standings(&home, "cook"), ["retired"]);
+    let shown = ok(&home, CELLPHONE, "show 1 --as agent-1 --format plain");
+    assert_eq!(shown, "before\n");
+}
+
+#[test]
+fn a_key_is_revoked_under_any_name_and_no_other_name_undoes_it() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 first --as agent-1");
+    let (first, _) = keys(&home, "agent-1").remove(0);
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    ok(&home, CELLPHONE, "send agent-2 second --as cook");
+    ok(&home, SECCTL, &format!("keys revoke cook {first}"));
+    assert_eq!(proofs(&home, "agent-2"), ["forged", "verified"]);
+    let (second, _) = keys(&home, "cook").remove(0);
+    ok(&home, SECCTL, &format!("keys revoke agent-1 {second}"));
+    ok(&home, AGENTCTL, "rename cook chef --as captain");
+    let mut command = home.command(CELLPHONE);
+    let sent = run(
+        command.args(["send", "agent-2", "third", "--as", "chef"]),
+        b"",
+    );
+    assert_eq!(sent.code, 78, "{sent:?}");
+    assert!(sent.err.contains("secctl keys rotate chef"), "{sent:?}");
+    ok(&home, SECCTL, "keys rotate chef");
+    ok(&home, CELLPHONE, "send agent-2 third --as chef");
+    assert_eq!(proofs(&home, "agent-2"), ["forged", "forged", "verified"]);
+}
+
+#[test]
+fn one_that_was_renamed_when_its_key_stayed_behind_gets_it_by_saying_it_again() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 first --as agent-1");
+    let kept = home.dir.join("kept.json");
+    let private = home.dir.join("runtime/keys/agent-1.json");
+    fs::rename(&private, &kept).unwrap();
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    fs::rename(&kept, &private).unwrap();
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    assert!(!private.exists());
+    ok(&home, CELLPHONE, "send agent-2 second --as cook");
+    assert_eq!(proofs(&home, "agent-2"), ["verified"; 2]);
+}
+
+#[test]
+fn who_is_purged_signs_and_opens_nothing_any_more_and_what_it_signed_counts() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 first --as agent-1");
+    let (key, _) = keys(&home, "agent-1").remove(0);
+    ok(&home, AGENTCTL, "unregister agent-1 --purge");
+    assert!(!home.dir.join("runtime/keys/agent-1.json").exists());
+    assert_eq!(standings(&home, "agent-1"), ["retired"]);
+    assert_eq!(proofs(&home, "agent-2"), ["verified"]);
+    // Another of that name has nothing of it.
+    ok(&home, AGENTCTL, "register agent-1");
+    ok(&home, CELLPHONE, "send agent-2 second --as agent-1");
+    assert_eq!(proofs(&home, "agent-2"), ["verified", "unsigned"]);
+    let mut command = home.command(CELLPHONE);
+    let sealed = run(command.args(["send", "agent-1", "x", "--seal"]), b"");
+    assert_eq!(sealed.code, 66, "{sealed:?}");
+    assert!(
+        sealed.err.contains("secctl keys make agent-1"),
+        "{sealed:?}"
+    );
+    ok(&home, SECCTL, "keys make agent-1");
+    ok(&home, CELLPHONE, "send agent-1 x --seal");
+    ok(&home, AGENTCTL, "unregister agent-1 --purge --yes");
+    ok(&home, SECCTL, &format!("keys revoke agent-1 {key}"));
+    assert_eq!(proofs(&home, "agent-2"), ["forged", "unsigned"]);
+}

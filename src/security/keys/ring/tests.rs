@@ -233,3 +233,48 @@ fn rotations_at_once_leave_one_current_key() {
     assert_eq!(current, 1);
     assert_eq!(proof(&home, &key(&home), at(2)), Proof::Verified);
 }
+
+#[test]
+fn a_rename_that_was_killed_anywhere_is_finished_by_the_next() {
+    let (_place, home) = home();
+    let new = AgentId::parse("cook").unwrap();
+    make(&home, &agent(), Some(&pair()), at(0)).unwrap();
+    let before = fs::read(home.private_key(&agent())).unwrap();
+    let public = fs::read(home.public_key(&agent())).unwrap();
+    let old = key(&home);
+    let move_on = |ms| rename(&home, &agent(), &new, || at(ms)).unwrap();
+    assert!(move_on(10));
+    let first = signing_key(&home, &new).unwrap().unwrap().id();
+    // The old private file was not removed yet; it was not retired yet; all was done.
+    for (ms, private, changes) in [(20, true, true), (30, false, true), (40, false, false)] {
+        if private {
+            fs::write(home.private_key(&agent()), &before).unwrap();
+            let closed = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(home.private_key(&agent()), closed).unwrap();
+        }
+        if changes {
+            fs::write(home.public_key(&agent()), &public).unwrap();
+        }
+        assert_eq!(move_on(ms), changes, "{ms}");
+        assert!(signing_key(&home, &agent()).unwrap().is_none());
+        assert_eq!(signing_key(&home, &new).unwrap().unwrap().id(), first);
+    }
+    assert_eq!(standings(&home), [Standing::Retired { until: at(30) }]);
+    assert_eq!(proof(&home, &old, at(30)), Proof::Verified);
+    assert_ne!(proof(&home, &old, at(31)), Proof::Verified);
+    let opens = identity(&home, &new).unwrap().unwrap();
+    assert_eq!(opens.expose_secret(), "AGE-SECRET-KEY-1CANARY");
+    let keys = public_keys(&home, &new).unwrap().unwrap();
+    assert_eq!(keys.recipient(), Some("age1agent"));
+    // Somebody else's key is not given away.
+    make(&home, &agent(), None, at(50)).unwrap();
+    let other = AgentId::parse("other").unwrap();
+    make(&home, &other, None, at(50)).unwrap();
+    for error in [
+        may_rename(&home, &agent(), &other).unwrap_err(),
+        rename(&home, &agent(), &other, || at(60)).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), Kind::CannotCreate);
+    }
+    assert!(signing_key(&home, &agent()).unwrap().is_some());
+}
