@@ -70,7 +70,7 @@ fn passed_on(
         return Ok((order.content, None));
     }
     sealed::open(context, desk, std::slice::from_mut(&mut order));
-    if sealed::was_opened(&order) {
+    if sealed::is_legible(&order) {
         return Ok((order.content, Some(Secctl::of(context, desk))));
     }
     let why = sealed::legible(&order);

@@ -56,7 +56,7 @@ impl Run for Inbox {
         if self.full && agent == own && !context.nobody_listens() {
             let pending = messages
                 .iter()
-                .filter(|message| message.status.is_pending());
+                .filter(|message| message.status.is_pending() && sealed::is_legible(message));
             let seqs: Vec<u64> = pending.map(|message| message.seq).collect();
             desk.mark_read(&agent, &seqs, now)?;
         }

@@ -119,8 +119,20 @@ pub(crate) fn sealer(
     Ok(letter.seal.then(|| Secctl::of(context, desk)))
 }
 
-/// Opens what the caller may open, all with one child, and says of each that is sealed whether it was.
+/// Opens what the caller may open, all with one child, and says of each that is sealed whether it was. Where the child
+/// itself failed, that is warned of.
 pub(crate) fn open(context: &Context, desk: &Desk, messages: &mut [Message]) {
+    if let Err(failure) = try_open(context, desk, messages) {
+        context.warn(&format!("what is sealed stays so: {}", failure.message()));
+    }
+}
+
+/// As `open`; `Err`: the child failed, and to try again may help.
+pub(crate) fn try_open(
+    context: &Context,
+    desk: &Desk,
+    messages: &mut [Message],
+) -> Result<(), Failure> {
     let mut mine: Vec<&mut Message> = Vec::new();
     let mut known: Vec<(AgentId, Result<bool, String>)> = Vec::new();
     for message in messages.iter_mut().filter(|it| it.is_sealed()) {
@@ -137,31 +149,27 @@ pub(crate) fn open(context: &Context, desk: &Desk, messages: &mut [Message]) {
         }
     }
     if mine.is_empty() {
-        return;
+        return Ok(());
     }
-    match opened(context, desk, &mine) {
-        Ok(all) => mine
-            .into_iter()
-            .zip(all)
-            .for_each(|(message, opened)| match opened {
-                Ok(text) => {
-                    message.content = text;
-                    message.extra.insert(OPENED.into(), true.into());
-                    message.extra.shift_remove(UNOPENED_WHY);
-                }
-                Err(failure) => shut(message, failure.message()),
-            }),
+    let all = match opened(context, desk, &mine) {
+        Ok(all) => all,
         Err(failure) => {
-            let count = mine.len();
-            context.warn(&format!(
-                "{count} sealed messages stay so: {}",
-                failure.message()
-            ));
             for message in mine {
                 shut(message, failure.message());
             }
+            return Err(failure);
+        }
+    };
+    for (message, opened) in mine.into_iter().zip(all) {
+        match opened {
+            Ok(text) => {
+                message.content = text;
+                message.extra.insert(OPENED.into(), true.into());
+            }
+            Err(failure) => shut(message, failure.message()),
         }
     }
+    Ok(())
 }
 
 fn shut(message: &mut Message, why: &str) {
@@ -203,7 +211,7 @@ fn text(told: &Value) -> Option<Text> {
 
 /// What a person sees of a message: its text, or that he cannot read it.
 pub(crate) fn legible(message: &Message) -> Cow<'_, str> {
-    if !message.is_sealed() || was_opened(message) {
+    if is_legible(message) {
         return Cow::Borrowed(&message.content);
     }
     let why = message.extra.get(UNOPENED_WHY).and_then(Value::as_str);
@@ -211,6 +219,7 @@ pub(crate) fn legible(message: &Message) -> Cow<'_, str> {
     Cow::Owned(format!("(sealed: {why})"))
 }
 
-pub(crate) fn was_opened(message: &Message) -> bool {
-    message.extra.get(OPENED) == Some(&Value::Bool(true))
+/// Whether its content is what its sender said.
+pub(crate) fn is_legible(message: &Message) -> bool {
+    !message.is_sealed() || message.extra.get(OPENED) == Some(&Value::Bool(true))
 }

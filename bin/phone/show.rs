@@ -29,7 +29,7 @@ impl Run for Show {
         } else {
             context.print(&view::whole(context, &message, now.wall))?;
         }
-        let shown = !context.nobody_listens();
+        let shown = !context.nobody_listens() && sealed::is_legible(&message);
         if shown && message.status.is_pending() && at.mailbox == desk.caller().agent {
             desk.mark_read(&at.mailbox, &[at.seq], now)?;
         }

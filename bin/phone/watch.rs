@@ -103,7 +103,7 @@ impl Watch {
             let taken = desk.next_wait(agent, self.lease, left(deadline), &|| interrupt.came())?;
             let handled = taken.is_some();
             if let Some(mut taken) = taken {
-                sealed::open(context, desk, std::slice::from_mut(&mut taken.message));
+                open_or_give_back(context, desk, &mut taken)?;
                 hand_over(context, desk, command, &taken)?;
             }
             if let Some(exit) = interrupt.exit() {
@@ -139,6 +139,21 @@ fn print_one(context: &Context, message: &Message) -> Result<(), Failure> {
     };
     let text = context.shown(&text);
     Ok(context.print(&format!("{name} {mode} from {from}{closed}: {text}\n"))?)
+}
+
+/// A command would acknowledge what nobody has read.
+fn open_or_give_back(context: &Context, desk: &Desk, taken: &mut Taken) -> Result<(), Failure> {
+    let message = std::slice::from_mut(&mut taken.message);
+    sealed::try_open(context, desk, message).inspect_err(|_| {
+        let claim = Claim {
+            token: Some(taken.token.clone()),
+            force: false,
+        };
+        let at = name_of(&taken.message);
+        if let Err(error) = desk.nack(&at, &claim, Now::read()) {
+            context.warn(&format!("{at} was not given back: {error}"));
+        }
+    })
 }
 
 /// The lease's token goes with the ack, so that a command that took too long does not close another's work.

@@ -16,9 +16,8 @@ const LONGEST_BATCH: usize = 1 << 30;
 /// Open on standard input what was sealed to you: all of it is printed, or nothing
 #[derive(clap::Args)]
 #[command(
-    after_help = "`cellphone` opens your mail by itself. With --batch standard input is one message a line, as \
-`cellphone … --format jsonl` prints it, and what each says is printed in the same order, one object a line; `error` \
-stands in one that could not be opened.
+    after_help = "Your mail `cellphone` opens by itself. With --batch there is one message a line, as `cellphone … --format jsonl` prints
+them, and one object a line is printed of each, in the same order: its `content`, or the `error` for which it stays sealed.
 
 EXAMPLES
   secctl open < result.csv.age > result.csv

@@ -11,8 +11,8 @@ const LONGEST: usize = 64 << 20;
 /// Seal standard input to the key of an agent, so that nobody else can read it
 #[derive(clap::Args)]
 #[command(
-    after_help = "What is printed is armored text in the format of age; `secctl open` has it back. \
-`cellphone send --seal` seals a message.
+    after_help = "What is printed is armored text in the format of age, of which `secctl open` makes what it was.
+A message is sealed by `cellphone send --seal`.
 
 EXAMPLES
   secctl seal agent-2 < result.csv > result.csv.age
@@ -34,7 +34,7 @@ struct Sealed<'a> {
 impl Run for Seal {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = desk::open(context)?;
-        let to = desk.resolve(&self.agent)?;
+        let to = desk.whose_keys(&self.agent)?;
         let bytes = Zeroizing::new(whole_bytes(LONGEST + 1)?);
         if bytes.len() > LONGEST {
             return Err(Error::usage(format!("it is longer than {} MiB", LONGEST >> 20)).into());

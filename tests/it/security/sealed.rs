@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -419,12 +420,18 @@ fn the_text_is_no_argument_and_in_no_environment() {
     assert!(traced("show 1 --as agent-2", "").contains(SECRET));
 }
 
+/// By another process: whatever this one starts meanwhile would hold the copy open, which then could not be run.
+fn copy(program: &str, to: &Path) {
+    let done = Command::new("cp").arg(program).arg(to).status().unwrap();
+    assert!(done.success());
+}
+
 #[test]
 fn without_secctl_nothing_is_sent_and_what_came_is_not_lost() {
     let home = with_keys(&["agent-2"]);
     send(&home, "send agent-2 -");
     let alone = home.dir.with_file_name("cellphone");
-    fs::copy(CELLPHONE, &alone).unwrap();
+    copy(CELLPHONE, &alone);
     let speak = |line: &str| {
         let mut command = home.command(path(&alone));
         command
@@ -446,9 +453,20 @@ fn without_secctl_nothing_is_sent_and_what_came_is_not_lost() {
         shown.out.contains("(sealed: secctl is neither"),
         "{shown:?}"
     );
-    assert!(shown.err.contains("1 sealed"), "{shown:?}");
+    assert!(shown.err.contains("what is sealed stays so"), "{shown:?}");
+    let full = speak("inbox --full --as agent-2");
+    assert_eq!(full.code, 0, "{full:?}");
+    let status = ok(&home, CELLPHONE, "status agent-2/1 --json", "");
+    assert!(
+        status.contains("\"status\":\"queued\""),
+        "nobody read it: {status}"
+    );
+    // No handler gets, and acknowledges, what it cannot read.
+    let watch = speak("watch --once --exec true --as agent-2");
+    assert_eq!(watch.code, 69, "{watch:?}");
+    assert_eq!(home.pending("agent-2").len(), 1);
     // Beside it, wherever the person stands and whatever the PATH says.
-    fs::copy(SECCTL, alone.with_file_name("secctl")).unwrap();
+    copy(SECCTL, &alone.with_file_name("secctl"));
     assert!(speak("show 1 --as agent-2").out.contains(SECRET));
 }
 
@@ -520,4 +538,29 @@ fn the_sender_of_a_dead_one_is_told_without_a_word_of_it() {
     let notice = json(&home, "show 2 --as agent-1");
     let notice = notice["content"].as_str().unwrap();
     assert_eq!(notice, "agent-2/1 was given up after 5 attempts: (sealed)");
+}
+
+#[test]
+fn where_identity_is_required_whoever_opens_shows_his_token() {
+    let home = with_keys(&["agent-2"]);
+    send(&home, "send agent-2 -");
+    ok(&home, SECCTL, "token issue agent-2 --out its.token", "");
+    home.obey("identity: required\n");
+    let speak = |program: &str, line: &str| {
+        let mut command = home.command(program);
+        command.env("DREAMOS_TOKEN_FILE", home.dir.join("its.token"));
+        run(command.args(line.split_whitespace()), b"")
+    };
+    let shown = speak(CELLPHONE, "show 1 --as agent-2");
+    assert!(shown.code == 0 && shown.out.contains(SECRET), "{shown:?}");
+    let armored = speak(CELLPHONE, "inbox --as agent-2 --json").json();
+    let armored = armored["messages"][0]["content"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let stranger = run(
+        home.command(SECCTL).args(["open", "--as", "agent-2"]),
+        armored.as_bytes(),
+    );
+    assert_eq!((stranger.code, &*stranger.out), (77, ""), "{stranger:?}");
 }
