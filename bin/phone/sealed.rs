@@ -4,6 +4,7 @@
 //! What was opened is in this process and on its standard output, never in a file, an argument or the environment.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -12,7 +13,6 @@ use dreamos::cli::{Context, Error, Failure, LONGEST_CONTENT};
 use dreamos::desk::Desk;
 use dreamos::mailbox::Message;
 use dreamos::names::{AgentId, Draft, OPENED, UNOPENED_WHY};
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::letter::Letter;
@@ -73,7 +73,7 @@ impl Secctl {
     /// What the draft says, for its recipient alone.
     pub(crate) fn seal(&self, draft: &mut Draft) -> Result<(), Failure> {
         let output = self.run(&["seal", draft.to.as_str()], draft.content.as_bytes())?;
-        let sealed: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        let sealed = documents(&output.stdout).next();
         match sealed.as_ref().and_then(|it| it.get("content")?.as_str()) {
             Some(sealed) if sealed.len() > LONGEST_CONTENT => Err(Error::advice(
                 format!("sealed, the text is longer than {LONGEST_CONTENT} bytes"),
@@ -91,11 +91,15 @@ impl Secctl {
     }
 }
 
+/// What it printed, a line each.
+fn documents(printed: &[u8]) -> impl Iterator<Item = Value> {
+    let lines = str::from_utf8(printed).unwrap_or_default().lines();
+    lines.filter_map(|line| serde_json::from_str(line).ok())
+}
+
 /// What it told of why it did not do it.
 fn why(output: &Output) -> Failure {
-    let told = output.stderr.rsplit(|byte| *byte == b'\n');
-    let mut told = told.filter_map(|line| serde_json::from_slice(line).ok());
-    let retold = told.find_map(|it: Value| Failure::retold(&it));
+    let retold = documents(&output.stderr).find_map(|it| Failure::retold(&it));
     retold.unwrap_or_else(|| {
         let source = io::Error::other(format!("it ended with {}", output.status));
         let command = SECCTL.into();
@@ -185,16 +189,13 @@ type Text = Result<String, Failure>;
 
 /// One for each.
 fn opened(context: &Context, desk: &Desk, mine: &[&mut Message]) -> Result<Vec<Text>, Failure> {
-    let mut lines = Vec::new();
+    let mut lines = String::new();
     for message in mine {
         let line = json!({"to": message.to.as_str(), "content": message.content});
-        serde_json::to_writer(&mut lines, &line).expect("memory takes it");
-        lines.push(b'\n');
+        writeln!(lines, "{line}").expect("a string grows");
     }
-    let output = Secctl::of(context, desk).run(&["open", "--batch"], &lines)?;
-    let told = serde_json::Deserializer::from_slice(&output.stdout);
-    let told = told.into_iter::<Value>().map_while(Result::ok);
-    let texts: Vec<Text> = told.filter_map(|it| text(&it)).collect();
+    let output = Secctl::of(context, desk).run(&["open", "--batch"], lines.as_bytes())?;
+    let texts: Vec<Text> = documents(&output.stdout).filter_map(text).collect();
     if texts.len() == mine.len() {
         Ok(texts)
     } else {
@@ -202,11 +203,14 @@ fn opened(context: &Context, desk: &Desk, mine: &[&mut Message]) -> Result<Vec<T
     }
 }
 
-fn text(told: &Value) -> Option<Text> {
+fn text(mut told: Value) -> Option<Text> {
     if let Some(error) = told.get("error") {
-        return Some(Err(Failure::retold(error)?));
+        return Failure::retold(error).map(Err);
     }
-    Some(Ok(String::deserialize(told.get("content")?).ok()?))
+    match told.get_mut("content").map(Value::take) {
+        Some(Value::String(text)) => Some(Ok(text)),
+        _ => None,
+    }
 }
 
 /// What a person sees of a message: its text, or that he cannot read it.
