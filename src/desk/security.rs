@@ -70,7 +70,7 @@ impl Desk {
     /// What was signed before counts as it did.
     pub fn rotate_key(&self, agent: &AgentId, now: Now) -> Done<Fingerprint> {
         self.change_keys(agent, "key.rotated", now, |home| {
-            keys::rotate(home, agent, pair().as_ref(), now.wall)
+            keys::rotate(home, agent, pair().as_ref(), || Now::read().wall)
         })
     }
 

@@ -113,16 +113,17 @@ pub fn make(
     let known = public_keys(home, agent)?;
     let mut keys = known.unwrap_or_else(|| PublicKeys::new(agent));
     keys.set_recipient(recipient);
-    renew(home, keys, Private::new(agent, pair), now)
+    renew(home, keys, Private::new(agent, pair), &|| now)
 }
 
 /// Another signing key in the place of the current one, which counts for what was signed until now. What mail is sealed
-/// to stays: else what came before could not be opened any more. `pair` is for an agent that has none.
+/// to stays: else what came before could not be opened any more. `pair` is for an agent that has none; `clock` says what
+/// time it is.
 pub fn rotate(
     home: &Home,
     agent: &AgentId,
     pair: Option<&Pair>,
-    now: Timestamp,
+    clock: impl Fn() -> Timestamp,
 ) -> Result<Fingerprint, Error> {
     let _lock = lock(home)?;
     let mut private = private(home, agent)?.ok_or_else(|| no_key(agent))?;
@@ -133,24 +134,26 @@ pub fn rotate(
         private.set_identity(pair);
         keys.set_recipient(Some(&pair.recipient));
     }
-    renew(home, keys, private, now)
+    renew(home, keys, private, &clock)
 }
 
 fn renew(
     home: &Home,
     mut keys: PublicKeys,
     mut private: Private,
-    now: Timestamp,
+    clock: &impl Fn() -> Timestamp,
 ) -> Result<Fingerprint, Error> {
     let agent = keys.agent().clone();
     let seed = files::random_seed();
     let key = Key::from_seed(agent.clone(), &seed);
     let public = Place::make(home, &home.public_key(&agent))?;
+    let now = clock();
     keys.add(&key, now);
     public.replace(&keys.spell())?;
     private.set_seed(&seed, now);
     Place::make(home, &home.private_key(&agent))?.replace(&private.spell())?;
-    keys.retire_all_but(key.id(), now);
+    // Whoever has just signed with the one before looked at the clock earlier still.
+    keys.retire_all_but(key.id(), clock());
     public.replace(&keys.spell())?;
     Ok(key.id())
 }
@@ -229,7 +232,7 @@ fn hand_over(
     keys.set_recipient(recipient);
     let private = private.for_name(new);
     if may_sign {
-        return renew(home, keys, private, clock()).map(drop);
+        return renew(home, keys, private, clock).map(drop);
     }
     Place::make(home, &home.public_key(new))?.replace(&keys.spell())?;
     Ok(Place::make(home, &home.private_key(new))?.replace(&private.spell())?)

@@ -1,6 +1,8 @@
 //! Whoever has a key signs what he sends; whoever reads is told whether it is what was signed.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::Value;
 
@@ -282,4 +284,64 @@ fn who_is_purged_signs_and_opens_nothing_any_more_and_what_it_signed_counts() {
     ok(&home, AGENTCTL, "unregister agent-1 --purge --yes");
     ok(&home, SECCTL, &format!("keys revoke agent-1 {key}"));
     assert_eq!(proofs(&home, "agent-2"), ["forged", "unsigned"]);
+}
+
+/// Two send as agent-1, all the while `change` is done so often.
+fn while_it_speaks(home: &Home, times: usize, change: impl Fn(usize)) -> Vec<String> {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for sender in 0..2 {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                for n in 0.. {
+                    let text = format!("{sender}-{n}");
+                    let mut command = home.command(CELLPHONE);
+                    let line = [
+                        "send", "agent-2", &text, "--as", "agent-1", "--mode", "PRIORITY",
+                    ];
+                    let sent = run(command.args(line), b"");
+                    // Its key may go between two looks at it.
+                    assert!(matches!(sent.code, 0 | 78), "{sent:?}");
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        for n in 0..times {
+            change(n);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let proofs = proofs(home, "agent-2");
+    assert!(proofs.len() > 2, "{proofs:?}");
+    proofs
+}
+
+#[test]
+fn whoever_speaks_while_his_key_changes_is_not_taken_for_a_forger() {
+    let home = signing();
+    let proofs = while_it_speaks(&home, 40, |_| {
+        drop(ok(&home, SECCTL, "keys rotate agent-1"))
+    });
+    assert!(proofs.iter().all(|it| it == "verified"), "{proofs:?}");
+}
+
+#[test]
+fn whoever_speaks_while_he_gets_another_name_is_not_taken_for_a_forger() {
+    let home = signing();
+    let proofs = while_it_speaks(&home, 20, |n| {
+        let names = if n % 2 == 0 {
+            "agent-1 cook"
+        } else {
+            "cook agent-1"
+        };
+        ok(&home, AGENTCTL, &format!("rename {names}"));
+    });
+    // Half-way there is no key under either name.
+    assert!(
+        proofs.iter().all(|it| it == "verified" || it == "unsigned"),
+        "{proofs:?}"
+    );
+    assert!(proofs.iter().any(|it| it == "verified"), "{proofs:?}");
 }

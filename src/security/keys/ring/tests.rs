@@ -86,7 +86,7 @@ fn a_rotated_key_counts_for_what_was_signed_before() {
     let (_place, home) = home();
     make(&home, &agent(), Some(&pair()), at(0)).unwrap();
     let old = key(&home);
-    let new = rotate(&home, &agent(), None, at(100)).unwrap();
+    let new = rotate(&home, &agent(), None, || at(100)).unwrap();
     assert_eq!(key(&home).id(), new);
     assert_ne!(old.id(), new);
     assert_eq!(proof(&home, &old, at(100)), Proof::Verified);
@@ -98,7 +98,7 @@ fn a_rotated_key_counts_for_what_was_signed_before() {
         "AGE-SECRET-KEY-1CANARY",
         "mail from before"
     );
-    let nobody = rotate(&home, &AgentId::captain(), None, at(0)).unwrap_err();
+    let nobody = rotate(&home, &AgentId::captain(), None, || at(0)).unwrap_err();
     assert_eq!(nobody.to_string(), "captain has no key");
 }
 
@@ -111,7 +111,7 @@ fn a_revoked_key_counts_for_nothing_and_signs_nothing_until_it_is_replaced() {
     assert!(matches!(proof(&home, &stolen, at(1)), Proof::Forged(_)));
     let error = signing_key(&home, &agent()).unwrap_err();
     assert!(matches!(error, Error::NotCurrent { .. }), "{error}");
-    rotate(&home, &agent(), None, at(9)).unwrap();
+    rotate(&home, &agent(), None, || at(9)).unwrap();
     assert_eq!(
         standings(&home),
         [Standing::Revoked { at: at(5) }, Standing::Current]
@@ -149,7 +149,7 @@ fn whoever_dies_in_a_rotation_leaves_a_key_that_signs_what_is_believed() {
         Proof::Verified,
         "none retired"
     );
-    rotate(&home, &agent(), None, at(20)).unwrap();
+    rotate(&home, &agent(), None, || at(20)).unwrap();
     let retired = Standing::Retired { until: at(20) };
     assert_eq!(
         standings(&home),
@@ -167,7 +167,7 @@ fn keys_of_another_home_are_taken_and_only_succeeded_by_their_own() {
     assert!(signing_key(&here, &agent()).unwrap().is_none());
     assert!(!list(&here).unwrap()[0].is_own);
     revoke(&here, &agent(), first, at(2)).unwrap();
-    rotate(&there, &agent(), None, at(3)).unwrap();
+    rotate(&there, &agent(), None, || at(3)).unwrap();
     import(&here, &public()).unwrap();
     assert_eq!(standings(&here)[0], Standing::Revoked { at: at(2) });
     assert_eq!(proof(&here, &key(&there), at(4)), Proof::Verified);
@@ -201,7 +201,7 @@ fn what_cannot_be_read_is_told_and_never_written_over() {
     fs::write(&private, torn).unwrap();
     for error in [
         signing_key(&home, &agent()).unwrap_err(),
-        rotate(&home, &agent(), None, at(1)).unwrap_err(),
+        rotate(&home, &agent(), None, || at(1)).unwrap_err(),
     ] {
         assert_eq!(error.kind(), Kind::Corrupt, "{error}");
         assert!(!format!("{error} {error:?}").contains(seed));
@@ -209,7 +209,7 @@ fn what_cannot_be_read_is_told_and_never_written_over() {
     assert_eq!(fs::read_to_string(&private).unwrap(), torn);
     fs::write(&private, &whole).unwrap();
     fs::write(&public, "{}").unwrap();
-    assert!(rotate(&home, &agent(), None, at(1)).is_err());
+    assert!(rotate(&home, &agent(), None, || at(1)).is_err());
     assert_eq!(fs::read_to_string(&public).unwrap(), "{}");
     assert!(list(&home).unwrap()[0].keys.is_err());
 }
@@ -222,7 +222,7 @@ fn rotations_at_once_leave_one_current_key() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..5 {
-                    rotate(&home, &agent(), None, at(1)).unwrap();
+                    rotate(&home, &agent(), None, || at(1)).unwrap();
                 }
             });
         }
