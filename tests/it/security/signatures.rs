@@ -322,7 +322,7 @@ fn while_it_speaks(home: &Home, times: usize, change: impl Fn(usize)) -> Vec<Str
 fn whoever_speaks_while_his_key_changes_is_not_taken_for_a_forger() {
     let home = signing();
     let proofs = while_it_speaks(&home, 40, |_| {
-        drop(ok(&home, SECCTL, "keys rotate agent-1"))
+        drop(ok(&home, SECCTL, "keys rotate agent-1"));
     });
     assert!(proofs.iter().all(|it| it == "verified"), "{proofs:?}");
 }
