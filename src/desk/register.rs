@@ -2,8 +2,8 @@
 //!
 //! The steps of a rename, of which each can be said again: the mailbox, from then on found under both names; what else
 //! lies under the old name; its keys; the configuration, which makes the old name an alias. Of a purge: the
-//! configuration, so that nobody starts it or makes it a mailbox any more; the mailbox; its former names; its private
-//! keys; what else it has.
+//! configuration, so that nobody starts it or makes it a mailbox any more; the mailbox; its private keys; its former names;
+//! what else it has.
 
 use std::path::PathBuf;
 
@@ -165,9 +165,10 @@ impl Desk {
             Some(mailbox) => self.settle(mailbox.remove(&permit, waiting, now)?, now),
             None => Some(0),
         };
-        mailbox::remove_rest(&self.home().mailboxes(), id)?;
         // What it signed is verified as before.
-        keys::remove(self.home(), id, || Now::read().wall)?;
+        let former = mailbox::former_names(&self.home().mailboxes(), id)?;
+        keys::remove(self.home(), id, &former, || Now::read().wall)?;
+        mailbox::remove_rest(&self.home().mailboxes(), id)?;
         moves::remove(self.home(), id, still)?;
         tasks::purge(self.home(), id, TASKS)?;
         let fields = vec![("waited", waited.into())];

@@ -267,19 +267,38 @@ pub fn may_rename(home: &Home, old: &AgentId, new: &AgentId) -> Result<(), Error
     }
 }
 
-/// Removes what an agent signs and opens with. What it signed is verified as before, and nobody seals anything to it.
-pub fn remove(home: &Home, agent: &AgentId, clock: impl Fn() -> Timestamp) -> Result<bool, Error> {
-    if !is_own(home, agent)? {
-        return Ok(false);
+/// Removes what an agent signs and opens with. What it signed is verified as before, and nobody seals anything to it, nor
+/// to a name that it had. Said again after a kill it goes on.
+pub fn remove(
+    home: &Home,
+    agent: &AgentId,
+    former: &[AgentId],
+    clock: impl Fn() -> Timestamp,
+) -> Result<(), Error> {
+    let is_own = is_own(home, agent)?;
+    // Keys that were brought from elsewhere are still those of somebody there.
+    let names = former.iter().chain(is_own.then_some(agent));
+    let mut sealed_to = Vec::new();
+    for name in names {
+        let keys = public_keys(home, name)?;
+        sealed_to.extend(keys.filter(|keys| keys.recipient().is_some()));
+    }
+    if !is_own && sealed_to.is_empty() {
+        return Ok(());
     }
     let _lock = lock(home)?;
-    if let Some(mut keys) = public_keys(home, agent)? {
-        keys.set_recipient(None);
-        Place::make(home, &home.public_key(agent))?.replace(&keys.spell())?;
+    for keys in sealed_to {
+        let name = keys.agent();
+        if let Some(mut keys) = public_keys(home, name)? {
+            keys.set_recipient(None);
+            Place::make(home, &home.public_key(name))?.replace(&keys.spell())?;
+        }
     }
-    Place::make(home, &home.private_key(agent))?.remove()?;
-    retire(home, agent, &clock)?;
-    Ok(true)
+    if is_own {
+        Place::make(home, &home.private_key(agent))?.remove()?;
+        retire(home, agent, &clock)?;
+    }
+    Ok(())
 }
 
 /// Takes the public file of an agent of another home. Keys that are known already must stand in it, and stay revoked if

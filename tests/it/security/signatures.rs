@@ -286,6 +286,24 @@ fn who_is_purged_signs_and_opens_nothing_any_more_and_what_it_signed_counts() {
     assert_eq!(proofs(&home, "agent-2"), ["forged", "unsigned"]);
 }
 
+#[test]
+fn nothing_is_sealed_to_a_key_that_went_with_a_purge_under_no_name_either() {
+    let home = signing();
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    ok(&home, AGENTCTL, "unregister cook --purge");
+    for name in ["agent-1", "cook"] {
+        ok(&home, AGENTCTL, &format!("register {name}"));
+        let mut command = home.command(CELLPHONE);
+        let sealed = run(command.args(["send", name, "x", "--seal"]), b"");
+        assert_eq!(sealed.code, 66, "{sealed:?}");
+        assert!(
+            sealed.err.contains(&format!("secctl keys make {name}")),
+            "{sealed:?}"
+        );
+        assert_eq!(standings(&home, name), ["retired"]);
+    }
+}
+
 /// Two send as agent-1, all the while `change` is done so often.
 fn while_it_speaks(home: &Home, times: usize, change: impl Fn(usize)) -> Vec<String> {
     let is_over = AtomicBool::new(false);
