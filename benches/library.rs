@@ -214,6 +214,7 @@ fn signatures(place: &Path) -> Result<()> {
         hops: 0,
         origin: None,
         taint: None,
+        sealed: None,
         not_before: None,
         expires_at: None,
         attachments: &[],

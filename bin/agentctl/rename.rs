@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::desk::open;
 use super::dry_run::would;
 
-/// Give a stopped agent another name, with its mail, state, devlog and tasks; the old name stays an alias
+/// Give a stopped agent another name, with its mail, state, devlog, tasks and keys; the old name stays an alias
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   agentctl rename agent-3 reviewer       # mail for agent-3 still arrives, as reviewer/42

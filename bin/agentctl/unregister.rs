@@ -17,7 +17,7 @@ pub(crate) struct Unregister {
     /// Who
     #[arg(value_name = "AGENT")]
     agent: String,
-    /// Remove all that it has: mailbox, archive and attachments, state and output, devlog, tasks
+    /// Remove all that it has: mailbox, archive and attachments, state and output, devlog, tasks, private keys
     #[arg(long)]
     purge: bool,
     /// Say what would be changed or removed, and do nothing

@@ -7,6 +7,7 @@ use super::phone::deliver::{Template, deliver, report_all, worst};
 use super::phone::desk::open;
 use super::phone::letter::Letter;
 use super::phone::open::{everybody_else, recipients, would_change};
+use super::phone::sealed::sealer;
 
 /// Give the same order to everybody, and show who has acknowledged it
 #[derive(clap::Args)]
@@ -36,6 +37,7 @@ impl Run for Broadcast {
         if self.letter.dry_run {
             return would_change(context, &desk, &to);
         }
+        let sealer = sealer(context, &desk, &self.letter)?;
         let text = self.text.or_else(|| self.letter.names_of_files());
         let template = Template {
             content: body(context, text.as_deref())?,
@@ -43,10 +45,11 @@ impl Run for Broadcast {
             usual_mode: Mode::Priority,
             links: Links::default(),
             unknown: Unknown::Refuse,
+            sealer,
             note: None,
         };
         let wait = self.patience.wait();
-        let deliveries = deliver(&desk, &to, &template, wait.as_ref(), &mut |_| {})?;
+        let deliveries = deliver(context, &desk, &to, &template, wait.as_ref(), &mut |_| {})?;
         if context.format().is_json() {
             report_all(context, &deliveries, wait.as_ref());
         } else {

@@ -6,6 +6,7 @@ use dreamos::cli::{Context, Failure, Table, first_line};
 use dreamos::time::parse_span;
 
 use super::phone::deliver::Delivery;
+use super::phone::sealed::legible;
 use super::phone::wait::{Stage, Wait};
 
 // No doc comment: clap would take it for the description of the verb.
@@ -65,7 +66,7 @@ pub(crate) fn print_results(context: &Context, deliveries: &[Delivery]) -> Resul
                 let reply = waited
                     .reply
                     .as_ref()
-                    .map(|reply| first_line(&reply.content, 60));
+                    .map(|reply| first_line(&legible(reply), 60));
                 let reply = context.shown(&reply.unwrap_or_default()).into_owned();
                 vec![agent, sent.at.to_string(), waited.status.to_owned(), reply]
             }

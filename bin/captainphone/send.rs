@@ -6,6 +6,7 @@ use super::phone::deliver::{Template, announce_queued, deliver, report_all, repo
 use super::phone::desk::open;
 use super::phone::letter::{Letter, Threading};
 use super::phone::open::{recipients, would_change};
+use super::phone::sealed::sealer;
 
 /// Give an order and wait until it is acknowledged: exit 0 if it was, 124 if not yet
 #[derive(clap::Args)]
@@ -36,6 +37,7 @@ impl Run for Send {
         if self.letter.dry_run {
             return would_change(context, &desk, &to);
         }
+        let sealer = sealer(context, &desk, &self.letter)?;
         let text = self.text.or_else(|| self.letter.names_of_files());
         let links = self.threading.links(&desk)?;
         let template = Template {
@@ -44,16 +46,17 @@ impl Run for Send {
             usual_mode: Mode::Priority,
             links,
             unknown,
+            sealer,
             note: None,
         };
         let wait = self.patience.wait();
         if let [one] = to.as_slice() {
             let mut queued = announce_queued(context);
             let one = std::slice::from_ref(one);
-            let deliveries = deliver(&desk, one, &template, wait.as_ref(), &mut queued)?;
+            let deliveries = deliver(context, &desk, one, &template, wait.as_ref(), &mut queued)?;
             return Ok(report_one(context, &deliveries[0], wait.as_ref()));
         }
-        let deliveries = deliver(&desk, &to, &template, wait.as_ref(), &mut |_| {})?;
+        let deliveries = deliver(context, &desk, &to, &template, wait.as_ref(), &mut |_| {})?;
         if context.format().is_json() {
             report_all(context, &deliveries, wait.as_ref());
         } else {

@@ -6,6 +6,7 @@ use super::phone::deliver::{Template, deliver, report_all, worst};
 use super::phone::desk::open;
 use super::phone::letter::Letter;
 use super::phone::open::{everybody_else, recipients, would_change};
+use super::phone::sealed::sealer;
 
 /// Send the same to everybody but yourself: one message each, one result line each
 #[derive(clap::Args)]
@@ -34,6 +35,7 @@ impl Run for Broadcast {
         if self.letter.dry_run {
             return would_change(context, &desk, &to);
         }
+        let sealer = sealer(context, &desk, &self.letter)?;
         let text = self.text.or_else(|| self.letter.names_of_files());
         let template = Template {
             content: body(context, text.as_deref())?,
@@ -41,9 +43,10 @@ impl Run for Broadcast {
             usual_mode: Mode::Normal,
             links: Links::default(),
             unknown: Unknown::Refuse,
+            sealer,
             note: None,
         };
-        let deliveries = deliver(&desk, &to, &template, None, &mut |_| {})?;
+        let deliveries = deliver(context, &desk, &to, &template, None, &mut |_| {})?;
         report_all(context, &deliveries, None);
         Ok(worst(&deliveries))
     }

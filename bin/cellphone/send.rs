@@ -9,6 +9,7 @@ use super::phone::deliver::{Template, announce_queued, deliver, report_all, repo
 use super::phone::desk::open;
 use super::phone::letter::{Letter, Threading};
 use super::phone::open::{recipients, would_change};
+use super::phone::sealed::sealer;
 use super::phone::wait::{Stage, Wait};
 
 /// Send a message: on the disk, and never lost, when this returns 0
@@ -19,6 +20,7 @@ use super::phone::wait::{Stage, Wait};
   git diff | cellphone send agent-1 -
   cellphone send agent-1 \"rotate the logs\" --key rotate-2026-11-24
   cellphone send agent-2 \"ready?\" --wait=reply --timeout 5m --retries 3
+  cellphone send agent-1 - --seal < letter.txt  # only agent-1 can read it
   seq 3 | jq -c '{content: tostring}' | cellphone send agent-1 --batch -")]
 pub(crate) struct Send {
     /// AGENT, role:ROLE, or several divided by commas
@@ -47,7 +49,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "N", default_value_t = 0, requires = "wait")]
     retries: u32,
     /// One JSON object a line, {"content": …, "mode": …, "key": …}; one flush for all; - is standard input
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["text", "key", "wait", "files"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["text", "key", "wait", "files", "seal"])]
     batch: Option<String>,
 }
 
@@ -76,6 +78,7 @@ impl Run for Send {
         if let Some(path) = &self.batch {
             return batch::send(context, &desk, &to, path, &self.letter, &self.threading);
         }
+        let sealer = sealer(context, &desk, &self.letter)?;
         let text = self.text.or_else(|| self.letter.names_of_files());
         let links = self.threading.links(&desk)?;
         let template = Template {
@@ -84,6 +87,7 @@ impl Run for Send {
             usual_mode: Mode::Normal,
             links,
             unknown,
+            sealer,
             note: None,
         };
         let wait = self.wait.map(|stage| Wait {
@@ -92,7 +96,7 @@ impl Run for Send {
             retries: self.retries,
         });
         let mut queued = announce_queued(context);
-        let deliveries = deliver(&desk, &to, &template, wait.as_ref(), &mut queued)?;
+        let deliveries = deliver(context, &desk, &to, &template, wait.as_ref(), &mut queued)?;
         if let [delivery] = deliveries.as_slice() {
             return Ok(report_one(context, delivery, wait.as_ref()));
         }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::document::{Document, name_of};
 use super::letter::Letter;
+use super::sealed::{self, Secctl};
 use super::wait::{Wait, Waited};
 
 /// The message as it is before it has a recipient.
@@ -20,6 +21,8 @@ pub(crate) struct Template<'a> {
     pub(crate) usual_mode: Mode,
     pub(crate) links: Links,
     pub(crate) unknown: Unknown,
+    /// By which the text is sealed to each recipient.
+    pub(crate) sealer: Option<Secctl>,
     /// Put into the metadata beside what the person wrote.
     pub(crate) note: Option<(&'static str, String)>,
 }
@@ -46,6 +49,7 @@ impl Delivery {
 
 /// Sends to each, and only then waits for each, all within one timeout. `queued` is called before the wait.
 pub(crate) fn deliver(
+    context: &Context,
     desk: &Desk,
     recipients: &[AgentId],
     template: &Template<'_>,
@@ -76,7 +80,10 @@ pub(crate) fn deliver(
     for delivery in &mut deliveries {
         if let Ok(sent) = &delivery.sent {
             match wait.until(desk, &sent.at, deadline, &interrupt) {
-                Ok(waited) => delivery.waited = Some(waited),
+                Ok(mut waited) => {
+                    sealed::open(context, desk, waited.reply.as_mut_slice());
+                    delivery.waited = Some(waited);
+                }
                 Err(failure) => delivery.lost_sight = Some(failure),
             }
         }
@@ -99,6 +106,9 @@ fn send(desk: &Desk, to: &AgentId, template: &Template<'_>) -> Result<Sent, Fail
         draft
             .metadata
             .insert((*key).to_owned(), value.clone().into());
+    }
+    if let Some(sealer) = &template.sealer {
+        sealer.seal(&mut draft)?;
     }
     Ok(desk.send(draft, *unknown, letter.breaker(), now)?)
 }
@@ -173,7 +183,7 @@ pub(crate) fn announce_queued(context: &Context) -> impl FnMut(&Sent) {
 pub(crate) fn waited_line(context: &Context, sent: &Sent, waited: &Waited, wait: &Wait) -> String {
     let (at, status, stage) = (&sent.at, waited.status, wait.stage.as_str());
     if let Some(reply) = &waited.reply {
-        let text = context.shown(&reply.content).into_owned();
+        let text = context.shown(&sealed::legible(reply)).into_owned();
         return format!("replied to {at} in {}: {text}", name_of(reply));
     }
     match waited.exit {

@@ -47,7 +47,7 @@ fn variables(taken: &Taken) -> [(&'static str, String); 8] {
             "DREAMOS_TAINT",
             message.taint().map(|it| it.to_string()).unwrap_or_default(),
         ),
-        ("DREAMOS_CONTENT", message.content.clone()),
+        (CONTENT, message.content.clone()),
     ]
 }
 
@@ -60,7 +60,9 @@ pub(crate) fn assignments(taken: &Taken) -> String {
     lines
 }
 
-/// The kernel takes 128 KiB an environment string and fails the `exec` beyond. The whole text is on stdin.
+const CONTENT: &str = "DREAMOS_CONTENT";
+/// The kernel takes 128 KiB an environment string and fails the `exec` beyond. The whole text is on stdin; there alone is
+/// what was sealed: everybody may see the environment of a process who may see the process.
 const LONGEST_VARIABLE: usize = 100 << 10;
 
 /// Runs `command` in a shell with the message on its stdin and in its environment, and waits for its end.
@@ -76,7 +78,8 @@ pub(crate) fn handle(desk: &Desk, command: &str, taken: &Taken) -> Result<ExitSt
         .env("DREAMOS_AGENT", desk.caller().agent.as_str())
         .stdin(Stdio::piped());
     for (name, value) in variables(taken) {
-        let fits = value.len() <= LONGEST_VARIABLE;
+        let is_secret = name == CONTENT && taken.message.is_sealed();
+        let fits = value.len() <= LONGEST_VARIABLE && !is_secret;
         let value = if fits {
             value.replace('\0', "\u{fffd}")
         } else {

@@ -5,7 +5,7 @@ use dreamos::desk::Which;
 use dreamos::time::Now;
 
 use super::desk::open;
-use super::{document, view};
+use super::{document, sealed, view};
 
 /// List the mail that waits, in the order in which it will be delivered
 #[derive(clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Inbox {
     /// What is closed too, as far as it is kept
     #[arg(long)]
     all: bool,
-    /// Everything in full; marks your own mail as read
+    /// Everything in full, what is sealed to you opened; marks your own mail as read
     #[arg(long)]
     full: bool,
 }
@@ -35,7 +35,10 @@ impl Run for Inbox {
             .map_or_else(|| Ok(own.clone()), |name| desk.resolve(&name))?;
         let which = if self.all { Which::All } else { Which::Pending };
         // Not given back one by one: the process ends soon, and its memory with it.
-        let messages = ManuallyDrop::new(desk.inbox(&agent, which)?);
+        let mut messages = ManuallyDrop::new(desk.inbox(&agent, which)?);
+        if self.full {
+            sealed::open(context, &desk, &mut messages);
+        }
         let now = Now::read();
         if context.format().is_json() {
             document::print_messages(context, &messages)?;
@@ -51,7 +54,11 @@ impl Run for Inbox {
             context.print_table(&view::listed(context, &messages, now.wall))?;
         }
         if self.full && agent == own && !context.nobody_listens() {
-            desk.mark_read(&agent, &messages, now)?;
+            let legible: Vec<_> = messages
+                .iter()
+                .filter(|message| sealed::is_legible(message))
+                .collect();
+            desk.mark_read(&agent, &legible, now)?;
         }
         Ok(Exit::DONE)
     }

@@ -32,6 +32,9 @@ pub(crate) struct Letter {
     /// The text is of somebody outside: it, and every answer, is no ground for privileged verbs (discord:8035…)
     #[arg(long, value_name = "KIND:NAME", value_parser = origin)]
     origin: Option<Origin>,
+    /// Seal the text to its recipient, who needs a key (secctl keys make): nobody else can read it. Not notes and names
+    #[arg(long)]
+    pub(crate) seal: bool,
     /// Send it even if the two of you only repeat yourselves
     #[arg(long)]
     force: bool,

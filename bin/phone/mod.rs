@@ -14,6 +14,7 @@ pub(crate) mod open;
 mod recall;
 mod reply;
 mod restore;
+pub(crate) mod sealed;
 mod search;
 mod show;
 mod status;

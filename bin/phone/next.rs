@@ -8,7 +8,7 @@ use dreamos::time::{Now, parse_span};
 use super::desk::open;
 use super::document::name_of;
 use super::open::would_change;
-use super::{handler, view};
+use super::{handler, sealed, view};
 
 /// Take the first message, under a lease: acknowledge it before the lease lapses, or it comes back
 #[derive(clap::Args)]
@@ -44,13 +44,14 @@ impl Run for Next {
         } else {
             (desk.next(agent, self.lease, Now::read())?, Exit::NO)
         };
-        let Some(taken) = taken else {
+        let Some(mut taken) = taken else {
             // A script asks by the exit code.
             if context.format() != Format::Own(Own::Env) && none == Exit::NO {
                 context.note(&format!("no mail for {agent}"));
             }
             return Ok(none);
         };
+        sealed::open(context, &desk, std::slice::from_mut(&mut taken.message));
         match print(context, &taken) {
             Ok(()) => Ok(Exit::DONE),
             Err(Error::Output(source)) => Err(untold(source, &taken).into()),

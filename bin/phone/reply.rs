@@ -7,13 +7,15 @@ use super::deliver::sent_document;
 use super::desk::open;
 use super::letter::Letter;
 use super::open::would_change;
+use super::sealed::sealer;
 
 /// Answer a message and acknowledge it, in one step
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   cellphone reply agent-3/17 \"done\"
   make report | cellphone reply \"$DREAMOS_MESSAGE_ID\" -
-  cellphone reply 17 \"see the figure\" --file result.txt")]
+  cellphone reply 17 \"see the figure\" --file result.txt
+  cellphone reply 17 \"the code is 4711\" --seal    # if you have no key, --key makes saying it again safe")]
 pub(crate) struct Reply {
     /// AGENT/SEQ, SEQ, an id, or its last six or more characters
     #[arg(value_name = "ID")]
@@ -32,16 +34,24 @@ impl Run for Reply {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let at = desk.find(&self.message)?;
-        let asker = desk.message(&at)?.from;
+        let question = desk.message(&at)?;
+        let asker = question.from;
         if self.letter.dry_run {
             return would_change(context, &desk, &[asker, at.mailbox]);
         }
+        let sealer = sealer(context, &desk, &self.letter)?;
         let text = self.text.or_else(|| self.letter.names_of_files());
         let answer = body(context, text.as_deref())?;
         let now = Now::read();
-        let draft = self
-            .letter
-            .draft(&desk, &asker, answer, Mode::Normal, Unknown::Refuse, now)?;
+        let mut draft =
+            self.letter
+                .draft(&desk, &asker, answer, Mode::Normal, Unknown::Refuse, now)?;
+        if let Some(sealer) = sealer {
+            if draft.key.is_none() {
+                draft.key = desk.key_of_sealed_reply(question.id, &draft.content)?;
+            }
+            sealer.seal(&mut draft)?;
+        }
         let claim = Claim {
             token: self.token,
             force: false,

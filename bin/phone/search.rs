@@ -4,7 +4,7 @@ use dreamos::time::Now;
 use super::desk::open;
 use super::{document, view};
 
-/// Find mail by a piece of its text, sender, mode or id; newest first, archives too
+/// Find mail by a piece of its text, sender, mode or id; newest first, archives too. Sealed mail not by its text
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   cellphone search backup

@@ -2,7 +2,7 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::time::Now;
 
 use super::desk::open;
-use super::{document, view};
+use super::{document, sealed, view};
 
 /// Show one message in full; your own is then read
 #[derive(clap::Args)]
@@ -21,15 +21,17 @@ impl Run for Show {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let at = desk.find(&self.message)?;
-        let message = desk.message(&at)?;
+        let mut message = desk.message(&at)?;
+        sealed::open(context, &desk, std::slice::from_mut(&mut message));
         let now = Now::read();
         if context.format().is_json() {
             context.print_json(&document::message(&message))?;
         } else {
             context.print(&view::whole(context, &message, now.wall))?;
         }
-        if !context.nobody_listens() && at.mailbox == desk.caller().agent {
-            desk.mark_read(&at.mailbox, &[message], now)?;
+        let shown = !context.nobody_listens() && sealed::is_legible(&message);
+        if shown && at.mailbox == desk.caller().agent {
+            desk.mark_read(&at.mailbox, &[&message], now)?;
         }
         Ok(Exit::DONE)
     }

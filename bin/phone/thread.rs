@@ -2,7 +2,7 @@ use dreamos::cli::{Context, Exit, Failure, Format, Run};
 use dreamos::time::Now;
 
 use super::desk::open;
-use super::{document, view};
+use super::{document, sealed, view};
 
 /// Show every message of a thread, in all mailboxes, oldest first
 #[derive(clap::Args)]
@@ -18,7 +18,8 @@ pub(crate) struct Thread {
 impl Run for Thread {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
-        let messages = desk.thread(&desk.find(&self.message)?)?;
+        let mut messages = desk.thread(&desk.find(&self.message)?)?;
+        sealed::open(context, &desk, &mut messages);
         let now = Now::read().wall;
         match context.format() {
             Format::Json | Format::Jsonl => document::print_messages(context, &messages)?,

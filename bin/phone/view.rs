@@ -9,6 +9,7 @@ use dreamos::time::{Timestamp, relative};
 use serde_json::Value;
 
 use super::document::name_of;
+use super::sealed::legible;
 
 /// What the columns before the text take at most on most lines.
 const BESIDE_THE_TEXT: usize = 58;
@@ -37,9 +38,9 @@ pub(crate) fn listed(context: &Context, messages: &[Message], now: Timestamp) ->
     for message in messages {
         let age = relative(message.timestamp, now);
         let text = match context.format() {
-            Format::Plain => first_line(&message.content, usize::MAX),
+            Format::Plain => first_line(&legible(message), usize::MAX),
             _ => context
-                .shown(&first_line(&message.content, width))
+                .shown(&first_line(&legible(message), width))
                 .into_owned(),
         };
         let mut row = vec![
@@ -61,7 +62,7 @@ pub(crate) fn listed(context: &Context, messages: &[Message], now: Timestamp) ->
 /// The whole of it.
 pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> String {
     if context.format() == Format::Plain {
-        return with_line_break(&message.content);
+        return with_line_break(&legible(message));
     }
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
@@ -88,6 +89,9 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
     }
     if let Some(proof) = proof(message) {
         line("signature", &proof);
+    }
+    if message.is_sealed() {
+        line("sealed", &format!("to {}", message.to));
     }
     line("mode", &mode);
     line(
@@ -123,7 +127,7 @@ pub(crate) fn whole(context: &Context, message: &Message, now: Timestamp) -> Str
         }
     }
     text.push('\n');
-    text.push_str(&with_line_break(&context.shown(&message.content)));
+    text.push_str(&with_line_break(&context.shown(&legible(message))));
     text
 }
 

@@ -8,12 +8,13 @@ use dreamos::time::{Now, parse_span};
 use super::desk::open;
 use super::document::{self, name_of};
 use super::handler;
+use super::sealed::{self, legible};
 
 /// Print each message as it comes, or hand each to a command
 ///
 /// With `--exec` each message is taken as by `next`, the pending ones first. The command gets it as one JSON
 /// object on stdin, and in its environment under the names that `next --format env` prints (a content above
-/// 100 KiB on stdin only). Exit 0 acknowledges it, anything else gives it back.
+/// 100 KiB, or one that was sealed, on stdin only). Exit 0 acknowledges it, anything else gives it back.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   cellphone watch                              # until Ctrl-C
@@ -101,7 +102,8 @@ impl Watch {
         loop {
             let taken = desk.next_wait(agent, self.lease, left(deadline), &|| interrupt.came())?;
             let handled = taken.is_some();
-            if let Some(taken) = taken {
+            if let Some(mut taken) = taken {
+                open_or_give_back(context, desk, &mut taken)?;
                 hand_over(context, desk, command, &taken)?;
             }
             if let Some(exit) = interrupt.exit() {
@@ -129,7 +131,7 @@ fn print_one(context: &Context, message: &Message) -> Result<(), Failure> {
     if context.format().is_json() {
         return Ok(context.print_json(&document::message(message))?);
     }
-    let text = first_line(&message.content, context.columns());
+    let text = first_line(&legible(message), context.columns());
     let (name, from, mode) = (name_of(message), &message.from, message.mode);
     let closed = match message.status {
         status if status.is_pending() => String::new(),
@@ -137,6 +139,21 @@ fn print_one(context: &Context, message: &Message) -> Result<(), Failure> {
     };
     let text = context.shown(&text);
     Ok(context.print(&format!("{name} {mode} from {from}{closed}: {text}\n"))?)
+}
+
+/// A command would acknowledge what nobody has read.
+fn open_or_give_back(context: &Context, desk: &Desk, taken: &mut Taken) -> Result<(), Failure> {
+    let message = std::slice::from_mut(&mut taken.message);
+    sealed::try_open(context, desk, message).inspect_err(|_| {
+        let claim = Claim {
+            token: Some(taken.token.clone()),
+            force: false,
+        };
+        let at = name_of(&taken.message);
+        if let Err(error) = desk.nack(&at, &claim, Now::read()) {
+            context.warn(&format!("{at} was not given back: {error}"));
+        }
+    })
 }
 
 /// The lease's token goes with the ack, so that a command that took too long does not close another's work.

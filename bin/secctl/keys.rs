@@ -12,7 +12,7 @@ use super::desk;
 /// The keys of agents: whoever has one signs his mail, and mail can be sealed to him
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
-  secctl keys make agent-1
+  secctl keys make agent-1                         # from now on `cellphone send agent-1 TEXT --seal` seals to it
   secctl keys list
   secctl keys rotate agent-1                       # what was signed before counts as it did
   secctl keys revoke agent-1 k7q2…                 # nothing signed with it counts any more
@@ -36,7 +36,7 @@ enum What {
         #[arg(value_name = "AGENT")]
         agent: String,
     },
-    /// Take one back
+    /// Take one back, also of a name that the agent had, or of one who is gone
     Revoke {
         /// Whose
         #[arg(value_name = "AGENT")]
@@ -105,7 +105,7 @@ impl Run for Keys {
                 tell(context, &agent, "rotated", Some(key));
             }
             What::Revoke { agent, key } => {
-                let agent = desk.resolve(&agent)?;
+                let agent = desk.whose_keys(&agent)?;
                 desk.revoke_key(&agent, key, now)?;
                 tell(context, &agent, "revoked", Some(key));
             }

@@ -13,7 +13,11 @@ mod desk;
 mod explain;
 mod keys;
 mod lint;
+#[cfg(feature = "age")]
+mod open;
 mod question;
+#[cfg(feature = "age")]
+mod seal;
 #[cfg(feature = "age")]
 mod secret;
 mod token;
@@ -31,7 +35,11 @@ static VERBS: &[Verb] = &[
 ];
 
 #[cfg(feature = "age")]
-static SEALED: &[Verb] = &[Verb::of::<secret::Secret>("secret")];
+static SEALED: &[Verb] = &[
+    Verb::of::<seal::Seal>("seal"),
+    Verb::of::<open::Open>("open"),
+    Verb::of::<secret::Secret>("secret"),
+];
 #[cfg(not(feature = "age"))]
 static SEALED: &[Verb] = &[];
 

@@ -66,16 +66,18 @@ pub(crate) fn belongings(home: &Home, agent: &AgentId) -> Result<Vec<PathBuf>, E
             all.push(dir.path().into());
         }
     }
-    if let Some(comms) = open(&home.comms())?
-        && comms.exists(&tasks(agent))?
-    {
-        all.push(home.tasks(agent));
+    // Of other rooms, which move them.
+    for (dir, path) in [
+        (home.comms(), home.tasks(agent)),
+        (home.private_keys(), home.private_key(agent)),
+    ] {
+        if let Some(dir) = open(&dir)?
+            && dir.exists(&format!("{agent}.json"))?
+        {
+            all.push(path);
+        }
     }
     Ok(all)
-}
-
-fn tasks(agent: &AgentId) -> String {
-    format!("{agent}.json")
 }
 
 /// Whether nobody of that name has left anything.
@@ -133,7 +135,7 @@ pub(crate) fn would_rename(
     new: &AgentId,
 ) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let (has, has_new) = (belongings(home, old)?, belongings(home, new)?);
-    let mut moved = [Home::agent, Home::devlog, Home::tasks]
+    let mut moved = [Home::agent, Home::devlog, Home::tasks, Home::private_key]
         .map(|place| (place(home, old), place(home, new)))
         .to_vec();
     moved.retain(|(path, to)| has.contains(path) && !has_new.contains(to));

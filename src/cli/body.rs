@@ -48,6 +48,11 @@ fn from_input() -> Result<String, Error> {
 
 /// All of standard input, at most `limit` bytes of it.
 pub fn whole_input(limit: usize) -> Result<String, Error> {
+    String::from_utf8(whole_bytes(limit)?).map_err(|_| Error::NotText)
+}
+
+/// As `whole_input`, of what need not be text.
+pub fn whole_bytes(limit: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
     io::stdin()
@@ -55,7 +60,7 @@ pub fn whole_input(limit: usize) -> Result<String, Error> {
         .take(most)
         .read_to_end(&mut bytes)
         .map_err(Error::Input)?;
-    String::from_utf8(bytes).map_err(|_| Error::NotText)
+    Ok(bytes)
 }
 
 /// A whole text file, `-` being standard input; at most `limit` bytes of it.

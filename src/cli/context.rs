@@ -148,7 +148,12 @@ impl Context {
 
     /// What was asked for. A reader that went away is no error.
     pub fn print(&self, text: &str) -> Result<(), Error> {
-        self.print_by(|out| out.write_all(text.as_bytes()))
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// As `print`, of what need not be text.
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.print_by(|out| out.write_all(bytes))
     }
 
     /// Piece by piece: a long listing need not fit into memory twice.

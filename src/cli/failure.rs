@@ -45,6 +45,22 @@ impl Exit {
     }
 }
 
+/// By which an exit code is known again; of two with the same code the one that promises less.
+const KINDS: [Kind; 12] = [
+    Kind::No,
+    Kind::Usage,
+    Kind::Corrupt,
+    Kind::Unknown,
+    Kind::Unreachable,
+    Kind::Bug,
+    Kind::CannotCreate,
+    Kind::Io,
+    Kind::OutcomeUnknown,
+    Kind::Refused,
+    Kind::Config,
+    Kind::TimedOut,
+];
+
 /// What can go wrong between a person and a program, before any room is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -86,6 +102,9 @@ pub enum Error {
         command: String,
         source: std::io::Error,
     },
+    /// Of ours, and not installed.
+    #[error("{name} is neither beside this program nor on the PATH")]
+    NoProgram { name: &'static str },
     #[error("can't catch signals: {0}")]
     Signals(std::io::Error),
     #[error("this needs a terminal on standard input and output")]
@@ -119,6 +138,7 @@ impl Explain for Error {
             | Self::TooLong { .. }
             | Self::NoTerminal => Kind::Usage,
             Self::Untold { .. } => Kind::OutcomeUnknown,
+            Self::NoProgram { .. } => Kind::Unreachable,
             Self::Input(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -201,6 +221,22 @@ struct ToldUnsure<'a> {
 impl Failure {
     pub(super) fn usage(message: String) -> Self {
         Error::usage(message).into()
+    }
+
+    /// As another program of ours told it under `--json`; `None` where it told nothing like that.
+    pub fn retold(told: &serde_json::Value) -> Option<Self> {
+        let text = |name| told.get(name)?.as_str().map(str::to_owned);
+        let code = told.get("code")?.as_u64()?;
+        Some(Self {
+            kind: *KINDS
+                .iter()
+                .find(|kind| u64::from(Exit::of(**kind).0) == code)?,
+            message: text("message")?,
+            hint: text("hint"),
+            path: text("path").map(PathBuf::from),
+            key: None,
+            each: Box::default(),
+        })
     }
 
     pub const fn exit(&self) -> Exit {
@@ -312,6 +348,21 @@ mod tests {
         let failure = Failure::usage("no \u{1b}[2J".into());
         assert_eq!(failure.text(), "error: no \\x1b[2J\n");
         assert_eq!(failure.exit().code(), 2);
+    }
+
+    #[test]
+    fn what_another_program_told_is_told_again_as_it_was() {
+        let told = Failure::from(Error::advice("no", "yes")).document();
+        let retold = Failure::retold(&told).unwrap();
+        assert_eq!(retold.document(), told);
+        for kind in KINDS {
+            let code = Exit::of(kind).code();
+            let told = serde_json::json!({"code": code, "message": "x"});
+            assert_eq!(Failure::retold(&told).unwrap().exit().code(), code);
+        }
+        let unknown = serde_json::json!({"code": 99, "message": "x"});
+        assert!(Failure::retold(&unknown).is_none());
+        assert!(Failure::retold(&serde_json::json!("x")).is_none());
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod terminal;
 mod text;
 
 pub use audience::Audience;
-pub use body::{LONGEST_CONTENT, body, whole_input, whole_text};
+pub use body::{LONGEST_CONTENT, body, whole_bytes, whole_input, whole_text};
 pub use context::Context;
 pub use editor::{Draft, confirm};
 pub use failure::{Error, Exit, Failure};

@@ -84,12 +84,14 @@ pub(super) fn tree(program: &'static Program) -> Command {
         .subcommand(generator())
 }
 
-/// The examples name the program that prints them.
+/// The examples of what two programs share name the one that prints them; those of others may be about it.
 fn named_after(program: &Program, verb: Command) -> Command {
     let examples = verb.get_after_help().map(ToString::to_string);
     match examples {
-        Some(text) => verb.after_help(text.replace("cellphone", program.name)),
-        None => verb,
+        Some(text) if program.name.ends_with("phone") => {
+            verb.after_help(text.replace("cellphone", program.name))
+        }
+        _ => verb,
     }
 }
 

@@ -97,6 +97,10 @@ pub(super) fn judge(
             });
         }
     }
+    // What is sealed is like nothing else, whatever it says: nobody knows but its recipient.
+    if draft.is_sealed() {
+        return Ok(());
+    }
     let window = recent.iter().take(limits.similar_window as usize);
     for old in window.filter(is_fresh) {
         if let Some(likeness) = alike(&draft.content, &old.content, limits.similarity) {
@@ -251,6 +255,18 @@ mod tests {
 
     fn judged(draft: &Draft, recent: &[Recent]) -> Result<(), Loop> {
         judge(&Limits::default(), draft, recent, NOW)
+    }
+
+    #[test]
+    fn what_is_sealed_is_like_nothing_but_its_answers_are_counted() {
+        let armored = "-----BEGIN AGE ENCRYPTED FILE-----";
+        let mut sealed = draft(armored);
+        assert!(judged(&sealed, &[ago(1, armored)]).is_err());
+        sealed.seal(armored.into());
+        assert_eq!(judged(&sealed, &[ago(1, armored)]), Ok(()));
+        let recent = ["alpha", "bravo", "charlie"].map(|text| replied(60, text));
+        sealed.reply_to = Some(MESSAGE);
+        assert!(judged(&sealed, &recent).is_err());
     }
 
     #[test]

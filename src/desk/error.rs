@@ -32,6 +32,9 @@ pub enum Error {
     #[cfg(feature = "age")]
     #[error(transparent)]
     Secrets(#[from] security::secrets::Error),
+    #[cfg(feature = "age")]
+    #[error(transparent)]
+    Sealed(#[from] security::sealed::Error),
     #[error("{name:?} is for the log itself to say")]
     FieldOfOurs { name: String },
     #[error(transparent)]
@@ -130,6 +133,8 @@ impl Explain for Error {
             Self::Keys(e) => e.kind(),
             #[cfg(feature = "age")]
             Self::Secrets(e) => e.kind(),
+            #[cfg(feature = "age")]
+            Self::Sealed(e) => e.kind(),
             Self::OnLine { error, .. } => error.kind(),
             Self::BadLine(e) => e.kind(),
             Self::Store(e) => e.kind(),
@@ -166,6 +171,8 @@ impl Explain for Error {
             Self::Keys(e) => e.hint(),
             #[cfg(feature = "age")]
             Self::Secrets(e) => e.hint(),
+            #[cfg(feature = "age")]
+            Self::Sealed(e) => e.hint(),
             Self::OnLine { error, .. } => error.hint(),
             Self::BadLine(e) => e.hint(),
             Self::Store(e) => e.hint(),
@@ -215,6 +222,8 @@ impl Explain for Error {
             Self::Keys(e) => e.path(),
             #[cfg(feature = "age")]
             Self::Secrets(e) => e.path(),
+            #[cfg(feature = "age")]
+            Self::Sealed(e) => e.path(),
             Self::OnLine { error, .. } => error.path(),
             Self::Store(e) => e.path(),
             _ => None,

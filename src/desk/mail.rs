@@ -481,10 +481,10 @@ impl Desk {
     }
 
     /// Marks as read what the recipient has been shown in full; what is forged among it is set aside.
-    pub fn mark_read(&self, agent: &AgentId, shown: &[Message], now: Now) -> Done<()> {
+    pub fn mark_read(&self, agent: &AgentId, shown: &[&Message], now: Now) -> Done<()> {
         let permit = self.permit(Verb::MailRead, agent)?;
-        let pending = shown.iter().filter(|message| message.status.is_pending());
-        let pending: Vec<&Message> = pending.collect();
+        let pending = shown.iter().copied();
+        let pending: Vec<&Message> = pending.filter(|it| it.status.is_pending()).collect();
         if let Some(mailbox) = self.mailbox(agent)?.filter(|_| !pending.is_empty()) {
             let is_aside = self.set_aside(&mailbox, &permit, &pending, now)?;
             let read = pending.iter().zip(is_aside).filter(|(_, aside)| !aside);

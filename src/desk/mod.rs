@@ -2,7 +2,7 @@
 //!
 //! Who may do what is asked in `permit.rs`, who only repeats himself in `breaker.rs`; what each verb asks of
 //! the rooms below stands in `mail.rs`, `lives.rs`, `letters.rs`, `logs.rs`, `register.rs` and `terminal.rs`, what waits in `watch.rs`, how
-//! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, tokens and keys in `security.rs`, secrets in `secrets.rs`, what is recorded in `audit.rs`, what is signed in `signatures.rs`, what JSON lines say in
+//! far mail has to come that is waited for in `stage.rs`, what takes foreign files in `import.rs`, tokens and keys in `security.rs`, secrets in `secrets.rs`, what is recorded in `audit.rs`, what is signed in `signatures.rs`, what only its recipient can read in `sealed.rs`, what JSON lines say in
 //! `batch.rs`.
 
 mod approvals;
@@ -19,6 +19,7 @@ mod names;
 mod permit;
 mod register;
 mod runs;
+mod sealed;
 #[cfg(feature = "age")]
 mod secrets;
 mod security;

@@ -1,8 +1,9 @@
 //! Who exists: registered, given another name, taken out. What an agent has on disk goes with its name, or stays.
 //!
 //! The steps of a rename, of which each can be said again: the mailbox, from then on found under both names; what else
-//! lies under the old name; the configuration, which makes the old name an alias. Of a purge: the configuration, so
-//! that nobody starts it or makes it a mailbox any more; the mailbox; its former names; what else it has.
+//! lies under the old name; its keys; the configuration, which makes the old name an alias. Of a purge: the
+//! configuration, so that nobody starts it or makes it a mailbox any more; the mailbox; its private keys; its former names;
+//! what else it has.
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use crate::mailbox::{self, Mailbox, Waiting};
 use crate::names::{
     AgentId, CAPTAIN, Channel, Event, Explain as _, Finding, Kind, Level, Permit, Roster, Verb,
 };
+use crate::security::keys;
 use crate::tasks;
 use crate::time::Now;
 
@@ -118,8 +120,11 @@ impl Desk {
         self.may_purge(id, now)?;
         let is_registered = self.roster().entry(id).is_some();
         let yaml = is_registered.then(|| Step::Write(self.home().agents_yaml()));
-        let removed = self.belongings(id)?.into_iter().map(Step::Remove);
-        Ok(yaml.into_iter().chain(removed).collect())
+        let belongings = self.belongings(id)?;
+        let has_key = belongings.contains(&self.home().private_key(id));
+        let public = has_key.then(|| Step::Write(self.home().public_key(id)));
+        let removed = belongings.into_iter().map(Step::Remove);
+        Ok(yaml.into_iter().chain(public).chain(removed).collect())
     }
 
     fn belongings(&self, id: &AgentId) -> Done<Vec<PathBuf>> {
@@ -160,6 +165,9 @@ impl Desk {
             Some(mailbox) => self.settle(mailbox.remove(&permit, waiting, now)?, now),
             None => Some(0),
         };
+        // What it signed is verified as before.
+        let former = mailbox::former_names(&self.home().mailboxes(), id)?;
+        keys::remove(self.home(), id, &former, || Now::read().wall)?;
         mailbox::remove_rest(&self.home().mailboxes(), id)?;
         moves::remove(self.home(), id, still)?;
         tasks::purge(self.home(), id, TASKS)?;
@@ -177,7 +185,7 @@ impl Desk {
     pub fn rename(&self, old: &str, new: &AgentId, now: Now) -> Done<Renamed> {
         let id = self.resolve(old)?;
         if id == *new {
-            return self.renamed_before(old, new);
+            return self.renamed_before(old, new, now);
         }
         self.permit_rename(&id, new)?;
         let permit = self.permit(Verb::AgentConfigure, new)?;
@@ -197,6 +205,7 @@ impl Desk {
             (self.warn)(&path);
         }
         tasks::rename(self.home(), &id, new, TASKS)?;
+        self.rename_keys(&id, new, now)?;
         agents::edit(self.home(), |registry| registry.rename(&id, new))?;
         moves::leave_no_trace(self.home(), &id)?;
         drop(stills);
@@ -213,6 +222,14 @@ impl Desk {
             agent: new.clone(),
             repeated: false,
         })
+    }
+
+    fn rename_keys(&self, old: &AgentId, new: &AgentId, now: Now) -> Done<()> {
+        if keys::rename(self.home(), old, new, || Now::read().wall)? {
+            let msg = format!("{new}, which was {old}, has a key of its own");
+            self.tell_security("key.rotated", msg, Some(new), now);
+        }
+        Ok(())
     }
 
     /// What `rename` would do: nothing where it was done before.
@@ -240,7 +257,13 @@ impl Desk {
             steps.push(Step::Write(mailbox));
         }
         let moved = moves::would_rename(home, &id, new)?.into_iter();
-        steps.extend(moved.map(|(path, to)| Step::Rename { path, to }));
+        for (path, to) in moved {
+            if path == home.private_key(&id) {
+                // The old name signs nothing any more, the new one with another key.
+                steps.extend([&id, new].map(|name| Step::Write(home.public_key(name))));
+            }
+            steps.push(Step::Rename { path, to });
+        }
         steps.push(Step::Write(home.agents_yaml()));
         Ok(steps)
     }
@@ -258,6 +281,7 @@ impl Desk {
         agents::may_edit(self.home(), |registry| registry.rename(id, new))?;
         let mailboxes = self.home().mailboxes();
         mailbox::may_rename(&mailboxes, id, new)?;
+        keys::may_rename(self.home(), id, new)?;
         if mailbox::former_names(&mailboxes, new)?.contains(id) {
             // It was killed half-way: what bears the name is its own.
             return Ok(());
@@ -274,10 +298,12 @@ impl Desk {
         from.ok_or_else(|| Error::SameName { agent: new.clone() })
     }
 
-    fn renamed_before(&self, old: &str, new: &AgentId) -> Done<Renamed> {
+    fn renamed_before(&self, old: &str, new: &AgentId, now: Now) -> Done<Renamed> {
         let from = self.former_name(old, new)?;
         self.record(&self.permit(Verb::AgentConfigure, new)?)?;
         let _still = moves::hold_still(self.home(), &from)?;
+        // Of one that was renamed when keys still stayed behind.
+        self.rename_keys(&from, new, now)?;
         moves::leave_no_trace(self.home(), &from)?;
         Ok(Renamed {
             from,

@@ -1,7 +1,8 @@
 //! What proves who speaks, and who wrote: tokens and keys.
 
 use super::{Desk, Done};
-use crate::names::{AgentId, Channel, Event, Level, Token, Verb};
+use crate::mailbox;
+use crate::names::{AgentId, Channel, Event, Explain as _, Kind, Level, Token, Verb};
 use crate::root::Home;
 use crate::security::keys::{self, Fingerprint};
 use crate::time::{Now, Timestamp};
@@ -69,16 +70,47 @@ impl Desk {
     /// What was signed before counts as it did.
     pub fn rotate_key(&self, agent: &AgentId, now: Now) -> Done<Fingerprint> {
         self.change_keys(agent, "key.rotated", now, |home| {
-            keys::rotate(home, agent, now.wall)
+            keys::rotate(home, agent, pair().as_ref(), || Now::read().wall)
         })
+    }
+
+    /// Whose keys are meant: those of an agent, or of one that is known by its public keys alone, here or elsewhere.
+    pub fn whose_keys(&self, name: &str) -> Done<AgentId> {
+        let found = self.resolve(name);
+        match (&found, AgentId::parse(name)) {
+            (Err(error), Ok(id))
+                if error.kind() == Kind::Unknown
+                    && keys::public_keys(&self.home, &id)?.is_some() =>
+            {
+                Ok(id)
+            }
+            _ => found,
+        }
     }
 
     /// Nothing that was signed with it counts any more.
     pub fn revoke_key(&self, agent: &AgentId, key: Fingerprint, now: Now) -> Done<()> {
+        let bearer = self.bearer(agent, key)?;
         self.change_keys(agent, "key.revoked", now, |home| {
-            keys::revoke(home, agent, key, now.wall).map(|()| key)
+            keys::revoke(home, &bearer, key, now.wall).map(|()| key)
         })?;
         Ok(())
+    }
+
+    /// The name of the agent, today's or a former one, under which it signed with this key.
+    fn bearer(&self, agent: &AgentId, key: Fingerprint) -> Done<AgentId> {
+        let has = |name: &AgentId| -> Done<bool> {
+            let keys = keys::public_keys(&self.home, name)?;
+            Ok(keys.is_some_and(|keys| keys.find(key).is_some()))
+        };
+        if !has(agent)? {
+            for name in mailbox::former_names(&self.home.mailboxes(), agent)? {
+                if has(&name)? {
+                    return Ok(name);
+                }
+            }
+        }
+        Ok(agent.clone())
     }
 
     /// The public keys of an agent of another home, as that one's `config/security/keys/` has them.

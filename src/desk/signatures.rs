@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{Desk, Done, Error};
 use crate::mailbox::{self, Judgement, Mailbox, Message, Source, Taken};
-use crate::names::{AgentId, Channel, Draft, Event, Level, MessageId, Mode, ORIGIN, Permit, TAINT};
+use crate::names::{
+    AgentId, Channel, Draft, Event, Level, MessageId, Mode, OPENED, ORIGIN, Permit, SEALED, TAINT,
+    UNOPENED_WHY,
+};
 use crate::security::keys::{self, Content, Key, Proof, PublicKeys, Why};
 use crate::security::{Policy, Signatures};
 use crate::time::{Now, Timestamp};
@@ -18,6 +21,7 @@ pub(super) const SIGNATURE: &str = "signature";
 /// himself is written over.
 const PROOF: &str = "proof";
 const WHY: &str = "proof_why";
+const FORGED_WORD: &str = "forged";
 /// The event and the record of mail that was set aside.
 pub(super) const FORGED: &str = "mail.forged";
 
@@ -58,6 +62,7 @@ impl Desk {
                 hops: draft.hops,
                 origin: said_in(&draft.extra, ORIGIN),
                 taint: said_in(&draft.extra, TAINT),
+                sealed: said_in(&draft.extra, SEALED),
                 not_before: draft.not_before,
                 expires_at: draft.expires_at,
                 attachments: draft.metadata.get("attachments"),
@@ -71,6 +76,11 @@ impl Desk {
     pub(super) fn prove(&self, messages: &mut [Message]) {
         let mut verifier = Verifier::new(self);
         for message in messages {
+            if message.is_sealed() {
+                // Nothing was opened yet, whatever somebody wrote there.
+                message.extra.shift_remove(OPENED);
+                message.extra.shift_remove(UNOPENED_WHY);
+            }
             verifier.tell(message);
         }
     }
@@ -116,15 +126,15 @@ impl Desk {
         messages: &[&Message],
         now: Now,
     ) -> Done<Vec<bool>> {
-        let mut verifier = Verifier::new(self);
         let mut unfit = Vec::new();
         let is_unfit = messages.iter().map(|message| {
-            let standing = verifier.standing(message);
-            let Judgement::Unfit(why) = judge(standing, false) else {
-                return false;
-            };
-            unfit.push((*message, why));
-            true
+            // As it was told before it was shown: what was sealed is opened by now, and is not what was signed.
+            let said = |name| said_in(&message.extra, name);
+            let is_forged = said(PROOF) == Some(FORGED_WORD);
+            if is_forged {
+                unfit.push((*message, forged(&said(WHY).unwrap_or_default())));
+            }
+            is_forged
         });
         let is_unfit = is_unfit.collect();
         if unfit.is_empty() {
@@ -168,10 +178,15 @@ enum Standing {
     Unknown,
 }
 
+/// As the reason of a dead letter.
+fn forged(why: &dyn std::fmt::Display) -> String {
+    format!("{FORGED_WORD}: {why}")
+}
+
 /// Whether a message is handed out.
 fn judge(standing: Standing, must_be_signed: bool) -> Judgement {
     match standing {
-        Standing::Proof(Proof::Forged(why)) => Judgement::Unfit(format!("forged: {why}")),
+        Standing::Proof(Proof::Forged(why)) => Judgement::Unfit(forged(&why)),
         Standing::Unknown if must_be_signed => Judgement::Unknown,
         Standing::NoKey | Standing::Proof(Proof::Unsigned) if must_be_signed => {
             Judgement::Unfit("unsigned, and the policy wants signatures".into())
@@ -209,7 +224,7 @@ impl<'d> Verifier<'d> {
             Standing::NoKey | Standing::Unknown => (None, None),
             Standing::Proof(Proof::Verified) => (Some("verified"), None),
             Standing::Proof(Proof::Unsigned) => (Some("unsigned"), None),
-            Standing::Proof(Proof::Forged(why)) => (Some("forged"), Some(why.to_string())),
+            Standing::Proof(Proof::Forged(why)) => (Some(FORGED_WORD), Some(why.to_string())),
         };
         for (name, value) in [(PROOF, word.map(str::to_owned)), (WHY, why)] {
             match value {
@@ -280,6 +295,7 @@ fn proof(message: &Message, to: &AgentId, public: Option<&PublicKeys>) -> Proof 
         hops: message.hops,
         origin: said_in(&message.extra, ORIGIN),
         taint: said_in(&message.extra, TAINT),
+        sealed: said_in(&message.extra, SEALED),
         not_before: message.not_before,
         expires_at: message.expires_at,
         attachments: attachments.as_ref(),
@@ -303,6 +319,7 @@ struct Said<'m> {
     hops: u32,
     origin: Option<&'m str>,
     taint: Option<&'m str>,
+    sealed: Option<&'m str>,
     not_before: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     attachments: Option<&'m Value>,
@@ -332,6 +349,7 @@ impl Said<'_> {
             hops: self.hops,
             origin: self.origin,
             taint: self.taint,
+            sealed: self.sealed,
             not_before: self.not_before,
             expires_at: self.expires_at,
             attachments: &sums,

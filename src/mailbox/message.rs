@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::metadata::Metadata;
-use crate::names::{AgentId, MessageId, Mode, Origin, TAINT};
+use crate::names::{AgentId, MessageId, Mode, Origin, SEALED, TAINT};
 use crate::time::Timestamp;
 
 /// Where a message stands. "Sent" never means "read".
@@ -96,6 +96,11 @@ impl Message {
         "not_before",
         "expires_at",
     ];
+
+    /// Its content is for its recipient alone, and no text that anybody else could read.
+    pub fn is_sealed(&self) -> bool {
+        self.extra.contains_key(SEALED)
+    }
 }
 
 /// The one place where a message lies.

@@ -282,7 +282,11 @@ fn notice(mailbox: &AgentId, first: &AgentId, view: &View, ending: &Ending) -> O
             (message.from.clone(), format!("was {ending}"))
         }
     };
-    let beginning: String = message.content.chars().take(120).collect();
+    let beginning: String = if message.is_sealed() {
+        "(sealed)".into()
+    } else {
+        message.content.chars().take(120).collect()
+    };
     let text = format!("{mailbox}/{} {what}: {beginning}", message.seq);
     let mut draft = Draft::new(AgentId::system(), to, text);
     draft.mode = Mode::System;

@@ -26,6 +26,8 @@ verbs! {
     MailRead "mail.read",
     /// To ask what became of one's own message, in anybody's mailbox.
     MailFollow "mail.follow",
+    /// To have in plain text what was sealed to somebody.
+    MailOpen "mail.open",
     MailTake "mail.take",
     MailAck "mail.ack",
     MailNack "mail.nack",
@@ -128,6 +130,7 @@ impl Verb {
             | Self::LogWrite
             | Self::LogRotate
             | Self::DiscordBroadcast
+            | Self::MailOpen
             | Self::AuditRead => false,
         }
     }

@@ -9,6 +9,13 @@ use crate::time::Timestamp;
 pub const ORIGIN: &str = "origin";
 pub const TAINT: &str = "taint";
 
+/// The field of a message whose content only its recipient can read, and what it says: how that was sealed.
+pub const SEALED: &str = "sealed";
+const AGE: &str = "age";
+/// What readers are told of such a one: whether its content is what was sealed, in plain text, and if not, why.
+pub const OPENED: &str = "opened";
+pub const UNOPENED_WHY: &str = "unopened_why";
+
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub from: AgentId,
@@ -61,5 +68,15 @@ impl Draft {
         self.extra
             .entry(TAINT)
             .or_insert_with(|| by.as_str().into());
+    }
+
+    /// Its content is this from now on: what it said, sealed.
+    pub fn seal(&mut self, sealed: String) {
+        self.content = sealed;
+        self.extra.insert(SEALED.into(), AGE.into());
+    }
+
+    pub fn is_sealed(&self) -> bool {
+        self.extra.contains_key(SEALED)
     }
 }

@@ -17,7 +17,7 @@ mod token;
 
 pub use act::{Act, Caller, Permit, Verb};
 pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, UNASSIGNED, USER};
-pub use draft::{Draft, ORIGIN, TAINT};
+pub use draft::{Draft, OPENED, ORIGIN, SEALED, TAINT, UNOPENED_WHY};
 pub use event::{Channel, Effect, Event, Level};
 pub use event_name::{BadEventName, EventName};
 pub use explain::{Explain, Kind, Unsure};

@@ -152,6 +152,12 @@ impl Place {
         whole(&file).map(Some)
     }
 
+    /// It is gone for good when this returns. Whoever calls it holds the lock.
+    pub(super) fn remove(&self) -> Result<(), Error> {
+        self.dir.remove(&self.name)?;
+        Ok(self.dir.sync()?)
+    }
+
     /// Durable before this returns. Whoever calls it holds the lock.
     pub(super) fn replace(&self, bytes: &[u8]) -> Result<(), Error> {
         self.put(bytes, File::sync_data)?;

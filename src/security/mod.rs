@@ -27,6 +27,8 @@ pub mod plain;
 mod policy;
 mod principal;
 #[cfg(feature = "age")]
+pub mod sealed;
+#[cfg(feature = "age")]
 pub mod secrets;
 
 pub use disk::{Policies, TooOften, plain_secrets};

@@ -4,6 +4,7 @@
 //! The validator below knows the dozen keywords that our schemas use and refuses all others, so that a schema
 //! cannot promise what is not checked. A key that no schema describes is a fault, too.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -594,21 +595,22 @@ fn every_verb_of_metricsd_prints_what_its_schema_says() {
 #[test]
 fn every_verb_of_secctl_prints_what_its_schema_says() {
     let home = Home::new();
-    let mut seen = BTreeSet::new();
-    let mut print = |expected: &str, args: &[&str]| {
+    let seen = RefCell::new(BTreeSet::new());
+    let print_with = |expected: &str, args: &[&str], input: &[u8]| {
         let mut command = home.command(SECCTL);
         let key = home.dir.join("secrets.key");
         let command = command
             .args(args)
             .arg("--json")
             .env("DREAMOS_SECRETS_KEY_FILE", key);
-        let ran = run(command, b"opensesame\n");
+        let ran = run(command, input);
         let said = if ran.out.is_empty() { ran.err } else { ran.out };
         for document in documents(&said, expected) {
             assert_eq!(assert_valid(&document, expected), expected);
-            printed(&document, expected, &mut seen);
+            printed(&document, expected, &mut seen.borrow_mut());
         }
     };
+    let print = |expected: &str, args: &[&str]| print_with(expected, args, b"opensesame\n");
     print("verdict", &["check", "agent-1", "mail.send", "role:worker"]);
     print(
         "verdict-explained",
@@ -648,6 +650,11 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
     print("approval-answered", &["approve", id]);
     print("approvals", &["approvals"]);
     print("approval-answered", &["decline", id]);
+    print("sealed", &["seal", "agent-1"]);
+    let sealed = run(home.command(SECCTL).args(["seal", "agent-1"]), b"hello");
+    print_with("opened", &["open", "agent-1"], sealed.out.as_bytes());
+    let lines = b"{\"to\": \"agent-1\", \"content\": \"no age\", \"seq\": 1}\n";
+    print_with("opened", &["open", "--batch"], lines);
     print("audit-anchored", &["audit", "anchor"]);
     print("audit-records", &["audit", "list"]);
     print("audit-verified", &["audit", "verify"]);
@@ -656,7 +663,7 @@ fn every_verb_of_secctl_prints_what_its_schema_says() {
     print("secret-changed", &["secret", "rm", "login"]);
     std::fs::remove_file(home.dir.join("runtime/audit/audit.jsonl")).unwrap();
     print("audit-verified", &["audit", "verify"]);
-    assert_all_is_printed(RIGHTS, &seen);
+    assert_all_is_printed(RIGHTS, &seen.borrow());
 }
 
 /// The markers that stand in a source file.

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 const DOMAIN: &str = "dreamos.message/1";
 
 /// Members that came later: what was signed before has none of them.
-const LATER: [&str; 2] = ["origin", "taint"];
+const LATER: [&str; 3] = ["origin", "sealed", "taint"];
 
 /// The member that is a number.
 const HOPS: &str = "hops";
@@ -28,6 +28,8 @@ pub struct Content<'m> {
     /// Where it came from and by what it was touched; a message without them is spelled without them.
     pub origin: Option<&'m str>,
     pub taint: Option<&'m str>,
+    /// How its content is sealed.
+    pub sealed: Option<&'m str>,
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     /// SHA-256 of each, in hexadecimal, in the order of the message.
@@ -58,6 +60,7 @@ pub(super) fn canonical(message: &Content<'_>, nonce: Nonce, at: Timestamp) -> V
         ("not_before", not_before.as_deref()),
         ("origin", message.origin),
         ("reply_to", message.reply_to),
+        ("sealed", message.sealed),
         ("signed_at", Some(&*at.to_string())),
         ("t", Some(DOMAIN)),
         ("taint", message.taint),
@@ -115,6 +118,7 @@ mod tests {
             hops: 0,
             origin: None,
             taint: None,
+            sealed: None,
             not_before: None,
             expires_at: None,
             attachments: &[],
@@ -155,6 +159,7 @@ mod tests {
             hops: 7,
             origin: None,
             taint: None,
+            sealed: None,
             not_before: None,
             expires_at: None,
             attachments: &[],

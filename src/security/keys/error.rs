@@ -16,10 +16,16 @@ pub enum Error {
     NotPublic(Unfit),
     #[error("{agent} has no key")]
     NoKey { agent: AgentId },
+    /// Made by a program without age.
+    #[error("{agent} has a key that signs, but none that mail could be sealed to")]
+    NoRecipient { agent: AgentId },
     #[error("{agent} has a key already")]
     HasKey { agent: AgentId },
     #[error("{agent} has no key {id}")]
     UnknownKey { agent: AgentId, id: Fingerprint },
+    /// When another is to be called so.
+    #[error("{agent} has a key of its own")]
+    InTheWay { agent: AgentId, path: PathBuf },
     /// Nobody would believe what it signs.
     #[error("the key {id} of {agent} is not current")]
     NotCurrent { agent: AgentId, id: Fingerprint },
@@ -36,8 +42,10 @@ impl Explain for Error {
                 Unfit::NoObject | Unfit::Member(_) => Kind::Corrupt,
             },
             Self::NotPublic(_) => Kind::Usage,
-            Self::NoKey { .. } | Self::UnknownKey { .. } => Kind::Unknown,
-            Self::HasKey { .. } => Kind::CannotCreate,
+            Self::NoKey { .. } | Self::NoRecipient { .. } | Self::UnknownKey { .. } => {
+                Kind::Unknown
+            }
+            Self::HasKey { .. } | Self::InTheWay { .. } => Kind::CannotCreate,
             Self::NotCurrent { .. } => Kind::Config,
             Self::OtherKeys { .. } => Kind::Refused,
         }
@@ -49,9 +57,12 @@ impl Explain for Error {
             Self::Malformed { .. } => Some("it was left as it is; move it away".into()),
             Self::NotPublic(_) => None,
             Self::NoKey { agent } => Some(format!("make one: secctl keys make {agent}")),
-            Self::HasKey { agent } | Self::NotCurrent { agent, .. } => {
+            Self::NoRecipient { agent }
+            | Self::HasKey { agent }
+            | Self::NotCurrent { agent, .. } => {
                 Some(format!("give it another: secctl keys rotate {agent}"))
             }
+            Self::InTheWay { .. } => Some("choose another name, or move it away".into()),
             Self::UnknownKey { .. } => Some("secctl keys list shows them".into()),
             Self::OtherKeys { path, .. } => Some(format!(
                 "ask its owner for the fingerprint; if these are the right ones, remove {} first",
@@ -63,9 +74,12 @@ impl Explain for Error {
     fn path(&self) -> Option<&Path> {
         match self {
             Self::Files(error) => error.path(),
-            Self::Malformed { path, .. } | Self::OtherKeys { path, .. } => Some(path),
+            Self::Malformed { path, .. }
+            | Self::OtherKeys { path, .. }
+            | Self::InTheWay { path, .. } => Some(path),
             Self::NotPublic(_)
             | Self::NoKey { .. }
+            | Self::NoRecipient { .. }
             | Self::HasKey { .. }
             | Self::UnknownKey { .. }
             | Self::NotCurrent { .. } => None,

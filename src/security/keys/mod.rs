@@ -6,7 +6,8 @@
 //!
 //! Invariants: a public key stands in its file before anything is signed with it, and what is signed with the key before
 //! it still counts at that instant; a retired key counts for what was signed until then, a revoked one for nothing; what
-//! was revoked stays so.
+//! was revoked stays so. A key is that of one name: who gets another signs with another key and opens with the same, and
+//! the public file of the name that he had stays.
 //!
 //! Not here: whether a nonce was seen before. A message that is delivered a second time, unchanged, has a signature that
 //! is as good as the first: whoever accepts mail keeps the nonces of the last `MOST_APART` and refuses what comes again.
@@ -25,6 +26,7 @@ pub use fingerprint::Fingerprint;
 pub use private::{Key, Pair};
 pub use public::{PublicKey, PublicKeys, Standing};
 pub use ring::{
-    Listed, identity, import, list, make, public_keys, revoke, rotate, sign, signing_key,
+    Listed, identity, import, list, make, may_rename, public_keys, remove, rename, revoke, rotate,
+    sign, signing_key,
 };
 pub use signature::{MOST_APART, Nonce, Proof, Signature, Why, verify};

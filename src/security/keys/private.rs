@@ -5,6 +5,7 @@ use std::fmt;
 use data_encoding::BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::fingerprint::Fingerprint;
@@ -14,6 +15,9 @@ use crate::time::Timestamp;
 
 pub(super) const SEED: &str = "ed25519_seed";
 const IDENTITY: &str = "age_identity";
+const FROM: &str = "renamed_from";
+/// A mark is never taken for the signature of a message: that begins otherwise.
+const MARKED: &[u8] = b"dreamos.mark/1\0";
 
 /// An agent's signing key. It is wiped when it is dropped.
 pub struct Key {
@@ -48,6 +52,14 @@ impl Key {
 
     pub(super) fn public(&self) -> [u8; 32] {
         self.signing.verifying_key().to_bytes()
+    }
+
+    /// What this key alone makes of `bytes`, each time the same: nobody else can tell what it was made of, even if he guesses.
+    pub fn mark(&self, bytes: &[u8]) -> u128 {
+        let signed = self.sign_bytes(&[MARKED, bytes].concat());
+        let hash = Sha256::digest(signed);
+        let first = hash.iter().take(16);
+        first.fold(0, |mark, byte| mark << 8 | u128::from(*byte))
     }
 
     pub(super) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
@@ -99,6 +111,25 @@ impl Private {
         put(members, "created_at", now.to_string().into());
     }
 
+    /// Whose it was before, where it came with another name.
+    pub(super) fn is_from(&self, agent: &AgentId) -> bool {
+        matches!(self.0.str_if_any(FROM), Ok(Some(from)) if from == agent.as_str())
+    }
+
+    /// As another name has it, of whom it is to be told later that it came from here.
+    pub(super) fn for_name(mut self, new: &AgentId) -> Self {
+        let members = self.0.members_mut();
+        let old = members.get("agent").cloned().unwrap_or_default();
+        put(members, FROM, old);
+        put(members, "agent", new.as_str().into());
+        self
+    }
+
+    pub(super) fn set_identity(&mut self, pair: &Pair) {
+        let identity = pair.identity.expose_secret();
+        put(self.0.members_mut(), IDENTITY, identity.into());
+    }
+
     pub(super) fn key(&self, agent: &AgentId) -> Result<Key, Unfit> {
         let text = self.0.str(SEED)?.as_bytes();
         let bytes = BASE64.decode(text).map_err(|_| Unfit::Member(SEED))?;
@@ -133,6 +164,14 @@ mod tests {
         assert_eq!(key.sign_bytes(b"")[..4], [0xe5, 0x56, 0x43, 0x00]);
         assert!(read.identity().unwrap().is_none());
         assert_eq!(format!("{key:?}"), format!("Key(captain {})", key.id()));
+    }
+
+    #[test]
+    fn a_mark_is_of_one_key_and_of_the_same_bytes_always_the_same() {
+        let key = |seed| Key::from_seed(AgentId::captain(), &[seed; 32]);
+        assert_eq!(key(1).mark(b"text"), key(1).mark(b"text"));
+        assert_ne!(key(1).mark(b"text"), key(1).mark(b"text "));
+        assert_ne!(key(1).mark(b"text"), key(2).mark(b"text"));
     }
 
     #[test]

@@ -134,9 +134,18 @@ impl PublicKeys {
 
     /// Every other key that is current counts until now.
     pub(super) fn retire_all_but(&mut self, current: Fingerprint, now: Timestamp) {
+        self.retire(now, |key| key.id != current);
+    }
+
+    /// Every key that is current counts until now.
+    pub(super) fn retire_all(&mut self, now: Timestamp) {
+        self.retire(now, |_| true);
+    }
+
+    fn retire(&mut self, now: Timestamp, is_meant: impl Fn(&PublicKey) -> bool) {
         for nth in 0..self.keys.len() {
             let key = &self.keys[nth];
-            if key.id != current && key.standing == Standing::Current {
+            if key.standing == Standing::Current && is_meant(key) {
                 self.set(nth, UNTIL, Standing::Retired { until: now }, now);
             }
         }

@@ -113,34 +113,47 @@ pub fn make(
     let known = public_keys(home, agent)?;
     let mut keys = known.unwrap_or_else(|| PublicKeys::new(agent));
     keys.set_recipient(recipient);
-    renew(home, keys, Private::new(agent, pair), now)
+    renew(home, keys, Private::new(agent, pair), &|| now)
 }
 
 /// Another signing key in the place of the current one, which counts for what was signed until now. What mail is sealed
-/// to stays: else what came before could not be opened any more.
-pub fn rotate(home: &Home, agent: &AgentId, now: Timestamp) -> Result<Fingerprint, Error> {
+/// to stays: else what came before could not be opened any more. `pair` is for an agent that has none; `clock` says what
+/// time it is.
+pub fn rotate(
+    home: &Home,
+    agent: &AgentId,
+    pair: Option<&Pair>,
+    clock: impl Fn() -> Timestamp,
+) -> Result<Fingerprint, Error> {
     let _lock = lock(home)?;
-    let private = private(home, agent)?.ok_or_else(|| no_key(agent))?;
+    let mut private = private(home, agent)?.ok_or_else(|| no_key(agent))?;
     let known = public_keys(home, agent)?;
-    let keys = known.unwrap_or_else(|| PublicKeys::new(agent));
-    renew(home, keys, private, now)
+    let mut keys = known.unwrap_or_else(|| PublicKeys::new(agent));
+    let identity = private.identity().map_err(malformed_private(home, agent))?;
+    if let (None, Some(pair)) = (identity, pair) {
+        private.set_identity(pair);
+        keys.set_recipient(Some(&pair.recipient));
+    }
+    renew(home, keys, private, &clock)
 }
 
 fn renew(
     home: &Home,
     mut keys: PublicKeys,
     mut private: Private,
-    now: Timestamp,
+    clock: &impl Fn() -> Timestamp,
 ) -> Result<Fingerprint, Error> {
     let agent = keys.agent().clone();
     let seed = files::random_seed();
     let key = Key::from_seed(agent.clone(), &seed);
     let public = Place::make(home, &home.public_key(&agent))?;
+    let now = clock();
     keys.add(&key, now);
     public.replace(&keys.spell())?;
     private.set_seed(&seed, now);
     Place::make(home, &home.private_key(&agent))?.replace(&private.spell())?;
-    keys.retire_all_but(key.id(), now);
+    // Whoever has just signed with the one before looked at the clock earlier still.
+    keys.retire_all_but(key.id(), clock());
     public.replace(&keys.spell())?;
     Ok(key.id())
 }
@@ -156,6 +169,136 @@ pub fn revoke(home: &Home, agent: &AgentId, id: Fingerprint, now: Timestamp) -> 
         });
     }
     Ok(Place::make(home, &home.public_key(agent))?.replace(&keys.spell())?)
+}
+
+/// Gives what an agent opens and signs with to the name `new`, which signs with a key of its own: that of the old name
+/// counts for what was signed until then, and its public file stays. Said again after a kill it goes on. `false` where
+/// there was nothing to do.
+///
+/// The order: the new name can do all that the old one could; the old one's private file goes, so that from then on
+/// nobody begins to sign with it; and only then it is read until when that counts. `clock` says what time it is.
+pub fn rename(
+    home: &Home,
+    old: &AgentId,
+    new: &AgentId,
+    clock: impl Fn() -> Timestamp,
+) -> Result<bool, Error> {
+    if !is_own(home, old)? && !is_own(home, new)? {
+        return Ok(false);
+    }
+    let _lock = lock(home)?;
+    let theirs = private(home, new)?;
+    let is_ours = theirs.as_ref().is_some_and(|it| it.is_from(old));
+    let Some(mine) = private(home, old)? else {
+        // Killed before the old one was retired, or all was done before.
+        return if is_ours {
+            retire(home, old, &clock)
+        } else {
+            Ok(false)
+        };
+    };
+    match theirs {
+        None => hand_over(home, old, new, mine, &clock)?,
+        // Killed before the old one was removed.
+        Some(_) if is_ours => {}
+        Some(_) => {
+            return Err(Error::InTheWay {
+                agent: new.clone(),
+                path: home.private_key(new),
+            });
+        }
+    }
+    Place::make(home, &home.private_key(old))?.remove()?;
+    retire(home, old, &clock)?;
+    Ok(true)
+}
+
+/// Whoever was revoked is so under any name, until he is given another key.
+fn hand_over(
+    home: &Home,
+    old: &AgentId,
+    new: &AgentId,
+    private: Private,
+    clock: &impl Fn() -> Timestamp,
+) -> Result<(), Error> {
+    let may_sign = match signing_key(home, old) {
+        Ok(key) => key.is_some(),
+        Err(Error::NotCurrent { .. }) => false,
+        Err(error) => return Err(error),
+    };
+    let before = public_keys(home, old)?;
+    let recipient = before.as_ref().and_then(PublicKeys::recipient);
+    let mut keys = public_keys(home, new)?.unwrap_or_else(|| PublicKeys::new(new));
+    keys.set_recipient(recipient);
+    let private = private.for_name(new);
+    if may_sign {
+        return renew(home, keys, private, clock).map(drop);
+    }
+    Place::make(home, &home.public_key(new))?.replace(&keys.spell())?;
+    Ok(Place::make(home, &home.private_key(new))?.replace(&private.spell())?)
+}
+
+/// What an agent signed with counts until now. Whether any key counted for longer.
+fn retire(home: &Home, agent: &AgentId, clock: &impl Fn() -> Timestamp) -> Result<bool, Error> {
+    let Some(mut keys) = public_keys(home, agent)? else {
+        return Ok(false);
+    };
+    let counted = keys.current().is_some();
+    if counted {
+        keys.retire_all(clock());
+        Place::make(home, &home.public_key(agent))?.replace(&keys.spell())?;
+    }
+    Ok(counted)
+}
+
+/// Whether the name `new` may get what `old` signs and opens with.
+pub fn may_rename(home: &Home, old: &AgentId, new: &AgentId) -> Result<(), Error> {
+    if private(home, old)?.is_none() {
+        return Ok(());
+    }
+    public_keys(home, old)?;
+    public_keys(home, new)?;
+    match private(home, new)? {
+        Some(theirs) if !theirs.is_from(old) => Err(Error::InTheWay {
+            agent: new.clone(),
+            path: home.private_key(new),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what an agent signs and opens with. What it signed is verified as before, and nobody seals anything to it, nor
+/// to a name that it had. Said again after a kill it goes on.
+pub fn remove(
+    home: &Home,
+    agent: &AgentId,
+    former: &[AgentId],
+    clock: impl Fn() -> Timestamp,
+) -> Result<(), Error> {
+    let is_own = is_own(home, agent)?;
+    // Keys that were brought from elsewhere are still those of somebody there.
+    let names = former.iter().chain(is_own.then_some(agent));
+    let mut sealed_to = Vec::new();
+    for name in names {
+        let keys = public_keys(home, name)?;
+        sealed_to.extend(keys.filter(|keys| keys.recipient().is_some()));
+    }
+    if !is_own && sealed_to.is_empty() {
+        return Ok(());
+    }
+    let _lock = lock(home)?;
+    for keys in sealed_to {
+        let name = keys.agent();
+        if let Some(mut keys) = public_keys(home, name)? {
+            keys.set_recipient(None);
+            Place::make(home, &home.public_key(name))?.replace(&keys.spell())?;
+        }
+    }
+    if is_own {
+        Place::make(home, &home.private_key(agent))?.remove()?;
+        retire(home, agent, &clock)?;
+    }
+    Ok(())
 }
 
 /// Takes the public file of an agent of another home. Keys that are known already must stand in it, and stay revoked if

@@ -213,6 +213,7 @@ mod tests {
             hops: 0,
             origin: None,
             taint: None,
+            sealed: None,
             not_before: None,
             expires_at: None,
             attachments: &["aa"],

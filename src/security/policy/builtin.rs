@@ -74,6 +74,7 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         | Verb::TaskRun => own.or(captain),
         Verb::AgentBeat
         | Verb::AgentPurge
+        | Verb::MailOpen
         | Verb::MailTake
         | Verb::MailAck
         | Verb::MailNack

@@ -65,6 +65,7 @@ pub const fn deed(verb: Verb) -> &'static str {
         Verb::MailSend => "send to",
         Verb::MailRead => "read the mail of",
         Verb::MailFollow => "follow the mail of",
+        Verb::MailOpen => "open what is sealed to",
         Verb::MailTake => "take the mail of",
         Verb::MailAck => "acknowledge the mail of",
         Verb::MailNack => "give back the mail of",

@@ -10,13 +10,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{AGENTCTL, Swarm, until};
-use crate::home::{CELLPHONE, Home, Ran, has_tool, path};
+use crate::home::{CELLPHONE, Home, Ran, SECCTL, has_tool, path, run};
 
 const SLEEPER: &str =
     "agent-1: {command: [sleep, '1000'], roles: [worker]}  # the first\nother: {}";
 
 /// An agent that has everything that one can have: handled and waiting mail, a lease, an attachment, a sealed journal,
-/// a state, a devlog, tasks.
+/// a state, a devlog, tasks, keys.
 fn with_everything() -> Swarm {
     let swarm = Swarm::new(SLEEPER);
     let home = &swarm.home;
@@ -34,7 +34,16 @@ fn with_everything() -> Swarm {
     swarm.ok(&["devlog", "agent-1", "add", "begun"]);
     let tasks = home.dir.join("config/agent_comms/agent-1.json");
     std::fs::write(tasks, "{\"tasks\": []}\n").unwrap();
+    let made = run(home.command(SECCTL).args(["keys", "make", "agent-1"]), b"");
+    assert_eq!(made.code, 0, "{made:?}");
     swarm
+}
+
+/// What is said of who wrote the mail of `agent`, in its order.
+fn proofs(home: &Home, agent: &str) -> Vec<String> {
+    let all = home.list(&["inbox", agent]);
+    let proof = |it: &Value| it["proof"].as_str().unwrap_or("nothing").to_owned();
+    all.iter().map(proof).collect()
 }
 
 /// Another with the same files.
@@ -76,6 +85,13 @@ fn places(home: &Home) -> [Vec<String>; 4] {
 
 fn yaml(home: &Home) -> String {
     std::fs::read_to_string(home.dir.join("config/agents.yaml")).unwrap()
+}
+
+/// Who signs and opens.
+fn keys(home: &Home) -> Vec<String> {
+    let mut all = names(&home.dir.join("runtime/keys"));
+    all.retain(|name| !name.starts_with('.'));
+    all
 }
 
 /// Both doctors find nothing.
@@ -221,6 +237,7 @@ fn a_dry_run_says_what_would_be_renamed_or_removed_and_does_nothing() {
             "config/agent_comms/agent-1.json",
             "config/agent_comms/cook.json",
         ),
+        ("runtime/keys/agent-1.json", "runtime/keys/cook.json"),
     ]
     .map(|(path, to)| (at(path), at(to)));
     let mut lines: Vec<String> = moved
@@ -228,6 +245,10 @@ fn a_dry_run_says_what_would_be_renamed_or_removed_and_does_nothing() {
         .map(|(path, to)| format!("would rename {path} to {to}"))
         .collect();
     lines.insert(1, format!("would write {}", moved[0].0));
+    for (nth, name) in [(5, "agent-1"), (6, "cook")] {
+        let public = at(&format!("config/security/keys/{name}.json"));
+        lines.insert(nth, format!("would write {public}"));
+    }
     lines.push(format!("would write {yaml}"));
     assert_eq!(swarm.ok(&rename).out, lines.join("\n") + "\n");
     let told = swarm
@@ -241,7 +262,7 @@ fn a_dry_run_says_what_would_be_renamed_or_removed_and_does_nothing() {
     let removed = swarm
         .ok(&["unregister", "agent-1", "--purge", "--dry-run", "--json"])
         .json();
-    assert_eq!(removed["would"].as_array().unwrap().len(), 5, "{removed}");
+    assert_eq!(removed["would"].as_array().unwrap().len(), 7, "{removed}");
     assert!(contents(&home.dir) == before, "it did something");
     for args in [
         &rename[..],
@@ -612,12 +633,16 @@ fn a_rename_killed_at_any_change_loses_nothing_and_said_again_finishes() {
         return;
     }
     let template = with_everything();
+    template.home.ok(&["send", "agent-1", "sealed", "--seal"]);
+    let signed = ["send", "other", "signed", "--as", "agent-1"];
+    template.home.ok(&signed);
+    let all = [template.home.all("agent-1"), vec!["meanwhile".into()]].concat();
     kill_everywhere(&template, &["rename", "agent-1", "cook"], |swarm, at| {
         let home = &swarm.home;
+        assert_eq!(proofs(home, "other"), ["verified"], "{at}");
         // Whatever is half done, mail comes in under the old name, and all of it is there.
         let sent = home.run(&["send", "agent-1", "meanwhile"]);
         assert_eq!(sent.code, 0, "{at}: {sent:?}");
-        let all = ["handled", "taken", "waits", "meanwhile"];
         assert_eq!(home.all("agent-1"), all, "{at}");
         let ran = swarm.run(&["rename", "agent-1", "cook"]);
         assert_eq!(ran.code, 0, "{at}: {ran:?}");
@@ -635,11 +660,17 @@ fn a_rename_killed_at_any_change_loses_nothing_and_said_again_finishes() {
         );
         assert_eq!(tasks, ["cook.json"], "{at}");
         assert_eq!(swarm.state("cook")["agent"], "cook", "{at}");
+        // It signs by its new name, and opens what was sealed to the old one.
+        home.ok(&["send", "other", "as cook", "--as", "cook"]);
+        assert_eq!(proofs(home, "other"), ["verified"; 2], "{at}");
+        let opened = home.ok(&["show", "agent-1/4", "--as", "cook", "--json"]);
+        assert_eq!(opened.json()["content"], "sealed", "{at}");
+        assert_eq!(keys(home), ["cook.json"], "{at}");
         // What a kill leaves of a file on its way is swept by the doctors alone.
         home.ok(&["doctor", "--fix"]);
         swarm.ok(&["doctor", "--fix"]);
         assert_well(swarm, at);
-        assert_eq!(places(home)[0], ["agent-1", "cook"], "{at}");
+        assert_eq!(places(home)[0], ["agent-1", "cook", "other"], "{at}");
     });
 }
 
@@ -649,7 +680,9 @@ fn a_purge_killed_at_any_change_said_again_finishes_and_touches_nobody_else() {
         return;
     }
     let template = with_everything();
-    template.home.ok(&["send", "other", "stays"]);
+    template
+        .home
+        .ok(&["send", "other", "stays", "--as", "agent-1"]);
     template.ok(&["rename", "agent-1", "cook"]);
     let purge = ["unregister", "cook", "--purge", "--yes"];
     kill_everywhere(&template, &purge, |swarm, at| {
@@ -665,6 +698,8 @@ fn a_purge_killed_at_any_change_said_again_finishes_and_touches_nobody_else() {
         assert!(!yaml(home).contains("cook"), "{at}");
         assert_eq!(home.run(&["send", "agent-1", "too late"]).code, 66, "{at}");
         assert_eq!(home.pending("other"), ["stays"], "{at}");
+        assert_eq!(proofs(home, "other"), ["verified"], "{at}");
+        assert_eq!(keys(home), [""; 0], "{at}");
         // `other` comes after one that is no more.
         home.assert_well(at);
     });
@@ -735,6 +770,7 @@ fn a_purge_takes_all_that_the_agent_had_and_only_on_purpose_what_waits() {
         "agents/cook",
         "devlog/agents/cook",
         "agent_comms/cook.json",
+        "runtime/keys/cook.json",
     ] {
         assert!(dry.contains(gone), "{gone}: {dry}");
     }

@@ -6,5 +6,6 @@ mod hops;
 mod identity;
 mod policy;
 mod quotas;
+mod sealed;
 mod signatures;
 mod taint;

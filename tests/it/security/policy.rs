@@ -8,7 +8,7 @@ use crate::home::{CELLPHONE, Home, LOGCTL, Ran, SECCTL, TASKCTL, run};
 use crate::lives::AGENTCTL;
 
 /// Where anybody may do everything else, so that only the policy can refuse it.
-const CHANGES: [(&str, &str); 23] = [
+const CHANGES: [(&str, &str); 24] = [
     (CELLPHONE, "send agent-2 hello"),
     (CELLPHONE, "broadcast hello"),
     (CELLPHONE, "next"),
@@ -32,6 +32,7 @@ const CHANGES: [(&str, &str); 23] = [
     (TASKCTL, "cancel t1"),
     (LOGCTL, "write system script.said"),
     (LOGCTL, "rotate"),
+    (SECCTL, "open"),
 ];
 const LOOKS: [(&str, &str); 5] = [
     (CELLPHONE, "inbox"),

@@ -1,6 +1,8 @@
 //! Whoever has a key signs what he sends; whoever reads is told whether it is what was signed.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::Value;
 
@@ -321,4 +323,209 @@ fn where_signatures_are_wanted_and_keys_cannot_be_read_mail_waits() {
     fs::write(&keys, good).unwrap();
     let next = ok(&home, CELLPHONE, "next --as agent-2 --json");
     assert!(next.contains("\"signed\""), "{next}");
+}
+
+/// The keys of an agent, the oldest first, each with its standing.
+fn keys(home: &Home, agent: &str) -> Vec<(String, String)> {
+    let all: Value = serde_json::from_str(&ok(home, SECCTL, "keys list --json")).unwrap();
+    let its = all["keys"].as_array().unwrap().iter();
+    let its = its.filter(|it| it["agent"] == agent);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    its.map(|it| (text(&it["key"]), text(&it["standing"])))
+        .collect()
+}
+
+fn standings(home: &Home, agent: &str) -> Vec<String> {
+    keys(home, agent).into_iter().map(|it| it.1).collect()
+}
+
+#[test]
+fn a_renamed_agent_signs_by_its_new_name_and_what_it_signed_before_counts() {
+    let home = signing();
+    let send = |from: &str| {
+        ok(
+            &home,
+            CELLPHONE,
+            &format!("send agent-2 {from} --as {from}"),
+        )
+    };
+    ok(&home, CELLPHONE, "send agent-1 before --seal");
+    send("agent-1");
+    ok(&home, AGENTCTL, "rename agent-1 cook --as captain");
+    send("cook");
+    // By its former name it speaks as what it is now.
+    ok(&home, CELLPHONE, "send agent-2 again --as agent-1");
+    ok(&home, CELLPHONE, "send agent-1 after --seal");
+    assert_eq!(proofs(&home, "agent-2"), ["verified"; 3]);
+    let from: Vec<Value> = inbox(&home, "agent-2")
+        .iter()
+        .map(|it| it["from"].clone())
+        .collect();
+    assert_eq!(from, ["agent-1", "cook", "cook"]);
+    for (seq, text) in [(1, "before"), (2, "after")] {
+        let shown = ok(
+            &home,
+            CELLPHONE,
+            &format!("show {seq} --as cook --format plain"),
+        );
+        assert_eq!(shown, format!("{text}\n"));
+    }
+    assert_eq!(standings(&home, "agent-1"), ["retired"]);
+    assert_eq!(standings(&home, "cook"), ["current"]);
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    assert_eq!(standings(&home, "cook"), ["current"], "it was done");
+    // On and back.
+    ok(&home, AGENTCTL, "rename cook chef");
+    send("chef");
+    ok(&home, AGENTCTL, "rename chef agent-1");
+    ok(&home, CELLPHONE, "send agent-2 back --as agent-1");
+    assert_eq!(proofs(&home, "agent-2"), ["verified"; 5]);
+    assert_eq!(standings(&home, "agent-1"), ["retired", "current"]);
+    assert_eq!(standings(&home, "cook"), ["retired"]);
+    let shown = ok(&home, CELLPHONE, "show 1 --as agent-1 --format plain");
+    assert_eq!(shown, "before\n");
+}
+
+#[test]
+fn a_key_is_revoked_under_any_name_and_no_other_name_undoes_it() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 first --as agent-1");
+    let (first, _) = keys(&home, "agent-1").remove(0);
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    ok(&home, CELLPHONE, "send agent-2 second --as cook");
+    ok(&home, SECCTL, &format!("keys revoke cook {first}"));
+    assert_eq!(proofs(&home, "agent-2"), ["forged", "verified"]);
+    let (second, _) = keys(&home, "cook").remove(0);
+    ok(&home, SECCTL, &format!("keys revoke agent-1 {second}"));
+    ok(&home, AGENTCTL, "rename cook chef --as captain");
+    let mut command = home.command(CELLPHONE);
+    let sent = run(
+        command.args(["send", "agent-2", "third", "--as", "chef"]),
+        b"",
+    );
+    assert_eq!(sent.code, 78, "{sent:?}");
+    assert!(sent.err.contains("secctl keys rotate chef"), "{sent:?}");
+    ok(&home, SECCTL, "keys rotate chef");
+    ok(&home, CELLPHONE, "send agent-2 third --as chef");
+    assert_eq!(proofs(&home, "agent-2"), ["forged", "forged", "verified"]);
+}
+
+#[test]
+fn one_that_was_renamed_when_its_key_stayed_behind_gets_it_by_saying_it_again() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 first --as agent-1");
+    let kept = home.dir.join("kept.json");
+    let private = home.dir.join("runtime/keys/agent-1.json");
+    fs::rename(&private, &kept).unwrap();
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    fs::rename(&kept, &private).unwrap();
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    assert!(!private.exists());
+    ok(&home, CELLPHONE, "send agent-2 second --as cook");
+    assert_eq!(proofs(&home, "agent-2"), ["verified"; 2]);
+}
+
+#[test]
+fn who_is_purged_signs_and_opens_nothing_any_more_and_what_it_signed_counts() {
+    let home = signing();
+    ok(&home, CELLPHONE, "send agent-2 first --as agent-1");
+    let (key, _) = keys(&home, "agent-1").remove(0);
+    ok(&home, AGENTCTL, "unregister agent-1 --purge");
+    assert!(!home.dir.join("runtime/keys/agent-1.json").exists());
+    assert_eq!(standings(&home, "agent-1"), ["retired"]);
+    assert_eq!(proofs(&home, "agent-2"), ["verified"]);
+    // Another of that name has nothing of it.
+    ok(&home, AGENTCTL, "register agent-1");
+    ok(&home, CELLPHONE, "send agent-2 second --as agent-1");
+    assert_eq!(proofs(&home, "agent-2"), ["verified", "unsigned"]);
+    let mut command = home.command(CELLPHONE);
+    let sealed = run(command.args(["send", "agent-1", "x", "--seal"]), b"");
+    assert_eq!(sealed.code, 66, "{sealed:?}");
+    assert!(
+        sealed.err.contains("secctl keys make agent-1"),
+        "{sealed:?}"
+    );
+    ok(&home, SECCTL, "keys make agent-1");
+    ok(&home, CELLPHONE, "send agent-1 x --seal");
+    ok(&home, AGENTCTL, "unregister agent-1 --purge --yes");
+    ok(&home, SECCTL, &format!("keys revoke agent-1 {key}"));
+    assert_eq!(proofs(&home, "agent-2"), ["forged", "unsigned"]);
+}
+
+#[test]
+fn nothing_is_sealed_to_a_key_that_went_with_a_purge_under_no_name_either() {
+    let home = signing();
+    ok(&home, AGENTCTL, "rename agent-1 cook");
+    ok(&home, AGENTCTL, "unregister cook --purge");
+    for name in ["agent-1", "cook"] {
+        ok(&home, AGENTCTL, &format!("register {name}"));
+        let mut command = home.command(CELLPHONE);
+        let sealed = run(command.args(["send", name, "x", "--seal"]), b"");
+        assert_eq!(sealed.code, 66, "{sealed:?}");
+        assert!(
+            sealed.err.contains(&format!("secctl keys make {name}")),
+            "{sealed:?}"
+        );
+        assert_eq!(standings(&home, name), ["retired"]);
+    }
+}
+
+/// Two send as agent-1, all the while `change` is done so often.
+fn while_it_speaks(home: &Home, times: usize, change: impl Fn(usize)) -> Vec<String> {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for sender in 0..2 {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                for n in 0.. {
+                    let text = format!("{sender}-{n}");
+                    let mut command = home.command(CELLPHONE);
+                    let line = [
+                        "send", "agent-2", &text, "--as", "agent-1", "--mode", "PRIORITY",
+                    ];
+                    let sent = run(command.args(line), b"");
+                    // Its key may go between two looks at it.
+                    assert!(matches!(sent.code, 0 | 78), "{sent:?}");
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        for n in 0..times {
+            change(n);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let proofs = proofs(home, "agent-2");
+    assert!(proofs.len() > 2, "{proofs:?}");
+    proofs
+}
+
+#[test]
+fn whoever_speaks_while_his_key_changes_is_not_taken_for_a_forger() {
+    let home = signing();
+    let proofs = while_it_speaks(&home, 40, |_| {
+        drop(ok(&home, SECCTL, "keys rotate agent-1"));
+    });
+    assert!(proofs.iter().all(|it| it == "verified"), "{proofs:?}");
+}
+
+#[test]
+fn whoever_speaks_while_he_gets_another_name_is_not_taken_for_a_forger() {
+    let home = signing();
+    let proofs = while_it_speaks(&home, 20, |n| {
+        let names = if n % 2 == 0 {
+            "agent-1 cook"
+        } else {
+            "cook agent-1"
+        };
+        ok(&home, AGENTCTL, &format!("rename {names}"));
+    });
+    // Half-way there is no key under either name.
+    assert!(
+        proofs.iter().all(|it| it == "verified" || it == "unsigned"),
+        "{proofs:?}"
+    );
+    assert!(proofs.iter().any(|it| it == "verified"), "{proofs:?}");
 }

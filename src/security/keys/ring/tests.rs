@@ -46,6 +46,7 @@ fn proof(home: &Home, key: &Key, now: Timestamp) -> Proof {
         hops: 0,
         origin: None,
         taint: None,
+        sealed: None,
         not_before: None,
         expires_at: None,
         attachments: &[],
@@ -89,7 +90,7 @@ fn a_rotated_key_counts_for_what_was_signed_before() {
     let (_place, home) = home();
     make(&home, &agent(), Some(&pair()), at(0)).unwrap();
     let old = key(&home);
-    let new = rotate(&home, &agent(), at(100)).unwrap();
+    let new = rotate(&home, &agent(), None, || at(100)).unwrap();
     assert_eq!(key(&home).id(), new);
     assert_ne!(old.id(), new);
     assert_eq!(proof(&home, &old, at(100)), Proof::Verified);
@@ -101,7 +102,7 @@ fn a_rotated_key_counts_for_what_was_signed_before() {
         "AGE-SECRET-KEY-1CANARY",
         "mail from before"
     );
-    let nobody = rotate(&home, &AgentId::captain(), at(0)).unwrap_err();
+    let nobody = rotate(&home, &AgentId::captain(), None, || at(0)).unwrap_err();
     assert_eq!(nobody.to_string(), "captain has no key");
 }
 
@@ -114,7 +115,7 @@ fn a_revoked_key_counts_for_nothing_and_signs_nothing_until_it_is_replaced() {
     assert!(matches!(proof(&home, &stolen, at(1)), Proof::Forged(_)));
     let error = signing_key(&home, &agent()).unwrap_err();
     assert!(matches!(error, Error::NotCurrent { .. }), "{error}");
-    rotate(&home, &agent(), at(9)).unwrap();
+    rotate(&home, &agent(), None, || at(9)).unwrap();
     assert_eq!(
         standings(&home),
         [Standing::Revoked { at: at(5) }, Standing::Current]
@@ -152,7 +153,7 @@ fn whoever_dies_in_a_rotation_leaves_a_key_that_signs_what_is_believed() {
         Proof::Verified,
         "none retired"
     );
-    rotate(&home, &agent(), at(20)).unwrap();
+    rotate(&home, &agent(), None, || at(20)).unwrap();
     let retired = Standing::Retired { until: at(20) };
     assert_eq!(
         standings(&home),
@@ -170,7 +171,7 @@ fn keys_of_another_home_are_taken_and_only_succeeded_by_their_own() {
     assert!(signing_key(&here, &agent()).unwrap().is_none());
     assert!(!list(&here).unwrap()[0].is_own);
     revoke(&here, &agent(), first, at(2)).unwrap();
-    rotate(&there, &agent(), at(3)).unwrap();
+    rotate(&there, &agent(), None, || at(3)).unwrap();
     import(&here, &public()).unwrap();
     assert_eq!(standings(&here)[0], Standing::Revoked { at: at(2) });
     assert_eq!(proof(&here, &key(&there), at(4)), Proof::Verified);
@@ -204,7 +205,7 @@ fn what_cannot_be_read_is_told_and_never_written_over() {
     fs::write(&private, torn).unwrap();
     for error in [
         signing_key(&home, &agent()).unwrap_err(),
-        rotate(&home, &agent(), at(1)).unwrap_err(),
+        rotate(&home, &agent(), None, || at(1)).unwrap_err(),
     ] {
         assert_eq!(error.kind(), Kind::Corrupt, "{error}");
         assert!(!format!("{error} {error:?}").contains(seed));
@@ -212,7 +213,7 @@ fn what_cannot_be_read_is_told_and_never_written_over() {
     assert_eq!(fs::read_to_string(&private).unwrap(), torn);
     fs::write(&private, &whole).unwrap();
     fs::write(&public, "{}").unwrap();
-    assert!(rotate(&home, &agent(), at(1)).is_err());
+    assert!(rotate(&home, &agent(), None, || at(1)).is_err());
     assert_eq!(fs::read_to_string(&public).unwrap(), "{}");
     assert!(list(&home).unwrap()[0].keys.is_err());
 }
@@ -225,7 +226,7 @@ fn rotations_at_once_leave_one_current_key() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..5 {
-                    rotate(&home, &agent(), at(1)).unwrap();
+                    rotate(&home, &agent(), None, || at(1)).unwrap();
                 }
             });
         }
@@ -235,4 +236,49 @@ fn rotations_at_once_leave_one_current_key() {
     let current = all.iter().filter(|it| **it == Standing::Current).count();
     assert_eq!(current, 1);
     assert_eq!(proof(&home, &key(&home), at(2)), Proof::Verified);
+}
+
+#[test]
+fn a_rename_that_was_killed_anywhere_is_finished_by_the_next() {
+    let (_place, home) = home();
+    let new = AgentId::parse("cook").unwrap();
+    make(&home, &agent(), Some(&pair()), at(0)).unwrap();
+    let before = fs::read(home.private_key(&agent())).unwrap();
+    let public = fs::read(home.public_key(&agent())).unwrap();
+    let old = key(&home);
+    let move_on = |ms| rename(&home, &agent(), &new, || at(ms)).unwrap();
+    assert!(move_on(10));
+    let first = signing_key(&home, &new).unwrap().unwrap().id();
+    // The old private file was not removed yet; it was not retired yet; all was done.
+    for (ms, private, changes) in [(20, true, true), (30, false, true), (40, false, false)] {
+        if private {
+            fs::write(home.private_key(&agent()), &before).unwrap();
+            let closed = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(home.private_key(&agent()), closed).unwrap();
+        }
+        if changes {
+            fs::write(home.public_key(&agent()), &public).unwrap();
+        }
+        assert_eq!(move_on(ms), changes, "{ms}");
+        assert!(signing_key(&home, &agent()).unwrap().is_none());
+        assert_eq!(signing_key(&home, &new).unwrap().unwrap().id(), first);
+    }
+    assert_eq!(standings(&home), [Standing::Retired { until: at(30) }]);
+    assert_eq!(proof(&home, &old, at(30)), Proof::Verified);
+    assert_ne!(proof(&home, &old, at(31)), Proof::Verified);
+    let opens = identity(&home, &new).unwrap().unwrap();
+    assert_eq!(opens.expose_secret(), "AGE-SECRET-KEY-1CANARY");
+    let keys = public_keys(&home, &new).unwrap().unwrap();
+    assert_eq!(keys.recipient(), Some("age1agent"));
+    // Somebody else's key is not given away.
+    make(&home, &agent(), None, at(50)).unwrap();
+    let other = AgentId::parse("other").unwrap();
+    make(&home, &other, None, at(50)).unwrap();
+    for error in [
+        may_rename(&home, &agent(), &other).unwrap_err(),
+        rename(&home, &agent(), &other, || at(60)).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), Kind::CannotCreate);
+    }
+    assert!(signing_key(&home, &agent()).unwrap().is_some());
 }
