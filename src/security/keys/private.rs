@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 pub(super) const SEED: &str = "ed25519_seed";
 const IDENTITY: &str = "age_identity";
+const RECIPIENT: &str = "age_recipient";
 
 /// An agent's signing key. It is wiped when it is dropped.
 pub struct Key {
@@ -77,6 +78,8 @@ impl Private {
         put(members, "agent", agent.as_str().into());
         let identity = pair.map(|pair| pair.identity.expose_secret());
         put(members, IDENTITY, identity.into());
+        let recipient = pair.map(|pair| pair.recipient.as_str());
+        put(members, RECIPIENT, recipient.into());
         Self(document)
     }
 
@@ -111,6 +114,11 @@ impl Private {
     pub(super) fn identity(&self) -> Result<Option<SecretString>, Unfit> {
         let identity = self.0.str_if_any(IDENTITY)?;
         Ok(identity.map(SecretString::from))
+    }
+
+    /// What its identity opens; `None` also of a file that does not say so.
+    pub(super) fn recipient(&self) -> Result<Option<&str>, Unfit> {
+        self.0.str_if_any(RECIPIENT)
     }
 }
 

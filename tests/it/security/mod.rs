@@ -3,5 +3,7 @@
 mod audit;
 mod files;
 mod identity;
+mod kills;
+mod leaks;
 mod policy;
 mod signatures;
