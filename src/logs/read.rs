@@ -230,7 +230,7 @@ impl Reader {
     }
 
     fn logs(&self) -> Result<Option<Dir>, Error> {
-        match Dir::open(&self.home.logs()) {
+        match Dir::of(&self.home, &self.home.logs()) {
             Err(error) if error.is_absent() => Ok(None),
             other => Ok(Some(other?)),
         }

@@ -5,5 +5,6 @@ mod files;
 mod identity;
 mod kills;
 mod leaks;
+mod outside;
 mod policy;
 mod signatures;
