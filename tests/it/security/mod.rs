@@ -1,6 +1,7 @@
 //! Rights, asked of the programs themselves.
 
 mod audit;
+mod bombs;
 mod files;
 mod identity;
 mod kills;
