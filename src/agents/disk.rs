@@ -134,7 +134,14 @@ pub fn template_of(home: &Home, agent: &Agent) -> Result<String, Error> {
         Some(Onboarding::File(path)) => home.dir().join(path),
     };
     // A pipe must not hang us before we have seen that it is one.
-    let bytes = File::open_foreign(&path)?.read_to_end(LARGEST_SOURCE)?;
+    let file = match File::open_foreign(&path) {
+        Err(store::Error::Io { source, .. }) => {
+            let source = source.into();
+            return Err(Error::Unreadable { path, source });
+        }
+        file => file?,
+    };
+    let bytes = file.read_to_end(LARGEST_SOURCE)?;
     String::from_utf8(bytes).map_err(|error| Error::Unreadable {
         path,
         source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
