@@ -1,11 +1,8 @@
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use dreamos::cli::{Context, Error, Exit, Failure, Run};
+use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::names::AgentId;
 use dreamos::time::{Now, Timestamp, parse_span};
 use serde::Serialize;
@@ -90,25 +87,9 @@ fn issue(
 ) -> Result<Exit, Failure> {
     let desk = desk::open(context)?;
     let agent = desk.resolve(agent)?;
-    let failed = |source| Error::File {
-        path: out.into(),
-        source,
-    };
-    // Before there is a token, so that none is lost for want of a place.
-    let mut file = new_file(out).map_err(failed)?;
     let now = Now::read();
     let expires_at = expires.map(|span| now.wall.plus(span));
-    let written = match desk.issue_token(&agent, expires_at, now) {
-        Ok(token) => file
-            .write_all(token.to_text().as_bytes())
-            .map_err(|source| failed(source).into()),
-        Err(error) => Err(Failure::from(error)),
-    };
-    if let Err(failure) = written {
-        // It is empty, or half of what nobody can use.
-        let _ = std::fs::remove_file(out);
-        return Err(failure);
-    }
+    desk.issue_token(&agent, expires_at, out, now)?;
     let document = Issued {
         schema: "dreamos.token-issued/1",
         agent: &agent,
@@ -122,14 +103,6 @@ fn issue(
     );
     context.report(&line, &document);
     Ok(Exit::DONE)
-}
-
-fn new_file(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
 }
 
 fn revoke(context: &Context, agent: &str) -> Result<Exit, Failure> {

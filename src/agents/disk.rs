@@ -133,7 +133,19 @@ pub fn template_of(home: &Home, agent: &Agent) -> Result<String, Error> {
         Some(Onboarding::Text(text)) => return Ok(text.clone()),
         Some(Onboarding::File(path)) => home.dir().join(path),
     };
-    std::fs::read_to_string(&path).map_err(|source| Error::Unreadable { path, source })
+    // A pipe must not hang us before we have seen that it is one.
+    let file = match File::open_foreign(&path) {
+        Err(store::Error::Io { source, .. }) => {
+            let source = source.into();
+            return Err(Error::Unreadable { path, source });
+        }
+        file => file?,
+    };
+    let bytes = file.read_to_end(LARGEST_SOURCE)?;
+    String::from_utf8(bytes).map_err(|error| Error::Unreadable {
+        path,
+        source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
+    })
 }
 
 /// Changes `agents.yaml`. Of the original's `agents.json` one is made first, where there is only that; it stays.
@@ -264,7 +276,7 @@ fn keep(home: &Home, source: &Source, roster: &Roster) -> Result<(), store::Erro
 
 /// Everybody who is registered or has a mailbox, sorted. `user` and `system` are here once they have one.
 pub fn everybody(home: &Home, roster: &Roster) -> Result<Vec<AgentId>, Error> {
-    let mut all: Vec<AgentId> = Dir::open(&home.mailboxes())?
+    let mut all: Vec<AgentId> = Dir::of(home, &home.mailboxes())?
         .dir_names()?
         .iter()
         .filter_map(|name| AgentId::parse(name).ok())
@@ -453,7 +465,7 @@ mod tests {
 
     /// What lies in `config/`.
     fn listing(home: &Home) -> Vec<String> {
-        Dir::open(&home.config()).unwrap().names().unwrap()
+        Dir::of(home, &home.config()).unwrap().names().unwrap()
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) fn examine(home: &Home, who: &[AgentId], fix: bool) -> Result<Vec<Fin
         ));
     }
     for id in who {
-        let dir = match Dir::open(&home.agent(id)) {
+        let dir = match Dir::of(home, &home.agent(id)) {
             Err(error) if error.is_absent() => continue,
             other => other?,
         };

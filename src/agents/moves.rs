@@ -49,8 +49,8 @@ fn is_bare(dir: &Dir) -> Result<bool, Error> {
 }
 
 /// A directory, where there is one.
-fn open(path: &Path) -> Result<Option<Dir>, Error> {
-    match Dir::open(path) {
+fn open(home: &Home, path: &Path) -> Result<Option<Dir>, Error> {
+    match Dir::of(home, path) {
         Err(error) if error.is_absent() => Ok(None),
         dir => Ok(Some(dir?)),
     }
@@ -60,7 +60,7 @@ fn open(path: &Path) -> Result<Option<Dir>, Error> {
 pub(crate) fn belongings(home: &Home, agent: &AgentId) -> Result<Vec<PathBuf>, Error> {
     let mut all = Vec::new();
     for path in [home.agent(agent), home.devlog(agent)] {
-        if let Some(dir) = open(&path)?
+        if let Some(dir) = open(home, &path)?
             && !is_bare(&dir)?
         {
             all.push(dir.path().into());
@@ -71,7 +71,7 @@ pub(crate) fn belongings(home: &Home, agent: &AgentId) -> Result<Vec<PathBuf>, E
         (home.comms(), home.tasks(agent)),
         (home.private_keys(), home.private_key(agent)),
     ] {
-        if let Some(dir) = open(&dir)?
+        if let Some(dir) = open(home, &dir)?
             && dir.exists(&format!("{agent}.json"))?
         {
             all.push(path);
@@ -106,7 +106,7 @@ pub(crate) fn rename(
         left.push(home.agent(old));
     } else if has {
         // Exchanged, not moved: under the old name too there is a lock that we hold.
-        let agents = Dir::open(&home.agents())?;
+        let agents = Dir::of(home, &home.agents())?;
         agents.rename(old.as_str(), new.as_str(), Target::Exchanged)?;
         agents.sync()?;
     }
@@ -114,7 +114,7 @@ pub(crate) fn rename(
     for dir in [&still.dir, &theirs.dir] {
         name_in_state(dir, new)?;
     }
-    if let Some(devlogs) = open(&home.devlogs())? {
+    if let Some(devlogs) = open(home, &home.devlogs())? {
         // An empty one is replaced.
         match devlogs.rename(old.as_str(), new.as_str(), Target::Replaced) {
             Err(error) if error.is_absent() => {}
@@ -155,10 +155,10 @@ fn name_in_state(dir: &Dir, agent: &AgentId) -> Result<(), Error> {
 
 /// The directory of an agent goes if it holds nothing but the lock, which whoever calls this holds.
 pub(crate) fn leave_no_trace(home: &Home, agent: &AgentId) -> Result<(), Error> {
-    let Some(agents) = open(&home.agents())? else {
+    let Some(agents) = open(home, &home.agents())? else {
         return Ok(());
     };
-    if let Some(dir) = open(&home.agent(agent))?
+    if let Some(dir) = open(home, &home.agent(agent))?
         && is_bare(&dir)?
     {
         agents.remove_tree(agent.as_str(), LOCK)?;
@@ -169,7 +169,7 @@ pub(crate) fn leave_no_trace(home: &Home, agent: &AgentId) -> Result<(), Error> 
 
 /// Removes all that an agent has, and what killed removals of it left.
 pub(crate) fn remove(home: &Home, agent: &AgentId, still: Still) -> Result<(), Error> {
-    let agents = Dir::open(&home.agents())?;
+    let agents = Dir::of(home, &home.agents())?;
     let aside = format!("{GONE}{agent}.{:016x}", random_u64());
     // Out of its place first: whoever waits for its lock sees that.
     agents.rename(agent.as_str(), &aside, Target::Kept)?;
@@ -182,7 +182,7 @@ pub(crate) fn remove(home: &Home, agent: &AgentId, still: Still) -> Result<(), E
         }
     }
     agents.sync()?;
-    if let Some(devlogs) = open(&home.devlogs())? {
+    if let Some(devlogs) = open(home, &home.devlogs())? {
         devlogs.remove_tree(agent.as_str(), "")?;
         devlogs.sync()?;
     }
@@ -194,7 +194,7 @@ pub(crate) fn has_left(home: &Home, agent: &AgentId) -> Result<bool, Error> {
     if !belongings(home, agent)?.is_empty() {
         return Ok(true);
     }
-    let Some(agents) = open(&home.agents())? else {
+    let Some(agents) = open(home, &home.agents())? else {
         return Ok(false);
     };
     let names = removed(&agents)?;
@@ -220,7 +220,7 @@ fn is_left(agents: &Dir, name: &str) -> Result<bool, Error> {
 
 /// What killed removals left; `fix` finishes them.
 pub(super) fn left_overs(home: &Home, fix: bool) -> Result<Vec<Finding>, Error> {
-    let Some(agents) = open(&home.agents())? else {
+    let Some(agents) = open(home, &home.agents())? else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();

@@ -30,7 +30,7 @@ use super::state::{LOST_REASON, Pid, Process, State, Wanted};
 use super::{disk, moves};
 use crate::names::{AgentId, Channel, Effect, Event, Level, Permit};
 use crate::root::Home;
-use crate::store::{Deadline, Dir, Lock, proc};
+use crate::store::{self, Deadline, Dir, Lock, What, proc};
 use crate::time::{Now, boot_id};
 
 pub(super) const LOCK: &str = "lock";
@@ -172,7 +172,7 @@ fn lock(home: &Home, agent: &AgentId, dir: &Dir) -> Result<Option<Lock>, Error> 
 /// Whether that is still the directory of an agent: it may have been renamed or removed since it was opened. Asked under
 /// its lock, which whoever does that holds.
 pub(super) fn is_in_place(home: &Home, agent: &AgentId, dir: &Dir) -> Result<bool, Error> {
-    let there = Dir::open(&home.agents())?.ident(agent.as_str())?;
+    let there = Dir::of(home, &home.agents())?.ident(agent.as_str())?;
     Ok(there.map(|it| it.ino) == dir.ident(".")?.map(|it| it.ino))
 }
 
@@ -261,6 +261,13 @@ pub(super) fn connect(
 /// One that lets nobody in, because it is stopped and as many as may are waiting, is waited for no longer than that.
 fn connect_in(dir: &Dir, agent: &AgentId, patience: Duration) -> Result<Option<UnixStream>, Error> {
     let failed = |errno: Errno| system("talk to the supervisor")(errno.into());
+    if dir.look(SOCKET)?.is_some_and(|it| it.what != What::Other) {
+        return Err(store::Error::NotPlain {
+            path: dir.path().join(SOCKET),
+            what: "no socket",
+        }
+        .into());
+    }
     let deadline = Deadline::after(patience);
     let address = SocketAddrUnix::new(dir.short_path().join(SOCKET)).map_err(failed)?;
     let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
@@ -416,7 +423,7 @@ pub(crate) fn is_over(home: &Home, agent: &AgentId, life: &str) -> Result<bool, 
 
 /// All whom anybody ever supervised.
 pub(crate) fn started(home: &Home) -> Result<Vec<AgentId>, Error> {
-    let dir = match Dir::open(&home.agents()) {
+    let dir = match Dir::of(home, &home.agents()) {
         Err(error) if error.is_absent() => return Ok(Vec::new()),
         other => other?,
     };
@@ -599,7 +606,7 @@ fn event(lost: &Lost) -> Effect {
 }
 
 fn open(home: &Home, agent: &AgentId) -> Result<Option<Dir>, Error> {
-    match Dir::open(&home.agent(agent)) {
+    match Dir::of(home, &home.agent(agent)) {
         Err(error) if error.is_absent() => Ok(None),
         other => Ok(Some(other?)),
     }

@@ -72,7 +72,7 @@ pub(crate) struct Signs {
 }
 
 pub(crate) fn signs(home: &Home, agent: &AgentId, state: &State) -> Result<Signs, Error> {
-    let dir = Dir::open(&home.agent(agent))?;
+    let dir = Dir::of(home, &home.agent(agent))?;
     let printed = dir.ident("output.log")?.filter(|log| log.size > 0);
     let ms = |ns: i128| i64::try_from(ns / 1_000_000).unwrap_or(0);
     let has_process = state.child.is_some_and(|child| {

@@ -1,29 +1,38 @@
 //! What proves who speaks, and who wrote: tokens and keys.
 
+use std::path::Path;
+
 use super::{Desk, Done};
 use crate::mailbox;
-use crate::names::{AgentId, Channel, Event, Explain as _, Kind, Level, Token, Verb};
+use crate::names::{AgentId, Channel, Event, Explain as _, Kind, Level, Verb};
 use crate::root::Home;
 use crate::security::keys::{self, Fingerprint};
+use crate::security::{self, NewFile};
 use crate::time::{Now, Timestamp};
 
 impl Desk {
-    /// A token for what nobody supervises. Its text is kept by nobody else: whoever loses it asks for another.
+    /// A token for what nobody supervises, in a new file. Its text lies nowhere else: whoever loses it asks for another.
     pub fn issue_token(
         &self,
         agent: &AgentId,
         expires_at: Option<Timestamp>,
+        out: &Path,
         now: Now,
-    ) -> Done<Token> {
-        self.record(&self.permit(Verb::TokenIssue, agent)?)?;
+    ) -> Done<()> {
+        let permit = self.permit(Verb::TokenIssue, agent)?;
+        // Before there is a token, so that none is lost for want of a place.
+        let file = NewFile::make(out).map_err(security::Error::from)?;
+        self.record(&permit)?;
         let token = self.policies.issue(agent, expires_at, now.wall)?;
+        file.fill(token.to_text().as_bytes())
+            .map_err(security::Error::from)?;
         self.tell_security(
             "token.issued",
             format!("a token for {agent}"),
             Some(agent),
             now,
         );
-        Ok(token)
+        Ok(())
     }
 
     /// Takes back all that were issued to it: how many there were.

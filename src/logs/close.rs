@@ -120,7 +120,7 @@ fn close_alone(
     if !try_hold(file, Hold::Alone)? {
         return Ok(false);
     }
-    let logs = Dir::open(&home.logs())?;
+    let logs = Dir::of(home, &home.logs())?;
     let is_closed = close(&logs, channel, file, now)
         .map_err(Error::NotClosed)?
         .is_some();
@@ -231,7 +231,7 @@ pub fn rehearse(
 ) -> Result<Rotated, Error> {
     let limits = limits(home)?;
     let mut would = Rotated::default();
-    let logs = match Dir::open(&home.logs()) {
+    let logs = match Dir::of(home, &home.logs()) {
         Err(error) if error.is_absent() => return Ok(would),
         other => other?,
     };
@@ -293,7 +293,7 @@ pub fn rotate(
 ) -> Result<Rotated, Error> {
     let limits = limits(home)?;
     let mut done = Rotated::default();
-    let logs = match Dir::open(&home.logs()) {
+    let logs = match Dir::of(home, &home.logs()) {
         Err(error) if error.is_absent() => return Ok(done),
         other => other?,
     };

@@ -21,6 +21,10 @@ use crate::store::{self, Dir, File, Open};
 use crate::time::Timestamp;
 
 const PIECE: usize = 256 << 10;
+/// None of ours is nearly so long. Of a longer one, as of what unpacks to gigabytes, only the beginning is given out.
+const MOST_LINE: usize = 32 << 20;
+/// As long as any of ours.
+const BEGINNING: usize = 64 << 10;
 /// So much of its first line tells one log from another.
 const HEAD: usize = 256;
 /// The times of files lag behind the clock.
@@ -60,6 +64,8 @@ pub struct Reader {
     buffer: Vec<u8>,
     /// The part of the buffer that was not given out yet.
     start: usize,
+    /// It is in the middle of a line of which no more is given out.
+    is_too_long: bool,
     lost: u64,
 }
 
@@ -83,7 +89,8 @@ enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw<'l> {
     Whole(&'l [u8]),
-    /// What a crash or a full disk cut off: the last of a closed log, or what another line came behind.
+    /// What a crash or a full disk cut off: the last of a closed log, or what another line came behind. Or the beginning
+    /// of what is too long to be a line.
     Torn(&'l [u8]),
 }
 
@@ -105,6 +112,7 @@ impl Reader {
             ahead: VecDeque::new(),
             buffer: Vec::new(),
             start: 0,
+            is_too_long: false,
             lost: 0,
         }
     }
@@ -181,6 +189,10 @@ impl Reader {
     pub fn next(&mut self) -> Result<Option<Raw<'_>>, Error> {
         let mut searched = 0;
         loop {
+            if self.is_too_long {
+                self.pass_over();
+                searched = 0;
+            }
             let unseen = &self.buffer[self.start + searched..];
             if let Some(end) = memchr::memchr(b'\n', unseen) {
                 let (from, to) = (self.start, self.start + searched + end);
@@ -197,6 +209,9 @@ impl Reader {
                 return Ok(Some(Raw::Whole(&self.buffer[from..to])));
             }
             searched = self.buffer.len() - self.start;
+            if searched >= MOST_LINE {
+                return Ok(Some(self.beginning()));
+            }
             if self.fill()? {
                 continue;
             }
@@ -219,6 +234,9 @@ impl Reader {
             if self.fill()? {
                 continue;
             }
+            if self.is_too_long {
+                self.start = self.buffer.len();
+            }
             self.finish();
             searched = 0;
             let rest = self.start;
@@ -229,8 +247,34 @@ impl Reader {
         }
     }
 
+    /// Of a line that has no end yet and is too long already: the rest of it is passed over.
+    fn beginning(&mut self) -> Raw<'_> {
+        let (from, to) = (self.start, self.start + BEGINNING);
+        if self.place.offset == 0 {
+            self.place.head = Some(head_of(&self.buffer[from..to]));
+        }
+        self.start = to;
+        self.place.offset += BEGINNING as u64;
+        self.is_too_long = true;
+        Raw::Torn(&self.buffer[from..to])
+    }
+
+    /// As far as the line goes of which the beginning was given out, or the buffer. A line of ours that came behind it is
+    /// no part of it: what may be the beginning of one stays.
+    fn pass_over(&mut self) {
+        let unseen = &self.buffer[self.start..];
+        let end = memchr::memchr(b'\n', unseen);
+        let passed = match end {
+            Some(end) => behind_torn(&unseen[..end]).unwrap_or(end + 1),
+            None => unseen.len().saturating_sub(BEGINNING),
+        };
+        self.start += passed;
+        self.place.offset += passed as u64;
+        self.is_too_long = end.is_none();
+    }
+
     fn logs(&self) -> Result<Option<Dir>, Error> {
-        match Dir::open(&self.home.logs()) {
+        match Dir::of(&self.home, &self.home.logs()) {
             Err(error) if error.is_absent() => Ok(None),
             other => Ok(Some(other?)),
         }
@@ -328,6 +372,7 @@ impl Reader {
     /// What is open was read to its end.
     fn finish(&mut self) {
         let closed = self.open.take().and_then(|it| it.segment.closed);
+        self.is_too_long = false;
         self.place = Place {
             after: closed.or(self.place.after),
             head: None,
@@ -402,6 +447,7 @@ impl Reader {
 
     fn lose(&mut self) {
         self.lost += 1;
+        self.is_too_long = false;
         self.place.head = None;
         self.place.offset = 0;
     }

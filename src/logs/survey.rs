@@ -41,7 +41,7 @@ pub struct Survey {
 
 /// In the order of the channels, those without a log too.
 pub fn survey(home: &Home, channels: &[Channel], depth: Depth) -> Result<Vec<Survey>, Error> {
-    let logs = match Dir::open(&home.logs()) {
+    let logs = match Dir::of(home, &home.logs()) {
         Err(error) if error.is_absent() => None,
         other => Some(other?),
     };

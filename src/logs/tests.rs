@@ -230,6 +230,56 @@ fn torn_and_foreign_lines_are_lines() {
 }
 
 #[test]
+fn of_what_is_too_long_to_be_a_line_only_the_beginning_is_given_out() {
+    let endless = vec![b'x'; 33 << 20];
+    let beginning = &endless[..64 << 10];
+    let rig = Rig::new();
+    rig.limits(r#"{"max_size": "512MiB", "max_total": "64GiB"}"#);
+    let path = rig.home.log(Channel::Tasks);
+    let put = |parts: &[&[u8]]| {
+        let mut text = fs::read(&path).unwrap();
+        text.extend(parts.concat());
+        fs::write(&path, text).unwrap();
+    };
+    rig.write(1);
+    // With an end, with a line of ours in the place of one, and with none at all.
+    put(&[&endless, b"\n"]);
+    rig.write(2);
+    put(&[&endless]);
+    rig.write(3);
+    put(&[&endless]);
+    let mut reader = rig.reader(Place::default());
+    for closed in [false, true] {
+        let mut all = if closed {
+            rig.reader(Place::default())
+        } else {
+            reader
+        };
+        for n in [1, 2, 3] {
+            let line = all.next().unwrap();
+            let line = line.unwrap_or_else(|| panic!("{n} is missing, closed: {closed}"));
+            let text = std::str::from_utf8(line.bytes()).unwrap();
+            assert!(
+                text.contains(&format!("\"line {n}\"")),
+                "{n}: {}",
+                &text[..60]
+            );
+            assert_eq!(all.next().unwrap(), Some(Raw::Torn(beginning)));
+        }
+        assert_eq!(all.next().unwrap(), None);
+        reader = all;
+        if !closed {
+            rig.close();
+            assert_eq!(reader.next().unwrap(), None);
+        }
+    }
+    // Whoever goes on where another one was finds the next line.
+    rig.write(4);
+    let place = reader.place();
+    assert_eq!(both(&rig, &mut rig.reader(place)), [4]);
+}
+
+#[test]
 fn a_packed_log_that_is_damaged_is_told_once_and_the_next_is_read() {
     let rig = Rig::new();
     rig.write(1);

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::Error;
 use super::held::{BALLAST, LOCK};
 use super::journal::{JOURNAL, Journal, had_one};
+use super::open::all;
 use super::record::{Opening, VERSION};
 use super::render::FACE;
 use crate::names::AgentId;
@@ -16,7 +17,7 @@ pub(super) const BALLAST_SIZE: usize = 256 << 10;
 
 /// Makes the mailbox of `agent` below `mailboxes`; `false` where another was first.
 pub(super) fn create(mailboxes: &Path, agent: &AgentId, now: Now) -> Result<bool, Error> {
-    let parent = Dir::open(mailboxes)?;
+    let parent = all(mailboxes)?;
     sweep(&parent)?;
     let (name, dir, lock) = begun(&parent)?;
     let outcome = fill(&dir, agent, now)

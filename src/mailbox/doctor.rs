@@ -27,7 +27,7 @@ use super::error::Error;
 use super::held::{Held, INDEX, LOCK};
 use super::journal::{JOURNAL, Journal, had_one};
 use super::merge::MOST_BYTES;
-use super::open::Mailbox;
+use super::open::{Mailbox, all};
 use super::prune::{self, Repair};
 use super::record::VERSION;
 use super::render::{self, FACE};
@@ -649,7 +649,7 @@ pub(super) fn forget_rendering(dir: &Dir, is_dead_wrong: bool) -> Result<(), Err
 
 /// What lies beside the mailboxes in `runtime/mailbox` and has no business there.
 pub fn strays(mailboxes: &Path, fix: bool) -> Result<Vec<Finding>, Error> {
-    let dir = Dir::open(mailboxes)?;
+    let dir = all(mailboxes)?;
     let mut found = Findings::new(&dir);
     for name in dir.names()? {
         let Some(look) = dir.look(&name)? else {

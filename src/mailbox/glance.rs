@@ -10,7 +10,7 @@ use super::error::Error;
 use super::held::{Held, INDEX};
 use super::index::{Identity, Index};
 use super::journal::{JOURNAL, Journal};
-use super::open::find;
+use super::open::{all, find};
 use crate::names::{AgentId, Class, Explain as _, Kind, MessageId};
 use crate::store::{self, Dir, Open};
 use crate::time::{Timestamp, boot_id};
@@ -39,7 +39,7 @@ pub(crate) struct Glances {
 impl Glances {
     /// `None` where nobody has one.
     pub(crate) fn open(mailboxes: &Path) -> Result<Option<Self>, Error> {
-        let parent = match Dir::open(mailboxes) {
+        let parent = match all(mailboxes) {
             Err(error) if error.is_absent() => return Ok(None),
             other => other?,
         };

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::error::Error;
 use super::held::{Held, LOCK};
-use super::open::Mailbox;
+use super::open::{Mailbox, all};
 use super::take::Outcome;
 use super::tombstone::{self, Tombstone};
 use super::visit::Visit;
@@ -143,7 +143,7 @@ impl Mailbox {
 
 /// Whether the mailbox of `old` may get the name `new`, as far as other mailboxes are concerned.
 pub fn may_rename(mailboxes: &Path, old: &AgentId, new: &AgentId) -> Result<(), Error> {
-    let parent = Dir::open(mailboxes)?;
+    let parent = all(mailboxes)?;
     match tombstone::follow(&parent, old)? {
         // A rename that was killed.
         Some(now) if now == *new => Ok(()),
@@ -182,7 +182,7 @@ fn taken(parent: &Dir, name: &AgentId) -> Error {
 
 /// Whether anything is left of a mailbox, be it a name that it had, or what a killed removal did not come to.
 pub fn is_left(mailboxes: &Path, agent: &AgentId) -> Result<bool, Error> {
-    let parent = Dir::open(mailboxes)?;
+    let parent = all(mailboxes)?;
     Ok(parent.exists(agent.as_str())?
         || !removed(&parent, agent)?.is_empty()
         || !tombstone::former_names(mailboxes, agent)?.is_empty())
@@ -190,7 +190,7 @@ pub fn is_left(mailboxes: &Path, agent: &AgentId) -> Result<bool, Error> {
 
 /// After a mailbox was removed: its former names, and what killed removals of it left.
 pub fn remove_rest(mailboxes: &Path, agent: &AgentId) -> Result<(), Error> {
-    let parent = Dir::open(mailboxes)?;
+    let parent = all(mailboxes)?;
     for name in removed(&parent, agent)? {
         remove_left_over(&parent, &name)?;
     }

@@ -21,10 +21,15 @@ pub struct Mailbox {
     pub(super) boot_text: String,
 }
 
+/// Where all mailboxes lie: `runtime/mailbox` of a home.
+pub(super) fn all(mailboxes: &Path) -> Result<Dir, store::Error> {
+    Dir::beneath(mailboxes, 2)
+}
+
 impl Mailbox {
     /// Opens what is there. A mailbox that had this name is found under the one that it has now.
     pub fn open(mailboxes: &Path, agent: &AgentId) -> Result<Self, Error> {
-        let parent = Dir::open(mailboxes)?;
+        let parent = all(mailboxes)?;
         let (dir, agent) = find(&parent, agent)?;
         let ino = dir.ident(".")?.map_or(0, |it| it.ino);
         let boot = boot_id().map_err(|error| {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
+use super::open::all;
 use crate::names::AgentId;
 use crate::store::{self, Dir, File, Hold, Open, busy, random_u64, try_hold};
 use crate::time::Timestamp;
@@ -100,7 +101,7 @@ pub(super) fn follow(parent: &Dir, name: &AgentId) -> Result<Option<AgentId>, Er
 
 /// Every former name of a mailbox, and the one that it has now.
 pub fn moved(mailboxes: &Path) -> Result<Vec<(AgentId, AgentId)>, Error> {
-    all_in(&Dir::open(mailboxes)?)
+    all_in(&all(mailboxes)?)
 }
 
 fn all_in(parent: &Dir) -> Result<Vec<(AgentId, AgentId)>, Error> {
@@ -128,7 +129,7 @@ pub fn former_names(mailboxes: &Path, agent: &AgentId) -> Result<Vec<AgentId>, E
 
 /// Whether the mailbox of `agent` had that name.
 pub fn had_name(mailboxes: &Path, agent: &AgentId, name: &AgentId) -> Result<bool, Error> {
-    let now = follow(&Dir::open(mailboxes)?, name)?;
+    let now = follow(&all(mailboxes)?, name)?;
     Ok(name != agent && now.is_some_and(|now| now == *agent))
 }
 

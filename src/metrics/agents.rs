@@ -237,7 +237,7 @@ pub(super) fn look(
 
 /// As its supervisor wrote it down; `None` where it was never started.
 fn state_of(home: &Home, agent: &AgentId) -> Result<Option<State>, Error> {
-    match Dir::open(&home.agent(agent)) {
+    match Dir::of(home, &home.agent(agent)) {
         Err(error) if error.is_absent() => Ok(None),
         dir => standing::read(&dir?),
     }

@@ -257,7 +257,7 @@ fn counts(place: &Place) -> Result<BTreeMap<String, Timestamp>, Error> {
 pub fn plain_secrets(home: &Home) -> Result<Vec<Finding>, Error> {
     let mut found = Vec::new();
     for dir in [home.config(), home.config().join("security")] {
-        let Some(names) = names_in(&dir)? else {
+        let Some(names) = names_in(home, &dir)? else {
             continue;
         };
         for name in names.iter().filter(|name| is_settings(name)) {
@@ -281,8 +281,8 @@ pub fn plain_secrets(home: &Home) -> Result<Vec<Finding>, Error> {
     Ok(found)
 }
 
-fn names_in(dir: &Path) -> Result<Option<Vec<String>>, store::Error> {
-    match Dir::open(dir) {
+fn names_in(home: &Home, dir: &Path) -> Result<Option<Vec<String>>, store::Error> {
+    match Dir::of(home, dir) {
         Ok(dir) => dir.file_names().map(Some),
         Err(error) if error.is_absent() => Ok(None),
         Err(error) => Err(error),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::names::{Explain, Kind};
 use crate::root::Home;
-use crate::store::{self, Deadline, Dir, File, Lock, Open, Target, random_u64, random_u128};
+use crate::store::{self, Deadline, Dir, File, Lock, Look, Open, Target, random_u64, random_u128};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Nobody has so many keys or secrets.
@@ -29,6 +29,10 @@ pub enum Error {
     Huge { path: PathBuf },
     #[error("{path} cannot be the name of a file with a key", path = path.display())]
     BadPath { path: PathBuf },
+    #[error("{path} is there already", path = path.display())]
+    Taken { path: PathBuf },
+    #[error("can't make {path}: {source}", path = path.display())]
+    Unmade { path: PathBuf, source: store::Error },
 }
 
 impl Explain for Error {
@@ -38,6 +42,7 @@ impl Explain for Error {
             Self::Open { .. } | Self::Foreign { .. } => Kind::Refused,
             Self::Huge { .. } => Kind::Corrupt,
             Self::BadPath { .. } => Kind::Usage,
+            Self::Taken { .. } | Self::Unmade { .. } => Kind::CannotCreate,
         }
     }
 
@@ -51,7 +56,8 @@ impl Explain for Error {
             Self::Foreign { .. } | Self::Huge { .. } => {
                 Some("nothing was read or changed; move it away".into())
             }
-            Self::BadPath { .. } => None,
+            Self::Taken { .. } => Some("it was not touched; name another, or remove it".into()),
+            Self::BadPath { .. } | Self::Unmade { .. } => None,
         }
     }
 
@@ -61,7 +67,9 @@ impl Explain for Error {
             Self::Open { path }
             | Self::Foreign { path }
             | Self::Huge { path }
-            | Self::BadPath { path } => Some(path),
+            | Self::BadPath { path }
+            | Self::Taken { path }
+            | Self::Unmade { path, .. } => Some(path),
         }
     }
 }
@@ -146,7 +154,7 @@ impl Place {
         if found.uid != rustix::process::geteuid().as_raw() {
             return Err(Error::Foreign { path });
         }
-        if found.mode & 0o077 != 0 {
+        if !Self::is_private(&found) {
             return Err(Error::Open { path });
         }
         whole(&file).map(Some)
@@ -156,6 +164,11 @@ impl Place {
     pub(super) fn remove(&self) -> Result<(), Error> {
         self.dir.remove(&self.name)?;
         Ok(self.dir.sync()?)
+    }
+
+    /// Nobody else may read, write or run it: those are the lowest six bits.
+    pub(super) const fn is_private(found: &Look) -> bool {
+        found.mode.trailing_zeros() >= 6
     }
 
     /// Durable before this returns. Whoever calls it holds the lock.
@@ -209,7 +222,7 @@ fn whole(file: &File) -> Result<Bytes, Error> {
     Ok(bytes)
 }
 
-fn split(path: &Path) -> Result<(&Path, String), Error> {
+pub(super) fn split(path: &Path) -> Result<(&Path, String), Error> {
     let name = path.file_name().and_then(OsStr::to_str);
     match (path.parent(), name) {
         (Some(parent), Some(name)) if parent.as_os_str().is_empty() => {

@@ -23,6 +23,7 @@ mod error;
 mod files;
 mod identity;
 pub mod keys;
+mod new_file;
 pub mod plain;
 mod policy;
 mod principal;
@@ -34,6 +35,7 @@ pub mod secrets;
 pub use disk::{Policies, TooOften, plain_secrets};
 pub use error::Error;
 pub use identity::{Issued, Unproven};
+pub use new_file::NewFile;
 pub use policy::{
     Allowance, Because, Complaint, Gravity, Identity, Limit, Policy, Question, Quota, Reason,
     Refusal, Rule, Signatures, Target, Verdict, deed,

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::Error;
+use crate::root::Home;
 
 /// What is read whole has so many bytes of room behind it.
 const ROOM: usize = 1 << 10;
@@ -172,6 +173,33 @@ impl Dir {
             fd,
             path: path.into(),
         })
+    }
+
+    /// Opens a directory in a home: links in the way to the home are the user's, behind it none is followed.
+    pub(crate) fn of(home: &Home, path: &Path) -> Result<Self, Error> {
+        Self::beneath(path, home.inside(path).split('/').count())
+    }
+
+    /// As `of`, where the home is so many levels above. One call, unless there is a link on the whole way.
+    pub(crate) fn beneath(path: &Path, levels: usize) -> Result<Self, Error> {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+        let all = ResolveFlags::NO_SYMLINKS;
+        match rustix::fs::openat2(CWD, path, flags, Mode::empty(), all) {
+            Ok(fd) => Ok(Self {
+                fd,
+                path: path.into(),
+            }),
+            Err(Errno::LOOP) => {
+                let home = path.ancestors().nth(levels).unwrap_or(path);
+                let below = path.strip_prefix(home).ok().and_then(Path::to_str);
+                Self::open(home)?.sub(below.filter(|it| !it.is_empty()).unwrap_or("."))
+            }
+            Err(source) => Err(Error::Io {
+                doing: "open",
+                path: path.into(),
+                source,
+            }),
+        }
     }
 
     /// Opens a directory below this one: no link is followed, nothing outside is reached.

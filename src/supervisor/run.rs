@@ -130,9 +130,8 @@ impl Superd {
         let umask = rustix::process::umask(Mode::from_raw_mode(0o077));
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(errno("become the parent of orphans"))?;
-        let path = home.agent(&settings.agent);
-        let dir = Dir::open(&path)?;
-        std::env::set_current_dir(&path).map_err(system("go to the agent's directory"))?;
+        let dir = Dir::of(&home, &home.agent(&settings.agent))?;
+        rustix::process::fchdir(&dir).map_err(errno("go to the agent's directory"))?;
         let (signals, writing) = UnixStream::pair().map_err(system("listen to signals"))?;
         signals
             .set_nonblocking(true)

@@ -5,6 +5,7 @@
 //! the new base in place, then the document, by an exchange: what came out of it is looked at before it goes. Until the
 //! base is in place nothing has happened; from then on the new version stands, whoever is killed.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -129,9 +130,9 @@ impl Shelf {
     /// For a look: nothing is made.
     pub(super) fn open(home: &Home) -> Result<Self, Error> {
         let tasks = home.task_states();
-        let tasks = Dir::is_dir(&tasks).then(|| Dir::open(&tasks)).transpose()?;
+        let tasks = dir_if_any(home, &tasks)?;
         Ok(Self {
-            comms: Dir::open(&home.comms())?,
+            comms: Dir::of(home, &home.comms())?,
             tasks,
         })
     }
@@ -684,13 +685,19 @@ fn read_state(tasks: &Dir, agent: &AgentId) -> Result<State, Error> {
     Ok(state)
 }
 
+fn dir_if_any(home: &Home, path: &Path) -> Result<Option<Dir>, store::Error> {
+    match Dir::of(home, path) {
+        Err(error) if error.is_absent() => Ok(None),
+        dir => dir.map(Some),
+    }
+}
+
 /// Since when an agent holds a task: one of its own, or one that is nobody's yet.
 pub fn holds_since(home: &Home, agent: &AgentId) -> Result<Option<Timestamp>, Error> {
     let tasks = home.task_states();
-    if !Dir::is_dir(&tasks) {
+    let Some(tasks) = dir_if_any(home, &tasks)? else {
         return Ok(None);
-    }
-    let tasks = Dir::open(&tasks)?;
+    };
     let mut since = None;
     for page in [agent, &AgentId::unassigned()] {
         let state = read_state(&tasks, page)?;
@@ -706,10 +713,10 @@ pub fn holds_since(home: &Home, agent: &AgentId) -> Result<Option<Timestamp>, Er
 /// What is known of the passes of a home.
 pub fn passes(home: &Home) -> Result<Passes, Error> {
     let tasks = home.task_states();
-    if !Dir::is_dir(&tasks) {
-        return Ok(Passes::default());
+    match dir_if_any(home, &tasks)? {
+        None => Ok(Passes::default()),
+        Some(tasks) => read_passes(&tasks),
     }
-    read_passes(&Dir::open(&tasks)?)
 }
 
 /// A file of ours that cannot be read is begun anew: nothing depends on it.

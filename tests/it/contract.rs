@@ -48,7 +48,7 @@ fn cellphone(home: &Path, line: &str, input: &str) {
 }
 
 /// A home in which every kind of file has come to be.
-fn used_home(home: &Path) {
+pub(crate) fn used_home(home: &Path) {
     let made = Command::new(checkout().join("scripts/home"))
         .arg(home)
         .output()

@@ -74,6 +74,7 @@ pub fn refuse(home: &Home, entry: &Entry, now: Timestamp) -> Result<(Head, Optio
 
 #[cfg(test)]
 mod tests {
+    use super::super::volumes::Volumes;
     use super::*;
     use crate::names::{AgentId, Caller};
 
@@ -122,6 +123,34 @@ mod tests {
                 ("a".into(), 24, 10)
             ]
         );
+    }
+
+    /// Of records of which a file that is closed in tests has few.
+    fn fill(home: &Home, minute: u64) {
+        let mut other = refusal("other");
+        other.verdict = Verdict::Allowed;
+        other.detail = vec![("filled".into(), "x".repeat(500)); 16];
+        super::super::append(home, &[other.clone(), other], minutes(minute)).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_closed_in_the_middle_of_a_series_hides_none_of_it() {
+        // Between any two of them, and between the alert and what comes after it.
+        for closed in 0..8 {
+            let place = tempfile::tempdir().unwrap();
+            let home = Home::at(place.path());
+            let mut told = Vec::new();
+            for minute in 0..8 {
+                let (_, alert) = refuse(&home, &refusal("a"), minutes(minute)).unwrap();
+                told.extend(alert.map(|it| (minute, it.refusals, it.since)));
+                if minute == closed {
+                    fill(&home, minute);
+                }
+            }
+            assert_eq!(told, [(4, 5, START)], "closed after {closed}");
+            let files = Volumes::look(&home).unwrap().unwrap().len();
+            assert_eq!(files, if closed == 7 { 1 } else { 2 });
+        }
     }
 
     #[test]

@@ -93,6 +93,10 @@ impl Trail {
         self.head
     }
 
+    pub(super) const fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
     pub(super) const fn file(&self) -> &File {
         &self.file
     }

@@ -5,9 +5,9 @@ use super::backwards::Backwards;
 use super::entry::Verdict;
 use super::error::Error;
 use super::record::Record;
-use super::volumes::Volumes;
+use super::volumes::{Closed, Volumes};
 use crate::root::Home;
-use crate::store::File;
+use crate::store::{File, Open};
 use crate::time::Timestamp;
 
 /// What is asked for; what is not said passes.
@@ -71,20 +71,41 @@ fn collect(
 }
 
 impl Trail {
-    /// The newest records of the open file, newest first: those before the first that is older than `since`, at most
-    /// `most`.
+    /// The newest records, newest first: those before the first that is older than `since`, at most `most`. What the
+    /// open file does not reach back to is looked for in the one that was closed last; it holds so many that none
+    /// before it is needed.
     pub(super) fn tail(&self, since: Timestamp, most: usize) -> Result<Vec<Record>, Error> {
         let mut found = Vec::new();
-        let mut lines = Backwards::new(self.file(), self.size());
-        lines.next()?;
-        while found.len() < most
-            && let Some(line) = lines.next()?
-        {
-            match Record::parse(&line) {
-                Some(record) if record.at < since => break,
-                record => found.extend(record),
-            }
+        if newest(self.file(), self.size(), since, most, &mut found)? {
+            return Ok(found);
+        }
+        let last = Closed::all(self.dir())?.pop();
+        if let Some(closed) = last.filter(|it| !it.is_before(since)) {
+            let file = self.dir().file(&closed.name, Open::Read)?;
+            newest(&file, file.size()?, since, most, &mut found)?;
         }
         Ok(found)
     }
+}
+
+/// Whether there is nothing before these that anybody wants.
+fn newest(
+    file: &File,
+    size: u64,
+    since: Timestamp,
+    most: usize,
+    found: &mut Vec<Record>,
+) -> Result<bool, Error> {
+    let mut lines = Backwards::new(file, size);
+    lines.next()?;
+    while found.len() < most {
+        let Some(line) = lines.next()? else {
+            return Ok(false);
+        };
+        match Record::parse(&line) {
+            Some(record) if record.at < since => return Ok(true),
+            record => found.extend(record),
+        }
+    }
+    Ok(true)
 }

@@ -18,6 +18,7 @@ const IDENTITY: &str = "age_identity";
 const FROM: &str = "renamed_from";
 /// A mark is never taken for the signature of a message: that begins otherwise.
 const MARKED: &[u8] = b"dreamos.mark/1\0";
+const RECIPIENT: &str = "age_recipient";
 
 /// An agent's signing key. It is wiped when it is dropped.
 pub struct Key {
@@ -89,6 +90,8 @@ impl Private {
         put(members, "agent", agent.as_str().into());
         let identity = pair.map(|pair| pair.identity.expose_secret());
         put(members, IDENTITY, identity.into());
+        let recipient = pair.map(|pair| pair.recipient.as_str());
+        put(members, RECIPIENT, recipient.into());
         Self(document)
     }
 
@@ -127,7 +130,9 @@ impl Private {
 
     pub(super) fn set_identity(&mut self, pair: &Pair) {
         let identity = pair.identity.expose_secret();
-        put(self.0.members_mut(), IDENTITY, identity.into());
+        let members = self.0.members_mut();
+        put(members, IDENTITY, identity.into());
+        put(members, RECIPIENT, pair.recipient.as_str().into());
     }
 
     pub(super) fn key(&self, agent: &AgentId) -> Result<Key, Unfit> {
@@ -142,6 +147,11 @@ impl Private {
     pub(super) fn identity(&self) -> Result<Option<SecretString>, Unfit> {
         let identity = self.0.str_if_any(IDENTITY)?;
         Ok(identity.map(SecretString::from))
+    }
+
+    /// What its identity opens; `None` also of a file that does not say so.
+    pub(super) fn recipient(&self) -> Result<Option<&str>, Unfit> {
+        self.0.str_if_any(RECIPIENT)
     }
 }
 

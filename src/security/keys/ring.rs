@@ -1,7 +1,8 @@
 //! Keys are made, rotated, revoked, shown and brought from elsewhere.
 //!
 //! A new key is public before it is private, and the one before it is retired last: whoever dies in between leaves a key
-//! that counts and that nobody has, which the next rotation retires.
+//! that counts and that nobody has, which the next rotation retires. What mail is sealed to is public only once what
+//! opens it lies there: mail that nobody can open would be lost.
 
 use secrecy::SecretString;
 
@@ -103,17 +104,29 @@ pub fn make(
     now: Timestamp,
 ) -> Result<Fingerprint, Error> {
     let _lock = lock(home)?;
-    if is_own(home, agent)? {
-        return Err(Error::HasKey {
-            agent: agent.clone(),
-        });
-    }
-    let recipient = pair.map(|pair| pair.recipient.as_str());
-    // Of one who died in the middle of this: the key that nobody has is retired below.
     let known = public_keys(home, agent)?;
     let mut keys = known.unwrap_or_else(|| PublicKeys::new(agent));
-    keys.set_recipient(recipient);
+    if is_own(home, agent)? {
+        return complete(home, keys, now);
+    }
+    // Of one who died in the middle of this: the key that nobody has is retired below.
+    if pair.is_none() {
+        keys.set_recipient(None);
+    }
     renew(home, keys, Private::new(agent, pair), &|| now)
+}
+
+/// What is left to do of a `make` that died once it had put down the private file.
+fn complete(home: &Home, keys: PublicKeys, now: Timestamp) -> Result<Fingerprint, Error> {
+    let agent = keys.agent().clone();
+    let private = private(home, &agent)?.ok_or_else(|| no_key(&agent))?;
+    let recipient = private.recipient();
+    let recipient = recipient.map_err(malformed_private(home, &agent))?;
+    if recipient.is_none() || keys.recipient() == recipient {
+        return Err(Error::HasKey { agent });
+    }
+    let id = key_of(home, &agent, &private)?.id();
+    publish(home, keys, id, recipient, now)
 }
 
 /// Another signing key in the place of the current one, which counts for what was signed until now. What mail is sealed
@@ -128,11 +141,10 @@ pub fn rotate(
     let _lock = lock(home)?;
     let mut private = private(home, agent)?.ok_or_else(|| no_key(agent))?;
     let known = public_keys(home, agent)?;
-    let mut keys = known.unwrap_or_else(|| PublicKeys::new(agent));
+    let keys = known.unwrap_or_else(|| PublicKeys::new(agent));
     let identity = private.identity().map_err(malformed_private(home, agent))?;
     if let (None, Some(pair)) = (identity, pair) {
         private.set_identity(pair);
-        keys.set_recipient(Some(&pair.recipient));
     }
     renew(home, keys, private, &clock)
 }
@@ -152,10 +164,26 @@ fn renew(
     public.replace(&keys.spell())?;
     private.set_seed(&seed, now);
     Place::make(home, &home.private_key(&agent))?.replace(&private.spell())?;
+    let recipient = private.recipient();
+    let recipient = recipient.map_err(malformed_private(home, &agent))?;
     // Whoever has just signed with the one before looked at the clock earlier still.
-    keys.retire_all_but(key.id(), clock());
-    public.replace(&keys.spell())?;
-    Ok(key.id())
+    publish(home, keys, key.id(), recipient, clock())
+}
+
+/// Once the private file lies there.
+fn publish(
+    home: &Home,
+    mut keys: PublicKeys,
+    id: Fingerprint,
+    recipient: Option<&str>,
+    now: Timestamp,
+) -> Result<Fingerprint, Error> {
+    if recipient.is_some() {
+        keys.set_recipient(recipient);
+    }
+    keys.retire_all_but(id, now);
+    Place::make(home, &home.public_key(keys.agent()))?.replace(&keys.spell())?;
+    Ok(id)
 }
 
 /// Nothing that was ever signed with the key counts any more. The agent signs nothing until it is given another one.

@@ -130,7 +130,7 @@ fn an_issued_token_is_nobodys_to_read_and_only_the_owner_issues_one() {
     command
         .args(["token", "issue", "captain", "--out"])
         .arg(&token);
-    assert_eq!(run(&mut command, b"").code, 74);
+    assert_eq!(run(&mut command, b"").code, 73);
     assert!(std::fs::read_to_string(&token).unwrap().contains(secret));
 }
 

@@ -43,7 +43,7 @@ const HARMLESS: &[&str] = &[
     "sched_getaffinity",
 ];
 
-type Verdict = Result<(), String>;
+pub(crate) type Verdict = Result<(), String>;
 
 /// A verb, the home in which it runs, and what must be true after it was killed and said again.
 struct Case {
@@ -71,7 +71,7 @@ fn look(house: &House) {
     }
 }
 
-fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
+pub(crate) fn require(holds: bool, what: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(what()) }
 }
 
@@ -111,9 +111,22 @@ fn once_if_said(truths: &Truths, agent: &str, content: &str, said: &str) -> Verd
 
 /// One line of a trace, as far as an injection needs it: which call, and the how manieth of its name.
 #[derive(Clone, Debug)]
-struct Call {
-    name: String,
+pub(crate) struct Call {
+    pub(crate) name: String,
     nth: usize,
+    /// As it was traced.
+    pub(crate) line: String,
+}
+
+impl Call {
+    /// What strace is told, so that whoever makes this call is killed before it.
+    ///
+    /// Never with `--seccomp-bpf`: strace 6.1 then drops the signal without a word, and nobody is killed.
+    pub(crate) fn killing(&self) -> [String; 4] {
+        let trace = format!("trace={}", self.name);
+        let inject = format!("inject={}:signal=KILL:when={}", self.name, self.nth);
+        ["-e".into(), trace, "-e".into(), inject]
+    }
 }
 
 /// The calls of `line` from its first look at the home on.
@@ -121,8 +134,12 @@ fn calls(house: &House, line: &str) -> Vec<Call> {
     let log = house.home().with_file_name("trace");
     let done = strace(house, line, &["-o", &log.display().to_string()]);
     assert!(done.status.code().is_some(), "{line}: {done:?}");
-    let trace = std::fs::read_to_string(&log).unwrap();
-    let home = house.home().display().to_string();
+    calls_in(&std::fs::read_to_string(&log).unwrap(), house.home())
+}
+
+/// Those of a trace, from its first look at the home on.
+pub(crate) fn calls_in(trace: &str, home: &Path) -> Vec<Call> {
+    let home = home.display().to_string();
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut calls = Vec::new();
     let mut at_home = false;
@@ -140,6 +157,7 @@ fn calls(house: &House, line: &str) -> Vec<Call> {
             calls.push(Call {
                 name: name.to_owned(),
                 nth: *nth,
+                line: line.to_owned(),
             });
         }
     }
@@ -157,15 +175,11 @@ fn strace(house: &House, line: &str, options: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Never with `--seccomp-bpf`: strace 6.1 then drops the signal without a word, and nobody is killed.
 fn kill_at(house: &House, line: &str, call: &Call) -> Output {
-    let trace = format!("trace={}", call.name);
-    let inject = format!("inject={}:signal=KILL:when={}", call.name, call.nth);
-    strace(
-        house,
-        line,
-        &["-o", "/dev/null", "-e", &trace, "-e", &inject],
-    )
+    let killing = call.killing();
+    let mut options = vec!["-o", "/dev/null"];
+    options.extend(killing.iter().map(String::as_str));
+    strace(house, line, &options)
 }
 
 fn fresh(template: &House, case: &Case) -> House {
@@ -203,12 +217,12 @@ fn kill_once(
 }
 
 /// strace ends as the program that it ran did.
-fn was_killed(done: &Output) -> bool {
+pub(crate) fn was_killed(done: &Output) -> bool {
     done.status.signal() == Some(9)
 }
 
 /// Kills that miss prove nothing: the calls of a verb hardly differ from one run to the next.
-fn assert_landed(landed: usize, of: usize) {
+pub(crate) fn assert_landed(landed: usize, of: usize) {
     assert!(
         landed * 100 >= of * 95,
         "only {landed} of {of} kills landed"
@@ -281,7 +295,7 @@ fn besiege(case: &Case) {
 }
 
 /// Does all of these jobs and collects what went wrong.
-fn each(jobs: usize, job: impl Fn(usize) -> Verdict + Sync) -> Vec<String> {
+pub(crate) fn each(jobs: usize, job: impl Fn(usize) -> Verdict + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

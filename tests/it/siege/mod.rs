@@ -4,7 +4,7 @@
 mod attacks;
 mod deadlock;
 mod foreign;
-mod kills;
+pub(crate) mod kills;
 mod reader;
 mod watchers;
 mod writers;
@@ -29,7 +29,7 @@ pub(crate) struct House {
 }
 
 /// In memory where the machine has room for that: SIGKILL does not ask whether a flush took long.
-fn place() -> tempfile::TempDir {
+pub(crate) fn place() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir()
         && let Ok(place) = tempfile::tempdir_in(memory)
