@@ -118,7 +118,7 @@ fn what_is_sealed_is_read_by_its_recipient_and_stands_nowhere() {
     );
     // A listing shows none of it.
     let listed = ok(&home, CELLPHONE, "inbox --as agent-2", "");
-    let line = "(sealed: only agent-2 can read it)";
+    let line = "(sealed: only agent-2 can read";
     assert_eq!(listed.matches(line).count(), 2, "{listed}");
     let listed = json(&home, "inbox --as agent-2");
     let content = listed["messages"][0]["content"].as_str().unwrap();
