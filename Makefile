@@ -27,7 +27,7 @@ FOLDED    = $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(COM
 # aborts. Two segments instead of four are mapped sooner; what runs in every send lies together. Less is written out in
 # place of a call than LLVM would for its "s". Of zstd only what level 3 needs.
 SMALL_ENV = DREAMOS_COMMIT=$(shell git rev-parse --short HEAD 2>/dev/null) RUSTFLAGS='--cfg shipped $(OWN_ENTRY) -C target-feature=+crt-static -C relocation-model=static \
-  -C force-unwind-tables=no -C llvm-args=-inline-threshold=15 -C relro-level=off -C link-arg=-Wl,--no-rosegment \
+  -C force-unwind-tables=no -C llvm-args=-inline-threshold=30 -C relro-level=off -C link-arg=-Wl,--no-rosegment \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld $(FOLDED) \
   -C link-arg=-Wl,-T,$(CURDIR)/scripts/hot.ld -C link-arg=-Wl,--no-eh-frame-hdr' \
   CFLAGS='-Os -DZSTD_NO_INLINE -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 \

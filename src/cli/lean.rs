@@ -152,3 +152,37 @@ extern "C" fn __libc_dynarray_at_failure(_size: usize, _index: usize) -> ! {
 extern "C" fn pthread_getattr_np(_thread: libc::pthread_t, _attributes: *mut c_void) -> c_int {
     libc::ENOSYS
 }
+
+/// What walks a stack: for a panic, which aborts here, and for a thread that is cancelled, which none is. With it every
+/// program would read DWARF, so as to name functions in a backtrace that a stripped program has no names for. A panic says
+/// all the same what went wrong, and where.
+///
+/// Only where the C library is the one that asks for no more of it than this.
+#[cfg(own_entry)]
+mod unwind {
+    use std::ffi::{c_int, c_void};
+
+    /// `_URC_END_OF_STACK`: there is nobody above.
+    const END: c_int = 5;
+
+    // SAFETY: the compiler's own library has this name and these arguments, and may see no frame.
+    #[unsafe(no_mangle)]
+    extern "C" fn _Unwind_Backtrace(_trace: *mut c_void, _argument: *mut c_void) -> c_int {
+        END
+    }
+
+    macro_rules! never_called {
+        ($($name:ident)*) => {$(
+            // SAFETY: the compiler's own library has this name; it is called where something unwinds, and nothing does.
+            #[unsafe(no_mangle)]
+            extern "C" fn $name() -> ! {
+                std::process::abort()
+            }
+        )*};
+    }
+
+    never_called! {
+        _Unwind_ForcedUnwind _Unwind_GetCFA _Unwind_GetDataRelBase _Unwind_GetIPInfo _Unwind_Resume _Unwind_GetLanguageSpecificData
+        _Unwind_GetRegionStart _Unwind_GetTextRelBase _Unwind_SetGR _Unwind_SetIP __gcc_personality_v0
+    }
+}
