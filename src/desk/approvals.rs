@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::{Desk, Done, Error};
 use crate::mailbox::{Message, Status, Which};
 use crate::names::{Act, AgentId, Channel, Draft, Event, Level, Mode, Origin, USER, Verb};
-use crate::security::approvals::{self, Answer, Approval, Deed, Given};
+use crate::security::approvals::{self, Answer, Approval, Deed, Given, When};
 use crate::security::{self};
 use crate::time::Now;
 
 impl Desk {
     /// Whether nothing from outside moves the caller to this, or a person approved it; else the person is asked.
-    pub(super) fn must_be_approved(&self, act: &Act) -> Done<()> {
+    pub(super) fn must_be_approved(&self, act: &Act, when: When) -> Done<()> {
         let Some(origin) = self.taint_of_the_caller()? else {
             return Ok(());
         };
@@ -26,7 +26,8 @@ impl Desk {
             origin: &origin,
         };
         let now = Now::read();
-        match approvals::ask(&self.home, &deed, now.wall)? {
+        match approvals::ask(&self.home, &deed, when, now.wall)? {
+            Answer::Approved(_) if when == When::Later => Ok(()),
             Answer::Approved(approval) => self.use_up(&approval, now),
             Answer::Waits { id, is_new } => {
                 let refusal = Error::Tainted {

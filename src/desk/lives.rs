@@ -262,6 +262,9 @@ impl Desk {
         let configured = self.configured()?;
         Ok(at_once(who, |id| {
             self.settings(id, &configured, with)?;
+            // Not one without the other.
+            self.permit_to_come(Verb::AgentStop, id)?;
+            self.permit_to_come(Verb::AgentStart, id)?;
             if self.is_life_of(id)
                 && let Some(started) = self.restart_itself(id)?
             {

@@ -8,6 +8,7 @@ use crate::mailbox::Bound;
 use crate::names::{
     Act, AgentId, Caller, Channel, Event, Explain as _, Kind, Level, Permit, USER, Verb,
 };
+use crate::security::approvals::When;
 use crate::security::{self, Identity, Policy, Principal, Question, Refusal, Target, Unproven};
 use crate::time::Now;
 
@@ -26,7 +27,7 @@ impl Desk {
             let permit = self.ask(&policy, verb, target)?;
             self.must_not_be_too_often(&policy, permit.act())?;
             if verb.is_privileged() {
-                self.must_be_approved(permit.act())?;
+                self.must_be_approved(permit.act(), When::Now)?;
             }
             Ok((permit, policy))
         });
@@ -38,8 +39,13 @@ impl Desk {
 
     /// As `permit`, of what is not done now: it counts against no limit and changes nothing.
     pub(super) fn permit_to_come(&self, verb: Verb, target: &AgentId) -> Done<Permit> {
-        self.permit_unlogged(verb, target)
-            .map_err(|error| self.refused(verb, target, error))
+        let granted = self.permit_unlogged(verb, target).and_then(|permit| {
+            if verb.is_privileged() {
+                self.must_be_approved(permit.act(), When::Later)?;
+            }
+            Ok(permit)
+        });
+        granted.map_err(|error| self.refused(verb, target, error))
     }
 
     /// As `permit_to_come`, where something else is done if he may not.

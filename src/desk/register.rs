@@ -147,6 +147,10 @@ impl Desk {
             let agent = id.clone();
             return Err(mailbox::Error::Waiting { agent, waiting }.into());
         }
+        if self.roster().entry(id).is_some() {
+            // Not one without the other.
+            self.permit_to_come(Verb::AgentConfigure, id)?;
+        }
         let permit = self.permit(Verb::AgentPurge, id)?;
         self.record(&permit)?;
         let still = self.hold_still(id)?;

@@ -76,9 +76,18 @@ pub enum Answer {
     },
 }
 
+/// When what was approved is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// It is used up.
+    Now,
+    /// It is asked for again then: this is only one step of what is to be done.
+    Later,
+}
+
 /// Asks for a deed, or uses what was approved.
-pub fn ask(home: &Home, deed: &Deed<'_>, now: Timestamp) -> Result<Answer, Error> {
-    change(home, now, |all| answer(all, deed, now, random_u64()))
+pub fn ask(home: &Home, deed: &Deed<'_>, when: When, now: Timestamp) -> Result<Answer, Error> {
+    change(home, now, |all| answer(all, deed, when, now, random_u64()))
 }
 
 /// What waits and what was approved, oldest first.
@@ -112,15 +121,21 @@ pub fn decline(home: &Home, id: &str, now: Timestamp) -> Result<Option<Approval>
 }
 
 /// Pure.
-fn answer(all: &mut Vec<Approval>, deed: &Deed<'_>, now: Timestamp, random: u64) -> Answer {
+fn answer(
+    all: &mut Vec<Approval>,
+    deed: &Deed<'_>,
+    when: When,
+    now: Timestamp,
+    random: u64,
+) -> Answer {
     if let Some(at) = all.iter().position(|it| deed.is(it)) {
-        return if all[at].given.is_some() {
-            Answer::Approved(all.remove(at))
-        } else {
-            Answer::Waits {
+        return match (&all[at].given, when) {
+            (Some(_), When::Now) => Answer::Approved(all.remove(at)),
+            (Some(_), When::Later) => Answer::Approved(all[at].clone()),
+            (None, _) => Answer::Waits {
                 id: all[at].id.clone(),
                 is_new: false,
-            }
+            },
         };
     }
     if all.len() >= MOST {
@@ -226,8 +241,14 @@ mod tests {
             id: id.clone(),
             is_new,
         };
-        assert_eq!(answer(&mut all, &people.deed(), START, 7), waits(true));
-        assert_eq!(answer(&mut all, &people.deed(), START, 8), waits(false));
+        assert_eq!(
+            answer(&mut all, &people.deed(), When::Now, START, 7),
+            waits(true)
+        );
+        assert_eq!(
+            answer(&mut all, &people.deed(), When::Now, START, 8),
+            waits(false)
+        );
         let another = [
             Deed {
                 who: &people.other,
@@ -247,16 +268,20 @@ mod tests {
             },
         ];
         all[0].given = Some(given(START.plus(Duration::from_hours(1))));
+        for _ in 0..2 {
+            let later = answer(&mut all, &people.deed(), When::Later, START, 0);
+            assert!(matches!(later, Answer::Approved(it) if it.id == id));
+        }
         for (nth, deed) in another.iter().enumerate() {
-            let answer = answer(&mut all, deed, START, (nth as u64 + 1) << 32);
+            let answer = answer(&mut all, deed, When::Now, START, (nth as u64 + 1) << 32);
             assert!(
                 matches!(answer, Answer::Waits { is_new: true, .. }),
                 "{deed:?}"
             );
         }
-        let approved = answer(&mut all, &people.deed(), START, 9);
+        let approved = answer(&mut all, &people.deed(), When::Now, START, 9);
         assert!(matches!(approved, Answer::Approved(it) if it.id == id));
-        let again = answer(&mut all, &people.deed(), START, 10);
+        let again = answer(&mut all, &people.deed(), When::Now, START, 10);
         assert!(matches!(again, Answer::Waits { is_new: true, .. }));
     }
 
@@ -264,7 +289,7 @@ mod tests {
     fn what_was_approved_too_long_ago_or_answered_by_nobody_is_forgotten() {
         let people = People::new();
         let mut all = Vec::new();
-        answer(&mut all, &people.deed(), START, 1);
+        answer(&mut all, &people.deed(), When::Now, START, 1);
         let later = START.plus(FORGOTTEN);
         forget(&mut all, later.minus(Duration::from_millis(1)));
         assert_eq!(all.len(), 1);
@@ -288,7 +313,7 @@ mod tests {
                 target: name,
                 ..people.deed()
             };
-            answer(&mut all, &deed, START, (nth as u64) << 32);
+            answer(&mut all, &deed, When::Now, START, (nth as u64) << 32);
             all[0].given = Some(given(START.plus(FORGOTTEN)));
         }
         assert_eq!(all.len(), MOST);

@@ -14,7 +14,7 @@ use super::public::{PublicKeys, Standing};
 use crate::names::AgentId;
 use crate::time::Timestamp;
 
-/// A signature is accepted no longer than this after it was made, nor before: so long nonces are kept.
+/// A signature is accepted no longer than this after it was made, nor before: for so long a nonce tells a copy.
 pub const MOST_APART: Duration = Duration::from_hours(7 * 24);
 
 /// What tells a message from the same message sent again: 128 random bits, written as 32 hexadecimal digits.
@@ -122,8 +122,9 @@ impl Key {
     }
 }
 
-/// Checks a message against the keys of its sender, `None` where nobody knows any. It may have come before: that is told
-/// by the nonce alone, which whoever accepts mail must look for.
+/// Checks a message against the keys of its sender, `None` where nobody knows any. What is copied within a home, by way of
+/// `inbox.json` or `import`, has left its signature behind; between homes nothing is carried yet that could come twice, and
+/// whoever carries it must look for the nonce.
 pub fn verify(
     keys: Option<&PublicKeys>,
     message: &Content<'_>,

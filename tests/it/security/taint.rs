@@ -194,6 +194,42 @@ fn a_tainted_message_moves_nobody_to_a_privileged_verb_until_a_person_approves_i
 }
 
 #[test]
+fn what_takes_two_privileged_verbs_is_done_when_both_are_approved_and_not_by_half() {
+    let swarm = swarm();
+    let home = &swarm.home;
+    ok(home, AGENTCTL, "start agent-1");
+    let life = || {
+        swarm.state("agent-1")["incarnation"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let before = life();
+    let restart = || {
+        let mut restart = home.command(AGENTCTL);
+        restart
+            .args(["restart", "agent-1", "--as", "captain"])
+            .env("DREAMOS_TAINT", FROM_OUTSIDE);
+        run(&mut restart, b"").code
+    };
+    for _ in ["agent.stop", "agent.start"] {
+        assert_eq!(restart(), 77);
+        assert_eq!(life(), before);
+        let waiting = waiting(home);
+        let open = waiting.iter().find(|it| it["given"].is_null()).unwrap();
+        ok(
+            home,
+            SECCTL,
+            &format!("approve {}", open["id"].as_str().unwrap()),
+        );
+    }
+    assert_eq!(restart(), 0);
+    assert_ne!(life(), before);
+    assert!(waiting(home).is_empty());
+    assert_eq!(restart(), 77);
+}
+
+#[test]
 fn a_handler_of_tainted_mail_does_nothing_privileged_though_it_closed_it() {
     let swarm = swarm();
     let home = &swarm.home;
