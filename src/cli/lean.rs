@@ -157,8 +157,8 @@ extern "C" fn pthread_getattr_np(_thread: libc::pthread_t, _attributes: *mut c_v
 /// program would read DWARF, so as to name functions in a backtrace that a stripped program has no names for. A panic says
 /// all the same what went wrong, and where.
 ///
-/// Only where the C library is the one that asks for no more of it than this.
-#[cfg(own_entry)]
+/// Only where a panic aborts, and the C library is the one that asks for no more of it than this.
+#[cfg(all(own_entry, panic = "abort"))]
 mod unwind {
     use std::ffi::{c_int, c_void};
 
