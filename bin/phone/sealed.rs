@@ -32,6 +32,7 @@ pub(crate) struct Secctl {
 
 impl Secctl {
     pub(crate) fn of(context: &Context, desk: &Desk) -> Self {
+        // Where that cannot be told it is looked for on the PATH, as where none lies beside.
         let own = std::env::current_exe().ok();
         let beside = own.map(|own| own.with_file_name(SECCTL));
         Self {

@@ -1,6 +1,7 @@
 //! The verbs of mail: for each the permit it needs, what it asks of the mailbox, and what it leaves behind.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ impl Desk {
         let bounds = self.bounds(&policy, permit.act());
         let mailbox = self.mailbox_to_send_to(to, unknown, now)?;
         self.add_former_names(&mut drafts)?;
-        self.count_hops(&mut drafts, &permit, now)?;
+        self.carry_on(&mut drafts, &permit, now)?;
         if breaker == Breaker::Obey {
             self.judge(&mailbox, &permit, &drafts, now)
                 .map_err(|error| match error {
@@ -173,30 +174,49 @@ impl Desk {
         }
     }
 
-    /// An answer is one hop further than what it answers; a person's begins anew, and who answers nobody makes none.
-    fn count_hops(&self, drafts: &mut [Draft], permit: &Permit, now: Now) -> Done<()> {
-        let mut known: HashMap<MessageId, u32> = HashMap::new();
+    /// An answer is one hop further than what it answers; a person's begins anew, and who answers nobody makes none. By
+    /// whose text from outside that was touched, or the thread that is gone on with, it is touched too.
+    fn carry_on(&self, drafts: &mut [Draft], permit: &Permit, now: Now) -> Done<()> {
+        let mut known: HashMap<MessageId, (u32, Option<Origin>)> = HashMap::new();
         for draft in drafts {
-            let Some(answered) = draft.reply_to.filter(|_| draft.from.as_str() != USER) else {
+            let counts = draft.reply_to.is_some() && draft.from.as_str() != USER;
+            if !counts {
                 draft.hops = 0;
+            }
+            let Some(before) = draft.reply_to.or(draft.thread) else {
                 continue;
             };
+            // By whoever knew what it answers.
             if draft.hops > 0 {
                 continue;
             }
-            let before = match known.get(&answered) {
-                Some(hops) => *hops,
-                None => self.hops_of(answered, &draft.to, permit, now)?,
+            let (hops, taint) = match known.entry(before) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let found = self.message_of(before, &draft.to, permit, now)?;
+                    let found = found.map(|it| (it.hops, it.taint()));
+                    place.insert(found.unwrap_or_default())
+                }
             };
-            known.insert(answered, before);
-            draft.hops = before.saturating_add(1);
+            if counts {
+                draft.hops = hops.saturating_add(1);
+            }
+            if let Some(origin) = taint {
+                draft.taint(origin);
+            }
         }
         Ok(())
     }
 
     /// What is answered lies with the caller or with whom he answers, nearly always. A mailbox that cannot be read holds
-    /// nothing up: then, as of what is nowhere any more, nobody knows how far it was.
-    fn hops_of(&self, id: MessageId, to: &AgentId, permit: &Permit, now: Now) -> Done<u32> {
+    /// nothing up: then, as of what is nowhere any more, nobody knows more of it.
+    fn message_of(
+        &self,
+        id: MessageId,
+        to: &AgentId,
+        permit: &Permit,
+        now: Now,
+    ) -> Done<Option<Message>> {
         let mut agents = self.mailboxes()?;
         let at = agents.iter().position(|agent| agent == to);
         if let Some(at) = at.filter(|at| *at > 1) {
@@ -210,10 +230,10 @@ impl Desk {
             if let Some(seq) = found
                 && let Ok(message) = mailbox.message(permit, seq, now)
             {
-                return Ok(self.settle(message, now).hops);
+                return Ok(Some(self.settle(message, now)));
             }
         }
-        Ok(0)
+        Ok(None)
     }
 
     /// Of drafts with a key.

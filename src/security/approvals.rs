@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Error;
 use super::files::Place;
@@ -35,6 +36,9 @@ pub struct Approval {
     pub asked_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Given>,
+    /// What a person or a newer version wrote beside.
+    #[serde(flatten)]
+    extra: Map<String, Value>,
 }
 
 /// That a person approved it.
@@ -151,6 +155,7 @@ fn answer(
         origin: deed.origin.to_string(),
         asked_at: now,
         given: None,
+        extra: Map::new(),
     });
     Answer::Waits { id, is_new: true }
 }

@@ -65,6 +65,30 @@ fn every_answer_carries_the_taint_on() {
     for message in ["agent-3/1", "agent-4/1", "agent-3/2", "agent-3/3"] {
         assert_eq!(taint(&home, message), FROM_OUTSIDE, "{message}");
     }
+    // A line of a batch says itself what it answers, or with what it goes on, and a person may be who answers.
+    let answered = json(&home, CELLPHONE, "show agent-1/1");
+    let id = answered["id"].as_str().unwrap();
+    for (seq, (field, from)) in [
+        ("reply_to", "agent-1"),
+        ("reply_to", "user"),
+        ("thread", "agent-1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let said = answered["thread"].as_str().unwrap();
+        let said = if field == "thread" { said } else { id };
+        let line = serde_json::json!({"content": format!("line {seq}"), field: said});
+        let file = home.dir.join("line");
+        fs::write(&file, format!("{line}\n")).unwrap();
+        let line = format!("send captain --batch {} --as {from}", file.display());
+        ok(&home, CELLPHONE, &line);
+        assert_eq!(
+            taint(&home, &format!("captain/{}", seq + 1)),
+            FROM_OUTSIDE,
+            "{field} {from}"
+        );
+    }
     // A handler of it, and whatever that starts, speaks because of it.
     let handler = "cellphone send agent-4 noted";
     let mut watch = home.command(CELLPHONE);
