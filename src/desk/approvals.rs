@@ -37,9 +37,7 @@ impl Desk {
                     origin: origin.clone(),
                     id: id.clone(),
                 };
-                if is_new {
-                    self.ask_the_person(&deed, &id, now);
-                }
+                self.ask_the_person(&deed, &id, is_new, now);
                 Err(refusal)
             }
         }
@@ -78,7 +76,8 @@ impl Desk {
         Ok(())
     }
 
-    fn ask_the_person(&self, deed: &Deed<'_>, id: &str, now: Now) {
+    /// His mail has a key: he is told once, by whichever call got through to him.
+    fn ask_the_person(&self, deed: &Deed<'_>, id: &str, is_new: bool, now: Now) {
         let Deed {
             who,
             verb,
@@ -93,6 +92,9 @@ impl Desk {
         let text = format!("{msg}. Let it: secctl approve {id}. Else: secctl decline {id}");
         if let Err(error) = self.tell_the_person(&text, id, now) {
             (self.warn)(&format!("the person at the terminal was not told: {error}"));
+        }
+        if !is_new {
+            return;
         }
         let event = Event {
             channel: Channel::Security,

@@ -168,6 +168,10 @@ fn a_tainted_message_moves_nobody_to_a_privileged_verb_until_a_person_approves_i
     );
     assert_eq!(speak(home, AGENTCTL, stop).code, 77);
     assert_eq!(waiting(home).len(), 1, "asked once");
+    // Had the first call died before it could tell him, the next one does.
+    fs::remove_dir_all(home.dir.join("runtime/mailbox/user")).unwrap();
+    assert_eq!(speak(home, AGENTCTL, stop).code, 77);
+    assert_eq!(speak(home, AGENTCTL, stop).code, 77);
     // The person is told once, and by whose words.
     let told = json(home, CELLPHONE, "inbox user");
     let told = told["messages"].as_array().unwrap();
