@@ -9,6 +9,7 @@
 //! bin/*     ─► cli + desk (to change state) + the room it reads
 //! desk      permit → do → log → follow-ups: the only room that knows several others
 //! supervisor ─► agents, logs                          metrics ─► logs, mailbox, tasks, agents
+//! memory    ─► logs, mailbox, tasks
 //! mailbox   agents   tasks   logs   security         (never one another)
 //! store     journal, lock, pages, replace, watch
 //! root  names  time                                  (cli stands beside them, over these three alone)
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod desk;
 pub mod logs;
 pub mod mailbox;
+pub mod memory;
 pub mod metrics;
 pub mod names;
 pub mod root;

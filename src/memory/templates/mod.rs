@@ -1,0 +1,1 @@
+//! Which lines are alike: online mining of log templates.

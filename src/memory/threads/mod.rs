@@ -1,0 +1,1 @@
+//! Which fragments belong together, and why.
