@@ -1,8 +1,9 @@
 //! One memory, and how it stands in its line.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::tell::Insight;
 use crate::time::Timestamp;
 
 /// What happened, as somebody told it.
@@ -20,7 +21,7 @@ pub struct Fragment {
     pub content: String,
     /// `task_id`, `thread`, `reply_to`, `message_id`, `channel` and whatever else its source knows.
     pub context: Map<String, Value>,
-    pub insights: Vec<String>,
+    pub insights: Vec<Insight>,
     /// To older fragments, best first.
     pub connections: Vec<Connection>,
     pub narrative_weight: f64,
@@ -32,7 +33,7 @@ pub struct Fragment {
 }
 
 /// Why two fragments belong together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Connection {
     /// The older one.
     pub id: String,
@@ -42,7 +43,7 @@ pub struct Connection {
 }
 
 /// In the order of their strength.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Both name the same task.
@@ -53,7 +54,7 @@ pub enum Reason {
     Reply,
     /// Both name something that few others name: a commit, a branch, a file, an id.
     Identifier,
-    /// It addresses the agent that said the other.
+    /// One addresses the other's agent, or both the same one.
     Addressed,
     /// The agent goes on with what it said itself a moment before.
     OwnTurn,

@@ -8,7 +8,9 @@
 
 mod fragment;
 pub mod index;
+pub mod tell;
 pub mod templates;
 pub mod threads;
 
 pub use fragment::{BadFragment, Connection, Fragment, Reason};
+pub use tell::Insight;
