@@ -180,6 +180,11 @@ impl Home {
         self.dir.join("runtime/metrics")
     }
 
+    /// What is remembered.
+    pub fn memories(&self) -> PathBuf {
+        self.dir.join("runtime/memories")
+    }
+
     pub fn agents(&self) -> PathBuf {
         self.dir.join("runtime/agents")
     }

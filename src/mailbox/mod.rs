@@ -11,6 +11,7 @@
 //!
 //! Not here: who may do what, names, logs, notices to other mailboxes (`desk`).
 
+mod accepted;
 mod adopt;
 mod archive;
 mod attach;
@@ -50,6 +51,7 @@ mod view;
 mod visit;
 mod watch;
 
+pub use accepted::{Accepted, Mark, accepted, owners};
 pub use adopt::Adopted;
 pub use attach::Attachment;
 pub use bound::{Bound, Excess};

@@ -114,7 +114,7 @@ impl Record {
         }
     }
 
-    pub(super) fn of(fields: Map<String, Value>) -> Self {
+    pub fn of(fields: Map<String, Value>) -> Self {
         Self { fields }
     }
 
