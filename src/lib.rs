@@ -24,6 +24,8 @@
 //! expired nor dead. *agent* — whoever has a mailbox and may be run. *supervisor* — the process that runs one agent.
 //! *task* — something that is to be done. *document* — `<agent>.json`, the tasks of one agent. *claim* — the right of one run
 //! of an agent to work on a task for a while. *standing* — how a task stands at this moment: ready, blocked and why.
+//! *memory*, *fragment* — one thing that happened, as its source told it. *memory thread* — fragments that belong together, each with
+//! why. *template* — what like lines have in common. *source* — what memories are made of.
 //! *life*, *incarnation* — one run of an agent, and its name. *adopted* — a message that a person or a foreign script wrote into the face.
 
 pub mod agents;

@@ -1,0 +1,166 @@
+//! Adds documents: in memory at first, then as segments, which are merged as they grow in number.
+
+use super::build::Building;
+use super::disk::{self, Aside, FORMAT, List, Listed, read_list, sweep, write_list};
+use super::marks::{self, Mark, Marks};
+use super::segment::{Segment, merge};
+use super::{Document, Error};
+use crate::store::Dir;
+
+/// A segment of so many bytes in memory is written.
+const HEAVIEST: usize = 64 << 20;
+/// A segment is merged with those behind it unless it has more than so many times as many documents.
+const STEP: u64 = 4;
+/// So many segments that nobody lists yet are merged before there are more.
+const MOST_SEGMENTS: usize = 24;
+
+/// The one writer of an index: its caller holds the lock. What was added counts from `commit` on. After an error it is of
+/// no more use: what it added since the last commit is to be added again.
+pub struct Writer {
+    dir: Dir,
+    /// Those of the list, and behind them those that it does not name yet.
+    list: List,
+    listed: usize,
+    next_number: u64,
+    docs: u32,
+    building: Building,
+    marks: Marks,
+    marks_changed: bool,
+}
+
+impl Writer {
+    /// Opens an index or begins one, and removes what a writer left behind that died.
+    pub(crate) fn open(dir: Dir) -> Result<Self, Error> {
+        let list = read_list(&dir)?.unwrap_or(List {
+            format: FORMAT,
+            segments: Vec::new(),
+        });
+        let mut docs = 0_u32;
+        for listed in &list.segments {
+            // A list that counts wrongly would give a number that another document has.
+            docs = add_docs(&dir, docs, open_listed(&dir, *listed)?.docs)?;
+        }
+        sweep(&dir, &list)?;
+        let next_number = list.segments.iter().map(|it| it.number).max().unwrap_or(0) + 1;
+        Ok(Self {
+            marks: marks::read(&dir)?,
+            listed: list.segments.len(),
+            list,
+            next_number,
+            docs,
+            building: Building::new(),
+            marks_changed: false,
+            dir,
+        })
+    }
+
+    /// How many documents there are, those included that were just added.
+    pub fn len(&self) -> u32 {
+        self.docs + self.building.docs()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ordinal of the document.
+    pub fn add(&mut self, document: &Document<'_>) -> Result<u32, Error> {
+        let ordinal = self.len();
+        add_docs(&self.dir, ordinal, 1)?;
+        self.building.add(document);
+        if self.building.weight() >= HEAVIEST {
+            self.write_segment()?;
+            if self.list.segments.len() - self.listed >= MOST_SEGMENTS {
+                self.merge_from(self.listed)?;
+            }
+        }
+        Ok(ordinal)
+    }
+
+    /// From the next commit on the document is found no more, or found as one that another took the place of.
+    pub fn mark(&mut self, ordinal: u32, mark: Mark) {
+        self.marks_changed |= self.marks.set(ordinal, mark);
+    }
+
+    /// Makes all that was added and marked count, on disk.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        if self.building.docs() > 0 {
+            self.write_segment()?;
+        }
+        if self.list.segments.len() > self.listed {
+            self.merge_from(self.first_to_merge())?;
+            write_list(&self.dir, &self.list)?;
+            self.listed = self.list.segments.len();
+            sweep(&self.dir, &self.list)?;
+        }
+        if self.marks_changed {
+            marks::write(&self.dir, &self.marks)?;
+            self.marks_changed = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_segment(&mut self) -> Result<(), Error> {
+        let docs = self.building.docs();
+        let aside = Aside::new(&self.dir, self.next_number)?;
+        let listed = self.building.write(self.next_number, &aside)?;
+        self.next_number += 1;
+        self.docs += docs;
+        self.list.segments.push(listed);
+        Ok(())
+    }
+
+    /// Sizes fall by steps from the first segment to the last: a document is written again only a few times.
+    fn first_to_merge(&self) -> usize {
+        let segments = &self.list.segments;
+        // What is new is merged, however large it is.
+        let mut first = self.listed;
+        let mut behind: u64 = segments[first..].iter().map(|it| u64::from(it.docs)).sum();
+        while let Some(before) = first.checked_sub(1)
+            && u64::from(segments[before].docs) <= STEP * behind
+        {
+            first = before;
+            behind += u64::from(segments[first].docs);
+        }
+        first
+    }
+
+    fn merge_from(&mut self, first: usize) -> Result<(), Error> {
+        let several = &self.list.segments[first..];
+        if several.len() < 2 {
+            return Ok(());
+        }
+        let segments = several
+            .iter()
+            .map(|listed| open_listed(&self.dir, *listed))
+            .collect::<Result<Vec<_>, _>>()?;
+        let aside = Aside::new(&self.dir, self.next_number)?;
+        let segments: Vec<&Segment> = segments.iter().collect();
+        let merged = merge(&segments, self.next_number, &aside)?;
+        self.next_number += 1;
+        for listed in self.list.segments.drain(first.max(self.listed)..) {
+            // Named by no list: nobody reads it.
+            self.dir.remove(&disk::segment_name(listed.number))?;
+        }
+        self.list.segments.truncate(first);
+        self.list.segments.push(merged);
+        self.listed = self.listed.min(first);
+        Ok(())
+    }
+}
+
+/// Where it lies among the others does not matter here.
+fn open_listed(dir: &Dir, listed: Listed) -> Result<Segment, Error> {
+    Segment::open(dir, listed, 0)?.ok_or_else(|| Error::Broken {
+        path: dir.path().join(disk::segment_name(listed.number)),
+        why: "it is not there",
+    })
+}
+
+fn add_docs(dir: &Dir, docs: u32, more: u32) -> Result<u32, Error> {
+    docs.checked_add(more)
+        .filter(|&docs| docs < u32::MAX)
+        .ok_or_else(|| Error::Full {
+            path: dir.path().into(),
+        })
+}

@@ -1,0 +1,911 @@
+//! Whoever changes memories: holds the lock, knows what is there, and adds to it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::derive;
+use super::error::Error;
+use super::fragment::{Connection, Fragment, Reason};
+use super::index::{self, Column, Index, write_column};
+use super::indexing::Indexing;
+use super::line;
+use super::shelf::{self, Append, Change, Covered, Day, Place, Shelf, Texts};
+use super::sources::{Found, fingerprint};
+use super::tell;
+use super::templates::Miner;
+use super::threads::{Link, Linker};
+use crate::root::Home;
+use crate::store::{Dir, Lock, Open};
+use crate::time::Timestamp;
+
+/// Of `days.json` and `ingest.json`.
+const VERSION: u32 = 1;
+const DERIVED: &str = "index";
+const TERMS: &str = "terms";
+const DAYS: &str = "days.json";
+const LINKER: &str = "linker.bin";
+const MINER: &str = "miner.bin";
+const THREADS: &str = "threads";
+const TIES: &str = "ties";
+const NO_TIE: u32 = u32::MAX;
+const PLACES: &str = "ingest.json";
+/// What linking knows is written again once so many memories came, and half as many again as there were.
+const SAVE_AFTER: u32 = 100_000;
+/// What a thread of the original lists.
+const MEMBERS: &str = "members";
+const FORGOTTEN: &str = "forgotten.jsonl";
+/// What was said under the id of a memory that a summary stands for: nobody knows any more.
+const FOLDED: u64 = 0;
+
+/// What the index covers.
+#[derive(Default, Serialize, Deserialize)]
+struct Days {
+    v: u32,
+    /// Memories in the index then.
+    count: u32,
+    #[serde(rename = "days")]
+    covered: BTreeMap<String, Covered>,
+}
+
+/// How far each source was read.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Places {
+    v: u32,
+    sources: Map<String, Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// What became of one that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Added,
+    /// Another version of a memory that is there.
+    Changed,
+    Known,
+}
+
+pub(super) struct Keeper {
+    /// Before the lock: it ends with whatever it does.
+    indexing: Indexing,
+    shelf: Shelf,
+    _lock: Lock,
+    derived: Dir,
+    index: Option<Index>,
+    covered: BTreeMap<Day, Covered>,
+    append: Append,
+    linker: Linker,
+    linker_saved: u32,
+    miner: Miner,
+    places: Places,
+    /// Of what was added since it was opened.
+    fresh: Fresh,
+    /// Is never remembered again.
+    forgotten: HashSet<u64, foldhash::fast::FixedState>,
+    /// Of a thread's number, an id that belongs to it.
+    joins: Vec<(u32, String)>,
+    /// What each memory is tied to by more than a guess.
+    ties: Vec<u32>,
+    begun: Option<Begun>,
+    ingested_at: Timestamp,
+}
+
+/// A commit that goes on while more is taken.
+struct Begun {
+    count: u32,
+    covered: BTreeMap<Day, Covered>,
+    sources: Map<String, Value>,
+}
+
+/// The ids of what was added, by their numbers, and what was said of each.
+#[derive(Default)]
+struct Fresh {
+    base: u32,
+    text: String,
+    ends: Vec<usize>,
+    known: HashMap<u64, u64, foldhash::fast::FixedState>,
+}
+
+impl Fresh {
+    fn add(&mut self, id: &str, said: u64) {
+        self.text.push_str(id);
+        self.ends.push(self.text.len());
+        self.known.insert(xxh3_64(id.as_bytes()), said);
+    }
+
+    fn id(&self, ordinal: u32) -> Option<&str> {
+        let at = ordinal.checked_sub(self.base)? as usize;
+        let end = *self.ends.get(at)?;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.text[start..end])
+    }
+}
+
+impl Keeper {
+    /// What somebody was killed over is taken up first, and what a person changed is indexed anew.
+    pub(super) fn open(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<Self, Error> {
+        let shelf = Shelf::make(home)?;
+        let lock = shelf.lock()?;
+        Self::with(shelf, lock, now, warn)
+    }
+
+    pub(super) fn with(
+        shelf: Shelf,
+        lock: Lock,
+        now: Timestamp,
+        warn: &dyn Fn(&str),
+    ) -> Result<Self, Error> {
+        shelf::sweep(&shelf.dir)?;
+        let derived = shelf.derived(DERIVED)?;
+        shelf::sweep(&derived)?;
+        let places = places(&shelf, now, warn)?;
+        let mut keeper = match Self::as_it_is(shelf, lock, derived, places, now)? {
+            Ok(keeper) => keeper,
+            Err((shelf, lock, places, why)) => {
+                warn(&format!("the index is made anew of the fragments: {why}"));
+                Self::anew(shelf, lock, places, now)?
+            }
+        };
+        keeper.forgotten = forgotten(&keeper.shelf)?;
+        keeper.take_up(now, warn)?;
+        Ok(keeper)
+    }
+
+    /// With an empty index.
+    pub(super) fn anew(
+        shelf: Shelf,
+        lock: Lock,
+        places: Places,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        shelf.dir.remove_tree(DERIVED, DAYS)?;
+        let derived = shelf.derived(DERIVED)?;
+        let indexing = Indexing::open(terms(&derived)?)?;
+        Ok(Self {
+            shelf,
+            _lock: lock,
+            derived,
+            index: None,
+            indexing,
+            covered: BTreeMap::new(),
+            append: Append::default(),
+            linker: Linker::default(),
+            linker_saved: 0,
+            miner: Miner::default(),
+            places,
+            fresh: Fresh::default(),
+            forgotten: HashSet::default(),
+            joins: Vec::new(),
+            ties: Vec::new(),
+            begun: None,
+            ingested_at: now,
+        })
+    }
+
+    /// Or why it cannot be used.
+    #[expect(
+        clippy::type_complexity,
+        reason = "what is given back is what was taken"
+    )]
+    fn as_it_is(
+        shelf: Shelf,
+        lock: Lock,
+        derived: Dir,
+        places: Places,
+        now: Timestamp,
+    ) -> Result<Result<Self, (Shelf, Lock, Places, String)>, Error> {
+        let terms = terms(&derived)?;
+        let index = match Index::open(&terms) {
+            Ok(index) => index,
+            Err(error @ index::Error::Broken { .. }) => {
+                return Ok(Err((shelf, lock, places, error.to_string())));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let count = index.as_ref().map_or(0, Index::len);
+        let days: Days = shelf::derived(&derived, DAYS)?.unwrap_or_default();
+        let mut covered: BTreeMap<Day, Covered> = BTreeMap::new();
+        for (name, it) in days.covered {
+            covered.extend(Day::parse(&name).map(|day| (day, it)));
+        }
+        let linker = saved(&derived, LINKER)?;
+        let linker = linker.map_or_else(|| Some(Linker::default()), |it| Linker::load(&it));
+        let miner = saved(&derived, MINER)?;
+        let miner = miner.map_or_else(|| Some(Miner::default()), |it| Miner::load(&it));
+        let (linker, miner) = match (linker, miner) {
+            (Some(linker), Some(miner)) if linker.len() <= count && days.count <= count => {
+                (linker, miner)
+            }
+            _ => {
+                let why = "what is known of threads and templates cannot be read".to_owned();
+                return Ok(Err((shelf, lock, places, why)));
+            }
+        };
+        let mut ties = Numbers::open(&derived)?.ties().unwrap_or_default();
+        if ties.len() < linker.len() as usize {
+            let why = "what memories are tied to cannot be read".to_owned();
+            return Ok(Err((shelf, lock, places, why)));
+        }
+        ties.truncate(linker.len() as usize);
+        // Of the index, but not covered yet: somebody was killed in between.
+        let mut texts = Texts::new(&shelf);
+        for ordinal in days.count..count {
+            let place = place(index.as_ref().expect("it counts some"), ordinal)?;
+            let line = texts.line(place, true)?.to_vec();
+            covered
+                .entry(place.day)
+                .or_default()
+                .reach(place.offset, &line);
+        }
+        for (day, covered) in &mut covered {
+            match shelf.change(*day, covered)? {
+                Change::Nothing => {}
+                Change::Grown => covered.settle(&shelf, *day)?,
+                Change::Edited => {
+                    let why = format!("{} was edited", shelf.path(*day).display());
+                    return Ok(Err((shelf, lock, places, why)));
+                }
+            }
+        }
+        drop(texts);
+        Ok(Ok(Self {
+            indexing: Indexing::open(terms)?,
+            fresh: Fresh {
+                base: count,
+                ..Fresh::default()
+            },
+            linker_saved: linker.len(),
+            shelf,
+            _lock: lock,
+            derived,
+            index,
+            covered,
+            append: Append::default(),
+            linker,
+            miner,
+            places,
+            forgotten: HashSet::default(),
+            joins: Vec::new(),
+            ties,
+            begun: None,
+            ingested_at: now,
+        }))
+    }
+
+    /// What lies there and nobody has indexed or linked yet.
+    fn take_up(&mut self, now: Timestamp, warn: &dyn Fn(&str)) -> Result<(), Error> {
+        self.link_what_is_indexed()?;
+        let mut behind: Vec<(Timestamp, Place)> = Vec::new();
+        for day in self.shelf.days()? {
+            let from = self.covered.get(&day).map_or(0, |it| it.size);
+            if self.shelf.is_covered(day, from)? {
+                continue;
+            }
+            if let Some(aside) = self.shelf.mend_end(day, now)? {
+                warn(&format!(
+                    "the end of {} was torn: it is {} now",
+                    self.shelf.path(day).display(),
+                    aside.display()
+                ));
+            }
+            let mut bad = 0_u64;
+            let covered = self.covered.entry(day).or_default();
+            self.shelf.scan(day, from, |offset, line| {
+                covered.reach(offset, line);
+                match line::parse(line) {
+                    Ok(fragment) => behind.push((
+                        fragment.timestamp,
+                        Place {
+                            day,
+                            offset,
+                            length: u32::try_from(line.len()).unwrap_or(0),
+                        },
+                    )),
+                    Err(_) => bad += 1,
+                }
+                Ok(())
+            })?;
+            covered.settle(&self.shelf, day)?;
+            if bad > 0 {
+                warn(&format!(
+                    "{}: {bad} lines are no fragments, and are passed over",
+                    self.shelf.path(day).display()
+                ));
+            }
+        }
+        if behind.is_empty() {
+            return Ok(());
+        }
+        behind.sort_by_key(|(at, _)| *at);
+        let view = self.shelf.again()?;
+        let mut texts = Texts::new(&view);
+        for (_, place) in behind {
+            let Some(fragment) = texts.fragment(place, true)? else {
+                continue;
+            };
+            self.link_again(&fragment);
+            self.enter(fragment, place);
+        }
+        drop(texts);
+        self.begin_commit(Map::new());
+        self.settle()?;
+        self.index = Index::open(&terms(&self.derived)?)?;
+        self.fresh = Fresh {
+            base: self.linker.len(),
+            ..Fresh::default()
+        };
+        Ok(())
+    }
+
+    /// What the index has and linking does not know, because somebody was killed before that was saved.
+    fn link_what_is_indexed(&mut self) -> Result<(), Error> {
+        let Some(index) = &self.index else {
+            return Ok(());
+        };
+        let view = self.shelf.again()?;
+        let mut texts = Texts::new(&view);
+        let mut behind = Vec::new();
+        for ordinal in self.linker.len()..index.len() {
+            let place = place(index, ordinal)?;
+            let fragment = texts.fragment(place, true)?;
+            behind.push(fragment.ok_or_else(|| Error::Changed {
+                path: self.shelf.path(place.day),
+            })?);
+        }
+        for fragment in behind {
+            self.link_again(&fragment);
+        }
+        Ok(())
+    }
+
+    /// Of a fragment that lies there already.
+    fn link_again(&mut self, fragment: &Fragment) {
+        let links = self.linker.link(fragment);
+        self.ties.push(tie(&links));
+        if is_line(&fragment.kind) {
+            self.miner.learn(&fragment.content, fragment.timestamp);
+        }
+        self.await_members(fragment);
+    }
+
+    pub(super) fn place_of(&self, source: &str) -> Option<Value> {
+        self.places.sources.get(source).cloned()
+    }
+
+    pub(super) const fn waiting_bytes(&self) -> usize {
+        self.append.bytes
+    }
+
+    /// Adds what is new.
+    pub(super) fn take(&mut self, mut found: Found) -> Result<Kept, Error> {
+        let mut kept = Kept::Added;
+        if self.forgotten.contains(&xxh3_64(found.id.as_bytes())) {
+            return Ok(Kept::Known);
+        }
+        if let Some(said) = self.said(&found.id)? {
+            let now = found.fingerprint();
+            if !found.may_change || said == now || said == FOLDED {
+                return Ok(Kept::Known);
+            }
+            // The next version of it that is not there yet; or one that is.
+            let first = found.id.clone();
+            let mut last = first.clone();
+            for n in 2_u32.. {
+                let id = format!("{first}~{n}");
+                match self.said(&id)? {
+                    Some(said) if said == now => return Ok(Kept::Known),
+                    Some(_) => last = id,
+                    None => {
+                        found.id = id;
+                        break;
+                    }
+                }
+            }
+            found.context.insert("supersedes".into(), last.into());
+            kept = Kept::Changed;
+        }
+        let said = found.fingerprint();
+        let mut fragment = self.fragment(found);
+        let links = self.linker.link(&fragment);
+        self.ties.push(tie(&links));
+        fragment.connections = links
+            .into_iter()
+            .filter_map(|link| {
+                let id = self.id_of(link.to).transpose()?;
+                Some(id.map(|id| Connection {
+                    id,
+                    reason: link.reason,
+                    score: (f64::from(link.score) * 1000.0).round() / 1000.0,
+                }))
+            })
+            .collect::<Result<_, Error>>()?;
+        if let Some(whole) = whole_of(&fragment.memory_id)
+            && self.said(whole)?.is_some()
+        {
+            fragment.connections.push(Connection {
+                id: whole.to_owned(),
+                reason: Reason::Identifier,
+                score: 1.0,
+            });
+        }
+        let place = self.append.add(&fragment, &self.covered);
+        self.fresh.add(&fragment.memory_id, said);
+        self.await_members(&fragment);
+        self.enter(fragment, place);
+        Ok(kept)
+    }
+
+    fn fragment(&mut self, found: Found) -> Fragment {
+        let template = is_line(&found.kind).then(|| self.miner.learn(&found.content, found.at));
+        let share = template.map(|it| self.miner.share(it));
+        Fragment {
+            insights: tell::notice(&found.kind, &found.content),
+            narrative_weight: tell::weight::base(&found.kind, &found.content, share.unwrap_or(0.0)),
+            memory_id: found.id,
+            timestamp: found.at,
+            ingested_at: self.ingested_at,
+            agent_id: found.agent,
+            kind: found.kind,
+            content: found.content,
+            context: found.context,
+            connections: Vec::new(),
+            template: template.map(|it| it.to_string()),
+            rest: found.rest,
+        }
+    }
+
+    /// Into the index; its number there is that of its linking.
+    fn enter(&mut self, fragment: Fragment, place: Place) {
+        let terms = exact_terms(&fragment);
+        self.indexing.add(fragment, terms, place);
+    }
+
+    /// A thread that somebody else had made, and what an id says by its shape: both may come later.
+    fn await_members(&mut self, fragment: &Fragment) {
+        if let Some(whole) = whole_of(&fragment.memory_id) {
+            self.joins.push((self.linker.len() - 1, whole.to_owned()));
+        }
+        if let Some(Value::Array(ids)) = fragment.context.get(MEMBERS) {
+            let ids = ids.iter().filter_map(Value::as_str);
+            let number = self.linker.len() - 1;
+            self.joins.extend(ids.map(|id| (number, id.to_owned())));
+        }
+    }
+
+    /// Once all that came is in the index.
+    fn join_members(&mut self) -> Result<(), Error> {
+        let joins = std::mem::take(&mut self.joins);
+        if joins.is_empty() {
+            return Ok(());
+        }
+        let Some(index) = Index::open(&terms(&self.derived)?)? else {
+            return Ok(());
+        };
+        let mut texts = Texts::new(&self.shelf);
+        for (number, id) in joins {
+            for ordinal in index.find(&id)? {
+                let line = texts.line(place(&index, ordinal)?, false)?;
+                if derive::id_of(line).as_deref() == Some(id.as_str()) {
+                    self.linker.unite(number, ordinal);
+                    self.ties[number as usize] = ordinal;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was said under an id, if anything was.
+    fn said(&self, id: &str) -> Result<Option<u64>, Error> {
+        if let Some(said) = self.fresh.known.get(&xxh3_64(id.as_bytes())) {
+            return Ok(Some(*said));
+        }
+        let Some(index) = &self.index else {
+            return Ok(None);
+        };
+        for ordinal in index.find(id)? {
+            let mut texts = Texts::new(&self.shelf);
+            let there = texts.fragment(place(index, ordinal)?, false)?;
+            if let Some(there) = there.filter(|it| it.memory_id == id) {
+                return Ok(Some(fingerprint(
+                    there.timestamp,
+                    &there.agent_id,
+                    &there.kind,
+                    &there.content,
+                    &there.context,
+                )));
+            }
+        }
+        // Folded into a summary, which keeps its id alone: whatever was said, it is known.
+        let folded = index.with_term(&format!("of:{id}"), 1)?;
+        Ok((!folded.is_empty()).then_some(FOLDED))
+    }
+
+    fn id_of(&self, ordinal: u32) -> Result<Option<String>, Error> {
+        if let Some(id) = self.fresh.id(ordinal) {
+            return Ok(Some(id.to_owned()));
+        }
+        let Some(index) = self.index.as_ref().filter(|it| ordinal < it.len()) else {
+            return Ok(None);
+        };
+        let mut texts = Texts::new(&self.shelf);
+        let line = texts.line(place(index, ordinal)?, false)?;
+        Ok(derive::id_of(line))
+    }
+
+    /// Makes durable what was taken; the index, and how far the sources were read, follow while more is taken.
+    pub(super) fn commit(&mut self, places: &Map<String, Value>) -> Result<(), Error> {
+        self.append.commit(&self.shelf, &mut self.covered)?;
+        self.settle()?;
+        self.begin_commit(places.clone());
+        let grown = self.linker.len() - self.linker_saved;
+        if grown > SAVE_AFTER.max(self.linker_saved / 2) {
+            self.settle()?;
+            self.save_linking()?;
+        }
+        Ok(())
+    }
+
+    fn begin_commit(&mut self, sources: Map<String, Value>) {
+        self.indexing.begin_commit();
+        self.begun = Some(Begun {
+            count: self.linker.len(),
+            covered: self.covered.clone(),
+            sources,
+        });
+    }
+
+    /// What was begun is durable once this returned.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        let Some(begun) = self.begun.take() else {
+            return Ok(());
+        };
+        self.indexing.outcome()?;
+        let covered = begun.covered.into_iter();
+        let days = Days {
+            v: VERSION,
+            count: begun.count,
+            covered: covered.map(|(day, it)| (day.name(), it)).collect(),
+        };
+        let text = serde_json::to_vec(&days).expect("every key is text");
+        shelf::replace(&self.derived, DAYS, &text)?;
+        if begun.sources.is_empty() {
+            return Ok(());
+        }
+        self.places.sources.extend(begun.sources);
+        self.places.v = VERSION;
+        let mut text = serde_json::to_vec_pretty(&self.places).expect("every key is text");
+        text.push(b'\n');
+        shelf::replace(&self.shelf.dir, PLACES, &text)
+    }
+
+    /// What is derived beside the index, brought up to date.
+    pub(super) fn finish(mut self, now: Timestamp) -> Result<(), Error> {
+        self.settle()?;
+        let count = self.linker.len();
+        let numbers = Numbers::open(&self.derived)?;
+        if count == self.linker_saved && numbers.are_of(count) && count > 0 {
+            return Ok(());
+        }
+        self.miner.settle();
+        self.save_linking()?;
+        let Some(index) = Index::open(&terms(&self.derived)?)? else {
+            return Ok(());
+        };
+        let old = numbers.threads().unwrap_or_default();
+        let old = (!old.is_empty()).then_some(old);
+        let new: Vec<u32> = (0..count).map(|it| self.linker.thread_of(it)).collect();
+        derive::threads(&self.shelf, &index, old.as_deref(), &new)?;
+        write_column(&terms(&self.derived)?, THREADS, &new)?;
+        derive::insights(&self.shelf, &index, &self.miner, &new, now)
+    }
+
+    fn save_linking(&mut self) -> Result<(), Error> {
+        self.join_members()?;
+        // Before what knows how many they are.
+        write_column(&terms(&self.derived)?, TIES, &self.ties)?;
+        for (name, bytes) in [(LINKER, self.linker.save()), (MINER, self.miner.save())] {
+            let mut out = xxh3_64_with_seed(&bytes, VERSION.into())
+                .to_le_bytes()
+                .to_vec();
+            out.extend_from_slice(&bytes);
+            shelf::replace(&self.derived, name, &out)?;
+        }
+        self.linker_saved = self.linker.len();
+        Ok(())
+    }
+}
+
+/// Of each memory the number of the first of its thread, and of what it is tied to by more than a guess.
+pub(super) struct Numbers {
+    threads: Option<Column>,
+    ties: Option<Column>,
+}
+
+impl Numbers {
+    /// Those that cannot be read are as good as none.
+    fn open(derived: &Dir) -> Result<Self, Error> {
+        let terms = terms(derived)?;
+        let open = |name| match Column::open(&terms, name) {
+            Err(error) if error.is_broken() => Ok(None),
+            other => other,
+        };
+        Ok(Self {
+            threads: open(THREADS)?,
+            ties: open(TIES)?,
+        })
+    }
+
+    /// Whether they are of so many.
+    fn are_of(&self, count: u32) -> bool {
+        let both = [&self.threads, &self.ties];
+        both.iter()
+            .all(|it| it.as_ref().is_some_and(|it| it.len() == u64::from(count)))
+    }
+
+    /// One that nobody has linked yet is a thread of its own.
+    pub(super) fn thread(&self, ordinal: u32) -> Result<u32, Error> {
+        let number = self.threads.as_ref().map(|it| it.of(ordinal)).transpose()?;
+        Ok(number.flatten().unwrap_or(ordinal))
+    }
+
+    pub(super) fn threads(&self) -> Result<Vec<u32>, Error> {
+        Ok(self
+            .threads
+            .as_ref()
+            .map(Column::all)
+            .transpose()?
+            .unwrap_or_default())
+    }
+
+    fn ties(&self) -> Result<Vec<u32>, Error> {
+        Ok(self
+            .ties
+            .as_ref()
+            .map(Column::all)
+            .transpose()?
+            .unwrap_or_default())
+    }
+
+    /// All of one thread, which is called by its first.
+    pub(super) fn members(&self, number: u32) -> Result<Vec<u32>, Error> {
+        let all = self.threads()?;
+        let behind = (0_u32..).zip(all).skip(number as usize);
+        let mut members: Vec<u32> = behind
+            .filter(|(_, it)| *it == number)
+            .map(|(ordinal, _)| ordinal)
+            .collect();
+        if members.is_empty() {
+            members.push(number);
+        }
+        Ok(members)
+    }
+
+    /// What a memory is tied to, for whoever smooths. What cannot be read ties nothing.
+    pub(super) fn tie(&self, ordinal: u32) -> Vec<(u32, f32)> {
+        let tie = self
+            .ties
+            .as_ref()
+            .and_then(|it| it.of(ordinal).ok().flatten());
+        let tie = tie.filter(|it| *it != NO_TIE);
+        tie.map(|it| (it, 1.0)).into_iter().collect()
+    }
+}
+
+/// Whether the index covers just what lies there, by a look at each file.
+pub(super) fn is_current(shelf: &Shelf) -> Result<bool, Error> {
+    let derived = match shelf.dir.sub(DERIVED) {
+        Err(error) if error.is_absent() => return Ok(false),
+        other => other?,
+    };
+    let Some(days) = shelf::derived::<Days>(&derived, DAYS)? else {
+        return Ok(false);
+    };
+    let there = shelf.days()?;
+    if there.len() != days.covered.len() {
+        return Ok(false);
+    }
+    for day in there {
+        let Some(covered) = days.covered.get(&day.name()) else {
+            return Ok(false);
+        };
+        if !shelf.is_unchanged(day, covered)? {
+            return Ok(false);
+        }
+    }
+    let Ok(Some(index)) = Index::open(&terms(&derived)?) else {
+        return Ok(false);
+    };
+    Ok(index.len() == days.count && Numbers::open(&derived)?.are_of(days.count))
+}
+
+/// What readers need; `None` where nothing is indexed.
+pub(super) fn read(shelf: &Shelf) -> Result<Option<(Index, Numbers)>, Error> {
+    let derived = match shelf.dir.sub(DERIVED) {
+        Err(error) if error.is_absent() => return Ok(None),
+        other => other?,
+    };
+    let numbers = Numbers::open(&derived)?;
+    let index = match derived.sub(TERMS) {
+        Err(error) if error.is_absent() => return Ok(None),
+        other => Index::open(&other?)?,
+    };
+    Ok(index.map(|index| (index, numbers)))
+}
+
+/// All that is derived is made anew of the fragments, and what stands derived in the fragments themselves too.
+pub(super) fn rebuild(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<u32, Error> {
+    let shelf = Shelf::make(home)?;
+    let lock = shelf.lock()?;
+    let places = places(&shelf, now, warn)?;
+    let mut keeper = Keeper::anew(shelf, lock, places, now)?;
+    keeper.take_up(now, warn)?;
+    let count = keeper.linker.len();
+    keeper.finish(now)?;
+    Ok(count)
+}
+
+/// Takes these memories out of their days, then makes the index anew. With `forgotten` they never come back.
+pub(super) fn take_out(
+    home: &Home,
+    ids: &HashSet<String>,
+    forgotten: Option<&dyn Fn(&str) -> Value>,
+    now: Timestamp,
+    warn: &dyn Fn(&str),
+) -> Result<u64, Error> {
+    let shelf = Shelf::make(home)?;
+    let lock = shelf.lock()?;
+    if let Some(note) = forgotten {
+        let file = shelf.dir.file(FORGOTTEN, Open::AppendCreate)?;
+        let mut text = Vec::new();
+        for id in ids {
+            serde_json::to_writer(&mut text, &note(id)).expect("every key is text");
+            text.push(b'\n');
+        }
+        file.write_at(file.size()?, &text)?;
+        file.sync_data()?;
+        shelf.dir.sync()?;
+    }
+    let mut taken = 0;
+    for day in shelf.days()? {
+        taken += shelf.without(day, ids)?;
+    }
+    let places = places(&shelf, now, warn)?;
+    let mut keeper = Keeper::anew(shelf, lock, places, now)?;
+    keeper.take_up(now, warn)?;
+    keeper.finish(now)?;
+    Ok(taken)
+}
+
+/// What is never to come back, by its ids.
+fn forgotten(shelf: &Shelf) -> Result<HashSet<u64, foldhash::fast::FixedState>, Error> {
+    #[derive(Deserialize)]
+    struct Note {
+        memory_id: String,
+    }
+    const LARGEST: u64 = 256 << 20;
+    let Some(file) = shelf.dir.file_if_any(FORGOTTEN, Open::Read)? else {
+        return Ok(HashSet::default());
+    };
+    let bytes = file.read_to_end(LARGEST)?;
+    let notes = bytes.split(|byte| *byte == b'\n');
+    let ids = notes.filter_map(|line| serde_json::from_slice::<Note>(line).ok());
+    Ok(ids.map(|it| xxh3_64(it.memory_id.as_bytes())).collect())
+}
+
+/// What is known of templates, if anything is.
+pub(super) fn miner(shelf: &Shelf) -> Result<Option<Miner>, Error> {
+    let derived = match shelf.dir.sub(DERIVED) {
+        Err(error) if error.is_absent() => return Ok(None),
+        other => other?,
+    };
+    Ok(saved(&derived, MINER)?.and_then(|bytes| Miner::load(&bytes)))
+}
+
+fn terms(derived: &Dir) -> Result<Dir, Error> {
+    derived.make_dir(TERMS)?;
+    Ok(derived.sub(TERMS)?)
+}
+
+/// What `save_linking` wrote, if it is whole.
+fn saved(derived: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    const LARGEST: u64 = 2 << 30;
+    let Some(file) = derived.file_if_any(name, Open::Read)? else {
+        return Ok(None);
+    };
+    let bytes = file.read_to_end(LARGEST)?;
+    let whole = bytes
+        .split_first_chunk()
+        .filter(|(sum, rest)| u64::from_le_bytes(**sum) == xxh3_64_with_seed(rest, VERSION.into()));
+    // Nothing that was saved is empty: this one is refused by whoever loads it.
+    Ok(Some(whole.map_or(Vec::new(), |(_, rest)| rest.to_vec())))
+}
+
+pub(super) fn place(index: &Index, ordinal: u32) -> Result<Place, Error> {
+    let place = index.place(ordinal)?;
+    // What is beyond the index lies nowhere.
+    let Some(place) = place else {
+        return Ok(Place {
+            day: Day(0),
+            offset: 0,
+            length: 0,
+        });
+    };
+    Ok(Place {
+        day: Day(place.day),
+        offset: place.offset,
+        length: place.length,
+    })
+}
+
+/// Whether memories of a kind are lines like others.
+fn is_line(kind: &str) -> bool {
+    kind == "log" || kind.ends_with("event")
+}
+
+/// `bd-12` of `bd-12.3`: what an id names as the whole that it is a part of.
+fn whole_of(id: &str) -> Option<&str> {
+    let (whole, part) = id.rsplit_once('.')?;
+    let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && !whole.is_empty()).then_some(whole)
+}
+
+/// What somebody said that it belongs to: guesses tie nothing.
+fn tie(links: &[Link]) -> u32 {
+    let is_said = |it: &&Link| matches!(it.reason, Reason::Task | Reason::Thread | Reason::Reply);
+    links.iter().find(is_said).map_or(NO_TIE, |it| it.to)
+}
+
+/// What a query may ask for exactly.
+fn exact_terms(fragment: &Fragment) -> Vec<String> {
+    let mut terms = Vec::new();
+    for (key, term) in [("task_id", "task"), ("thread", "thread")] {
+        if let Some(value) = fragment.context_text(key) {
+            terms.push(format!("{term}:{value}"));
+        }
+    }
+    if let Some(template) = &fragment.template {
+        terms.push(format!("template:{template}"));
+    }
+    if let Some(id) = fragment.context_text("supersedes") {
+        terms.push(format!("supersedes:{id}"));
+    }
+    if let Some(Value::Array(ids)) = fragment.context.get("of") {
+        terms.extend(
+            ids.iter()
+                .filter_map(Value::as_str)
+                .map(|id| format!("of:{id}")),
+        );
+    }
+    terms
+}
+
+/// A file of places that cannot be read is set aside: what is read again is known by its ids.
+fn places(shelf: &Shelf, now: Timestamp, warn: &dyn Fn(&str)) -> Result<Places, Error> {
+    const LARGEST: u64 = 64 << 20;
+    let Some(file) = shelf.dir.file_if_any(PLACES, Open::Read)? else {
+        return Ok(Places::default());
+    };
+    let path = file.path().to_owned();
+    match serde_json::from_slice::<Places>(&file.read_to_end(LARGEST)?) {
+        Ok(places) if places.v > VERSION => Err(Error::Newer {
+            path,
+            found: places.v.into(),
+            known: VERSION,
+        }),
+        Ok(places) => Ok(places),
+        Err(error) => {
+            let at = now.to_utc().format("%Y%m%dT%H%M%SZ");
+            let name = format!("{PLACES}.rejected-{at}");
+            shelf
+                .dir
+                .rename(PLACES, &name, crate::store::Target::Replaced)?;
+            warn(&format!(
+                "{PLACES} could not be read ({error}): it is {name} now, and all sources are read again"
+            ));
+            Ok(Places::default())
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Where memories come from: the house itself, or a file that somebody names.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::corpus::{Corpus, Threads};
+use super::devlog::Devlogs;
+use super::events::Events;
+use super::found::Found;
+use super::given::Given;
+use super::mail::Mail;
+use super::tasks::Archive;
+use super::text::Text;
+use crate::memory::error::Error;
+use crate::names::Channel;
+use crate::root::Home;
+use crate::store::{File, What};
+use crate::time::Timestamp;
+
+/// What was passed over, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::memory) struct Skip {
+    /// `path:line`.
+    pub(in crate::memory) at: String,
+    pub(in crate::memory) why: String,
+}
+
+pub(in crate::memory) trait Source {
+    /// What it is called where its place is kept.
+    fn name(&self) -> String;
+
+    /// `None` where there is no more, for now.
+    fn next(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<Option<Found>, Error>;
+
+    /// Behind what was given out: it goes on there.
+    fn place(&self) -> Value;
+
+    /// How much of how much it has read, where that is known.
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
+}
+
+/// What the house itself tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum House {
+    Events,
+    Mail,
+    Tasks,
+    Devlogs,
+}
+
+impl House {
+    pub const ALL: [Self; 4] = [Self::Events, Self::Mail, Self::Tasks, Self::Devlogs];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "events" => Self::Events,
+            "mail" => Self::Mail,
+            "tasks" => Self::Tasks,
+            "devlogs" => Self::Devlogs,
+            _ => return None,
+        })
+    }
+}
+
+/// How a file is read, where somebody says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Any log, a line a memory.
+    Text,
+    /// A fragment a line.
+    Fragments,
+    /// `memory_corpus.json` of the original.
+    Corpus,
+    /// `narrative_threads/` of the original, or one file of it.
+    Threads,
+    /// Markdown, a `##` heading a memory.
+    Devlog,
+}
+
+impl Input {
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("text", Self::Text),
+        ("fragments", Self::Fragments),
+        ("corpus", Self::Corpus),
+        ("threads", Self::Threads),
+        ("devlog", Self::Devlog),
+    ];
+}
+
+/// A file that somebody names.
+pub struct Wanted {
+    pub path: PathBuf,
+    /// Read from here instead; the path is its name.
+    pub stream: Option<Box<dyn std::io::Read + Send>>,
+    /// Otherwise it is seen by what the file holds.
+    pub input: Option<Input>,
+    /// Who said what says nothing of it.
+    pub agent: Option<String>,
+}
+
+/// Its sources; `place` knows how far each was read.
+pub(in crate::memory) fn house(
+    home: &Home,
+    which: House,
+    place: &dyn Fn(&str) -> Option<Value>,
+    now: Timestamp,
+) -> Result<Vec<Box<dyn Source>>, Error> {
+    Ok(match which {
+        House::Events => Channel::ALL
+            .iter()
+            .map(|channel| Box::new(Events::open(home, *channel, place)) as Box<dyn Source>)
+            .collect(),
+        House::Mail => Mail::open_all(home, place)?
+            .into_iter()
+            .map(|it| Box::new(it) as Box<dyn Source>)
+            .collect(),
+        House::Tasks => Archive::open_all(home, place)?
+            .into_iter()
+            .map(|it| Box::new(it) as Box<dyn Source>)
+            .collect(),
+        House::Devlogs => vec![Box::new(Devlogs::open(home, place, now)?)],
+    })
+}
+
+/// A file that somebody names, or all that lie in a directory of threads.
+pub(in crate::memory) fn open(
+    wanted: Wanted,
+    place: &dyn Fn(&str) -> Option<Value>,
+    now: Timestamp,
+) -> Result<Box<dyn Source>, Error> {
+    let path = wanted.path.clone();
+    if wanted.stream.is_none() && path.is_dir() {
+        return Ok(Box::new(Threads::of_dir(&path)?));
+    }
+    let input = match (wanted.input, &wanted.stream) {
+        (Some(input), _) => input,
+        (None, None) => seen(&path)?,
+        (None, Some(_)) => Input::Text,
+    };
+    let agent = wanted.agent;
+    Ok(match input {
+        Input::Text => Box::new(Text::open(&path, wanted.stream, agent, place, now)?),
+        Input::Fragments => Box::new(Given::open(&path, wanted.stream, agent, place, now)?),
+        Input::Corpus => Box::new(Corpus::read(&path)?),
+        Input::Threads => Box::new(Threads::of_file(&path)?),
+        Input::Devlog => Box::new(Devlogs::of_file(&path, agent, now)?),
+    })
+}
+
+/// What a file is, by its first bytes and its name.
+fn seen(path: &Path) -> Result<Input, Error> {
+    const ENOUGH: usize = 64 << 10;
+    let file = File::open_foreign(path)?;
+    if file.look()?.what != What::File {
+        return Err(Error::NoSource { path: path.into() });
+    }
+    let mut first = vec![0; ENOUGH];
+    let n = file.read_at(0, &mut first)?;
+    first.truncate(n);
+    let text = String::from_utf8_lossy(&first);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let line = text.lines().next().unwrap_or_default();
+    let has = |ending: &str| path.extension().is_some_and(|it| it == ending);
+    let object: Option<serde_json::Map<String, Value>> = serde_json::from_str(line).ok();
+    Ok(match object {
+        Some(object) if object.contains_key("content") => Input::Fragments,
+        _ if has("jsonl") => Input::Fragments,
+        _ if has("json") && text.starts_with('[') => Input::Threads,
+        _ if has("json") && text.starts_with('{') => Input::Corpus,
+        _ if has("md") => Input::Devlog,
+        _ => Input::Text,
+    })
+}

@@ -1,0 +1,198 @@
+//! Any text log: a line a memory. A line without a time has that of the line before, and says so; those at the top have
+//! that of the first that has one.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::found::{Found, made_id};
+use super::line::{Head, head};
+use super::lines::{At, Growing};
+use super::source::{Skip, Source};
+use crate::memory::error::Error;
+use crate::time::{Timestamp, local_zone};
+
+/// So many lines at the top wait for one that has a time.
+const MOST_WAITING: usize = 10_000;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    at: At,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Timestamp>,
+}
+
+pub(super) struct Text {
+    name: String,
+    lines: Growing,
+    agent: String,
+    /// Of the last line that had one.
+    last: Option<Timestamp>,
+    /// For those that have none and no neighbour either.
+    fallback: Timestamp,
+    zone: Tz,
+    ready: VecDeque<Found>,
+    /// Lines at the top that wait for a time.
+    waiting: VecDeque<Found>,
+}
+
+impl Text {
+    pub(super) fn open(
+        path: &Path,
+        stream: Option<Box<dyn std::io::Read + Send>>,
+        agent: Option<String>,
+        place: &dyn Fn(&str) -> Option<Value>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let name = name(path);
+        // What somebody pipes has no place: it is read from its beginning, and known by its lines.
+        let kept = place(&name).filter(|_| stream.is_none());
+        let kept: Option<Kept> = kept.and_then(|it| serde_json::from_value(it).ok());
+        let (at, last) = kept.map_or((None, None), |kept| (Some(kept.at), kept.last));
+        let lines = Growing::open(path, stream, at)?;
+        let stem = path.file_stem().map(|it| it.to_string_lossy().into_owned());
+        let fallback = lines.modified().unwrap_or(now);
+        Ok(Self {
+            name,
+            lines,
+            agent: agent.or(stem).unwrap_or_default(),
+            last,
+            fallback,
+            zone: local_zone().parse().unwrap_or(Tz::UTC),
+            ready: VecDeque::new(),
+            waiting: VecDeque::new(),
+        })
+    }
+
+    /// One more line; `false` where there is none.
+    fn read(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<bool, Error> {
+        let path = self.lines.path.display().to_string();
+        let first = self.lines.at.head;
+        let tail = self.lines.at.tail.take();
+        let Some(line) = self.lines.next()? else {
+            self.lines.at.tail = tail;
+            return Ok(false);
+        };
+        let (number, offset, is_open) = (line.number, line.offset, line.is_open);
+        let why = match line.text {
+            None => Some("a line of more than 256 KiB"),
+            Some(text) if is_binary(text) => Some("no text: it holds bytes that no text has"),
+            Some(_) => None,
+        };
+        if let Some(why) = why {
+            skip(Skip {
+                at: format!("{path}:{number}"),
+                why: why.into(),
+            });
+            return Ok(true);
+        }
+        let bytes = line.text.unwrap_or_default();
+        let text = String::from_utf8_lossy(bytes);
+        if text.trim().is_empty() {
+            return Ok(true);
+        }
+        // The first line is its own head.
+        let first = if number == 1 { 0 } else { first };
+        let id = made_id("l-", &[&first.to_le_bytes(), &offset.to_le_bytes(), bytes]);
+        let Head {
+            time: at,
+            level,
+            program,
+            text: said,
+        } = head(&text, &self.zone, self.fallback);
+        let speaker = program.unwrap_or(&self.agent);
+        let time = at.or(self.last).unwrap_or_default();
+        let mut found = Found::new(id.clone(), time, speaker, "log", said.to_owned());
+        found.note("source", self.name.clone());
+        if let Some(level) = level {
+            found.note("level", level.as_str());
+        }
+        if let Some(before) = &tail
+            && *before != id
+        {
+            found.note("supersedes", before.clone());
+        }
+        if at.is_none() {
+            found.note("undated", true);
+        }
+        if is_open {
+            self.lines.at.tail = Some(id);
+        }
+        if let Some(at) = at {
+            self.last = Some(at);
+            self.settle(at);
+            self.ready.push_back(found);
+        } else if self.last.is_some() {
+            self.ready.push_back(found);
+        } else {
+            self.waiting.push_back(found);
+            if self.waiting.len() >= MOST_WAITING {
+                self.last = Some(self.fallback);
+                self.settle(self.fallback);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Those at the top get the time of their neighbour.
+    fn settle(&mut self, at: Timestamp) {
+        for mut found in self.waiting.drain(..) {
+            found.at = at;
+            self.ready.push_back(found);
+        }
+    }
+}
+
+/// What a file is called where its place is kept: its path from the root, as far as that is there.
+pub(super) fn name(path: &Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    whole.display().to_string()
+}
+
+impl Source for Text {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn next(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<Option<Found>, Error> {
+        loop {
+            if let Some(found) = self.ready.pop_front() {
+                return Ok(Some(found));
+            }
+            if !self.read(skip)? {
+                self.settle(self.fallback);
+                return Ok(self.ready.pop_front());
+            }
+        }
+    }
+
+    fn place(&self) -> Value {
+        let kept = Kept {
+            at: self.lines.place(),
+            last: self.last,
+        };
+        serde_json::to_value(kept).expect("every key is text")
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.lines.progress()
+    }
+}
+
+/// Texts of other encodings have a few letters that are no UTF-8; what no text has are NULs, or little else.
+fn is_binary(line: &[u8]) -> bool {
+    if memchr::memchr(0, line).is_some() {
+        return true;
+    }
+    if std::str::from_utf8(line).is_ok() {
+        return false;
+    }
+    let odd = line
+        .iter()
+        .filter(|byte| !(b' '..=b'~').contains(*byte) && **byte != b'\t');
+    odd.count() * 3 > line.len()
+}
