@@ -111,8 +111,8 @@ fn count(head: &Head<'_>, line: &[u8], own: &mut OfChannel, totals: &mut Totals)
     match head.event {
         b"mail.sent" => own.sent += 1,
         b"mail.refused" | b"agent.refused" | b"task.refused" | b"log.refused"
-        | b"token.refused" | b"approval.refused" | b"audit.refused" | b"key.refused"
-        | b"secret.refused" => {
+        | b"memory.refused" | b"token.refused" | b"approval.refused" | b"audit.refused"
+        | b"key.refused" | b"secret.refused" => {
             own.refused += 1;
         }
         b"mail.announced" => totals.announced += 1,

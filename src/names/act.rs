@@ -62,6 +62,8 @@ verbs! {
     LogWrite "log.write",
     /// To close logs, and to remove and pack what is old.
     LogRotate "log.rotate",
+    /// To forget what is remembered, or to fold it.
+    MemoryForget "memory.forget",
     /// To give a token to what nobody supervises, and to take it back.
     TokenIssue "token.issue",
     /// To let somebody do what he was moved to by text from outside.
@@ -129,6 +131,7 @@ impl Verb {
             | Self::TaskRun
             | Self::LogWrite
             | Self::LogRotate
+            | Self::MemoryForget
             | Self::DiscordBroadcast
             | Self::MailOpen
             | Self::AuditRead => false,

@@ -7,8 +7,9 @@ use super::{Explain, Kind};
 /// A longer one is no name.
 const LONGEST: usize = 64;
 /// What begins so, the toolkit says itself.
-const OURS: [&str; 10] = [
-    "mail", "agent", "task", "log", "metrics", "token", "approval", "audit", "key", "secret",
+const OURS: [&str; 11] = [
+    "mail", "agent", "task", "log", "metrics", "memory", "token", "approval", "audit", "key",
+    "secret",
 ];
 
 /// `script.deployed`: two or more words with dots between them, none of our own events.

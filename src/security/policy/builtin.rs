@@ -65,7 +65,11 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         | Verb::KeyWrite
         | Verb::SecretRead
         | Verb::SecretWrite => None,
-        Verb::MailCreate | Verb::AgentConfigure | Verb::LogRotate | Verb::AuditRead => captain,
+        Verb::MailCreate
+        | Verb::AgentConfigure
+        | Verb::LogRotate
+        | Verb::MemoryForget
+        | Verb::AuditRead => captain,
         Verb::MailRead
         | Verb::AgentStart
         | Verb::AgentStop

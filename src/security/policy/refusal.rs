@@ -89,6 +89,7 @@ pub const fn deed(verb: Verb) -> &'static str {
         Verb::TaskRun => "run the tasks of",
         Verb::LogWrite => "write in the logs about",
         Verb::LogRotate => "close the logs of",
+        Verb::MemoryForget => "forget memories of",
         Verb::TokenIssue => "issue tokens for",
         Verb::ApprovalGive => "approve what is asked of",
         Verb::AuditRead => "read the audit trail of",
