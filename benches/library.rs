@@ -1,6 +1,6 @@
 //! What the library does inside one process: batches a second, how soon a watcher has what was committed, and how fast
 //! events are counted and audit records verified. Prints `name<TAB>figure` lines, one a sample, for `scripts/bench`:
-//! seconds, except `batch` (messages a second), `fold` (events a second) and `audit` (records a second). A word after `--`
+//! seconds, except `batch` (messages a second), `fold` (events a second), `mine` (lines a second) and `audit` (records a second). A word after `--`
 //! measures that alone.
 
 use std::ffi::OsStr;
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use dreamos::desk::{Breaker, Desk, Unknown};
+use dreamos::memory::templates::Miner;
 use dreamos::names::{
     AgentId, Caller, Channel, Draft, Event, Level, MessageId, Mode, Roster, Verb,
 };
@@ -26,7 +27,7 @@ use dreamos::root::Home;
 use dreamos::security::audit::{self, Entry, Verdict};
 use dreamos::security::keys::{self, Content, Proof};
 use dreamos::security::{Policy, Principal, Question, Target};
-use dreamos::time::Now;
+use dreamos::time::{Now, Timestamp};
 use dreamos::{logs, metrics};
 use rustix::fs::inotify;
 
@@ -36,6 +37,7 @@ const LINES: u32 = 5_000;
 const WAKE_UPS: u32 = 500;
 const EVENTS: u32 = 1_000_000;
 const FOLDS: usize = 5;
+const MINED: u32 = 500_000;
 const RECORDS: usize = 1_000_000;
 const VERIFICATIONS: usize = 5;
 const RULES: usize = 1_000;
@@ -58,9 +60,13 @@ fn main() -> Result<()> {
         String::from_utf8_lossy(&made.stderr)
     );
 
+    if std::env::args().any(|word| word == "mine") {
+        return mines();
+    }
     if std::env::args().any(|word| word == "audit") {
         return audits(place.path());
     }
+    mines()?;
     folds(place.path())?;
     audits(place.path())?;
     verdicts()?;
@@ -89,6 +95,52 @@ fn desk(home: &Path, as_agent: &str) -> Result<Desk> {
         // But for the watcher, whose home goes when all is measured.
         assert!(IS_OVER.load(Ordering::Relaxed), "{warning}");
     })?)
+}
+
+/// Lines of three hundred templates, with numbers, addresses, paths and ids in them.
+fn mines() -> Result<()> {
+    const WORDS: [&str; 20] = [
+        "worker", "queue", "block", "cache", "session", "packet", "commit", "deploy", "lease",
+        "token", "socket", "index", "segment", "replica", "shard", "volume", "kernel", "thread",
+        "buffer", "channel",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |most: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % most
+    };
+    let known: Vec<Vec<u64>> = (0..300)
+        .map(|_| (0..3 + draw(5)).map(|_| draw(34)).collect())
+        .collect();
+    let mut lines = Vec::new();
+    for _ in 0..MINED {
+        let mut line = String::new();
+        for part in &known[usize::try_from(draw(300))?] {
+            match (WORDS.get(usize::try_from(*part)?), part % 4) {
+                (Some(word), _) => line.push_str(word),
+                (None, 0) => write!(line, "{}", draw(100_000))?,
+                (None, 1) => write!(line, "10.{}.{}.{}", draw(256), draw(256), draw(256))?,
+                (None, 2) => write!(line, "blk_{}", draw(1 << 40))?,
+                (None, _) => write!(line, "/var/lib/{}", draw(1000))?,
+            }
+            line.push(' ');
+        }
+        line.push_str("done");
+        lines.push(line);
+    }
+    for _ in 0..FOLDS {
+        let mut miner = Miner::default();
+        let start = Instant::now();
+        for line in &lines {
+            miner.learn(line, Timestamp::default());
+        }
+        report("mine", f64::from(MINED) / start.elapsed().as_secs_f64())?;
+        let patterns = miner.patterns().count();
+        ensure!((2..=1000).contains(&patterns), "{patterns} templates");
+    }
+    Ok(())
 }
 
 /// A collection that finds a million lines that nobody has counted, as messages leave them: sent, taken, acknowledged.

@@ -8,28 +8,31 @@ use std::time::{Duration, Instant};
 
 use crate::home::{LOGCTL, METRICSD, SECCTL, TASKCTL};
 use crate::lives::{AGENTCTL, with_argument};
+use crate::memory::DREAMSCRIBE;
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Each with how many verbs it has at least.
-const PROGRAMS: [(&str, &str, usize); 7] = [
+const PROGRAMS: [(&str, &str, usize); 8] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone"), 11),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone"), 11),
     ("agentctl", AGENTCTL, 11),
     ("taskctl", TASKCTL, 11),
     ("logctl", LOGCTL, 5),
     ("metricsd", METRICSD, 3),
+    ("dreamscribe", DREAMSCRIBE, 18),
     ("secctl", SECCTL, 7),
 ];
 /// A verb that two programs share is shown by the cases of one.
-const FAMILIES: [&[&str]; 6] = [
+const FAMILIES: [&[&str]; 7] = [
     &["cellphone", "captainphone"],
     &["agentctl"],
     &["taskctl"],
     &["logctl"],
     &["metricsd"],
+    &["dreamscribe"],
     &["secctl"],
 ];
 /// How long a supervisor may be on its way out after a stop.
@@ -140,6 +143,11 @@ fn taskctl_prints_exactly_what_its_cases_say() {
 #[test]
 fn logctl_prints_exactly_what_its_cases_say() {
     run_all("logctl");
+}
+
+#[test]
+fn dreamscribe_prints_exactly_what_its_cases_say() {
+    run_all("dreamscribe");
 }
 
 #[test]

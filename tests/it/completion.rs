@@ -150,12 +150,14 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
     let tasks = ["CREATE", "CLAIM", "DEP", "LINT"];
     let logs = ["TAIL", "QUERY", "ROTATE", "WRITE"];
     let rights = ["CHECK", "TOKEN", "SECRET", "AUDIT"];
+    let memory = ["INGEST", "QUERY", "STORY", "FORGET"];
     let figures = ["EXPORT", "TEXTFILE", "SERVE", "EXPORT"];
     for (program, verbs) in [
         ("cellphone", mail),
         ("captainphone", mail),
         ("taskctl", tasks),
         ("logctl", logs),
+        ("dreamscribe", memory),
         ("metricsd", figures),
         ("secctl", rights),
     ] {

@@ -14,6 +14,8 @@ use dreamos::names::{AgentId, Caller, Channel};
 use dreamos::security::audit::{self, Entry, Verdict};
 use dreamos::time::Now;
 
+use crate::memory::DREAMSCRIBE;
+
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -91,6 +93,7 @@ pub(crate) fn used_home(home: &Path) {
     logctl(home, "write bridge script.deployed");
     logctl(home, "write security script.deployed");
     logs(home);
+    remembered(home);
     counted(home);
     limited(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
@@ -354,6 +357,33 @@ fn taskctl_ran(home: &Path, line: &str) -> std::process::Output {
 fn taskctl(home: &Path, line: &str) {
     let done = taskctl_ran(home, line);
     assert!(done.status.success(), "taskctl {line}: {done:?}");
+}
+
+/// With what a crash or a person left of it.
+fn remembered(home: &Path) {
+    let memories = home.join("runtime/memories");
+    dreamscribe(home, "ingest");
+    std::fs::write(memories.join("ingest.json"), "{ no JSON").unwrap();
+    let days = std::fs::read_dir(memories.join("fragments")).unwrap();
+    let day = days.map(|entry| entry.unwrap().path()).max().unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(day).unwrap();
+    file.write_all(b"{\"memory_id\":\"half").unwrap();
+    dreamscribe(home, "ingest");
+    dreamscribe(home, "forget --type devlog --yes");
+    dreamscribe(home, "forget --type message --yes");
+    dreamscribe(home, "compact");
+}
+
+fn dreamscribe(home: &Path, line: &str) {
+    let done = Command::new(DREAMSCRIBE)
+        .args(line.split_whitespace())
+        .env("DREAMOS_HOME", home)
+        .output()
+        .unwrap();
+    assert!(
+        matches!(done.status.code(), Some(0 | 1)),
+        "dreamscribe {line}: {done:?}"
+    );
 }
 
 fn logctl(home: &Path, line: &str) {

@@ -169,6 +169,8 @@ fn what_is_shipped_is_static_and_small() {
         ("logctl", 4_000_000),
         // Looks into all rooms, and has a server.
         ("metricsd", 5_000_000),
+        // Links, mines and indexes.
+        ("dreamscribe", 5_000_000),
         ("secctl", 4_000_000),
         // One of it an agent.
         ("dreamos-superd", 1_500_000),
@@ -303,14 +305,15 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         "bin/agentctl/schemas",
         "bin/taskctl/schemas",
         "bin/logctl/schemas",
+        "bin/dreamscribe/schemas",
         "bin/metricsd/schemas",
         "bin/secctl/schemas",
     ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
         files.len(),
-        35 + 1 + schemas.iter().sum::<usize>(),
-        "seven programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
+        40 + 1 + schemas.iter().sum::<usize>(),
+        "eight programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(

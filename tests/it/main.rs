@@ -13,6 +13,7 @@ mod house;
 mod invariants;
 mod lives;
 mod logs;
+mod memory;
 mod metrics;
 mod model;
 mod original;

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::home::{Home, LOGCTL, METRICSD, SECCTL, TASKCTL, run};
 use crate::lives::{AGENTCTL, Swarm};
+use crate::memory::DREAMSCRIBE;
 use crate::metrics::serving;
 
 const MAIL: &str = "bin/phone/schemas";
@@ -21,6 +23,7 @@ const AGENTS: &str = "bin/agentctl/schemas";
 const TASKS: &str = "bin/taskctl/schemas";
 const LOGS: &str = "bin/logctl/schemas";
 const FIGURES: &str = "bin/metricsd/schemas";
+const MEMORY: &str = "bin/dreamscribe/schemas";
 const RIGHTS: &str = "bin/secctl/schemas";
 
 fn checkout() -> &'static Path {
@@ -154,7 +157,7 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let own = [AGENTS, TASKS, LOGS, FIGURES, RIGHTS].into_iter();
+    let own = [AGENTS, TASKS, LOGS, MEMORY, FIGURES, RIGHTS].into_iter();
     let mut own = own.filter(|dir| schemas_in(dir).contains(name));
     let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
@@ -570,6 +573,71 @@ fn every_verb_of_logctl_prints_what_its_schema_says() {
 }
 
 #[test]
+fn every_verb_of_dreamscribe_prints_what_its_schema_says() {
+    let home = Home::new();
+    let mut seen = BTreeSet::new();
+    let old = "2026-01-03T10:00:";
+    let mut lines = String::new();
+    for n in 0..9 {
+        writeln!(lines, r#"{{"id":"n{n}","timestamp":"{old}0{n}Z","agent_id":"net","type":"log","content":"link {n} timed out","mood":1}}"#).unwrap();
+    }
+    for (id, agent, text) in [
+        ("a", "agent-1", "the deploy failed on db-7"),
+        ("b", "agent-2", "the deploy failed on db-7"),
+        ("c", "agent-1", "the deploy failed on db-8, and no more"),
+    ] {
+        writeln!(lines, r#"{{"id":"{id}","timestamp":"{old}30Z","agent_id":"{agent}","type":"note","content":"{text}","context":{{"task_id":"t1"}}}}"#).unwrap();
+    }
+    for n in 0..4 {
+        writeln!(lines, r#"{{"id":"f{n}","timestamp":"{old}4{n}Z","agent_id":"agent-1","type":"event","content":"build {n} failed: no space left"}}"#).unwrap();
+    }
+    lines += "broken\n";
+    for (expected, line, input) in [
+        ("memory-stats", "stats", ""),
+        ("memory-hits", "query nothing", ""),
+        (
+            "memory-ingested",
+            "ingest - --input fragments",
+            lines.as_str(),
+        ),
+        (
+            "memory-ingested",
+            "ingest - --input fragments",
+            r#"{"id":"a","timestamp":1767434430,"agent_id":"agent-1","type":"note","content":"it failed on db-9"}"#,
+        ),
+        ("memory-hits", "query deploy failed", ""),
+        ("memory-hits", "similar c", ""),
+        ("memory-fragments", "recent", ""),
+        ("memory-fragments", "thread a", ""),
+        ("memory-fragments", "task t1", ""),
+        ("memory", "show a --why", ""),
+        ("memory", "show c --why", ""),
+        ("memory-threads", "threads", ""),
+        ("memory-story", "story", ""),
+        ("memory-digest", "digest --since 2026-01-01T00:00:00Z", ""),
+        ("memory-context", "context --agent agent-1", ""),
+        ("memory-insights", "insights", ""),
+        ("memory-patterns", "patterns", ""),
+        ("memory-stats", "stats", ""),
+        ("memory-topic", "topic deploy", ""),
+        ("memory-forgotten", "forget a --dry-run", ""),
+        ("memory-compacted", "compact --dry-run", ""),
+        ("memory-rebuilt", "rebuild", ""),
+        ("error", "show nobody", ""),
+    ] {
+        let mut command = home.command(DREAMSCRIBE);
+        command.arg("--json").args(line.split_whitespace());
+        let ran = run(&mut command, input.as_bytes());
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, line) {
+            assert_eq!(assert_valid(&document, line), expected, "{line}");
+            printed(&document, expected, &mut seen);
+        }
+    }
+    assert_all_is_printed(MEMORY, &seen);
+}
+
+#[test]
 fn every_verb_of_metricsd_prints_what_its_schema_says() {
     let home = Home::new();
     let mut seen = BTreeSet::new();
@@ -687,7 +755,7 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let all = [MAIL, AGENTS, TASKS, LOGS, FIGURES, RIGHTS].into_iter();
+    let all = [MAIL, AGENTS, TASKS, LOGS, MEMORY, FIGURES, RIGHTS].into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }

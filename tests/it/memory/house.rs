@@ -1,0 +1,143 @@
+//! What a home itself tells.
+
+use super::{found, fragments, ids, ingest, must, speak, text, threads};
+use crate::home::{Home, TASKCTL, run};
+
+fn task(home: &Home, line: &str) {
+    let ran = run(home.command(TASKCTL).args(line.split_whitespace()), b"");
+    assert_eq!(ran.code, 0, "taskctl {line}: {ran:?}");
+}
+
+#[test]
+fn events_mail_tasks_and_devlogs_become_memories_once() {
+    let home = Home::new();
+    home.ok(&[
+        "send",
+        "agent-3",
+        "the deploy waits for db-7",
+        "--as",
+        "captain",
+    ]);
+    home.ok(&["next", "--as", "agent-3"]);
+    home.ok(&["reply", "agent-3/1", "db-7 is up", "--as", "agent-3"]);
+    task(&home, "create mend --id t1 --for agent-1 --no-mail");
+    task(&home, "start t1 --as agent-1");
+    task(&home, "complete t1 --as agent-1 --result pinned --no-mail");
+    let devlog = home.dir.join("runtime/devlog/agents/agent-1");
+    std::fs::create_dir_all(&devlog).unwrap();
+    let entry = "# agent-1 Devlog\n\n## 2026-11-22 12:00 Boot\nup\n\n## Zip\nzlib it is\n";
+    std::fs::write(devlog.join("devlog.md"), entry).unwrap();
+
+    let added = ingest(&home, "");
+    let all = fragments(&home);
+    assert_eq!(added, all.len() as u64);
+    let of = |kind: &str| all.iter().filter(|it| it["type"] == kind).count();
+    assert_eq!((of("message"), of("task"), of("devlog")), (2, 1, 2));
+    assert!(of("event") >= 7, "{all:#?}");
+    for one in &all {
+        let own = text(&one["timestamp"]);
+        assert!(own <= text(&one["ingested_at"]), "{one}");
+    }
+    assert_eq!(ingest(&home, ""), 0);
+    assert_eq!(ids(&home).len(), all.len());
+
+    // All that names the task is one thread, with the task itself.
+    let of_task = must(&home, "task t1 --json").json()["fragments"].clone();
+    let of_task: Vec<String> = of_task
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| text(&it["memory_id"]))
+        .collect();
+    assert!(of_task.len() >= 4, "{of_task:?}");
+    let thread = threads(&home)
+        .into_iter()
+        .find(|it| it.contains(&of_task[0]))
+        .unwrap();
+    assert!(of_task.iter().all(|id| thread.contains(id)), "{thread:?}");
+    // A message and its answer are another.
+    let mail = found(&home, "db-7 --type message");
+    assert_eq!(mail.len(), 2);
+    let thread = threads(&home)
+        .into_iter()
+        .find(|it| it.contains(&mail[0]))
+        .unwrap();
+    assert!(thread.contains(&mail[1]) && !thread.contains(&of_task[0]));
+}
+
+#[test]
+fn what_was_sealed_pruned_and_carried_over_comes_once() {
+    let home = Home::new();
+    for n in 0..5 {
+        home.ok(&["send", "agent-2", &format!("order {n}"), "--as", "captain"]);
+    }
+    assert_eq!(ingest(&home, "mail"), 5);
+    home.ok(&["next", "--as", "agent-2"]);
+    home.ok(&["ack", "--all", "--as", "agent-2"]);
+    home.ok(&["prune", "agent-2", "--as", "agent-2"]);
+    home.ok(&["send", "agent-2", "order 5", "--as", "captain"]);
+    assert_eq!(ingest(&home, "mail"), 1);
+    // Also for somebody who begins only now.
+    std::fs::remove_file(home.dir.join("runtime/memories/ingest.json")).unwrap();
+    assert_eq!(ingest(&home, "mail"), 0);
+    assert_eq!(ids(&home).len(), 6);
+}
+
+#[test]
+fn a_section_of_a_devlog_that_was_written_on_is_a_later_version() {
+    let home = Home::new();
+    let devlog = home.dir.join("runtime/devlog/agents/agent-1");
+    std::fs::create_dir_all(&devlog).unwrap();
+    let write = |text: &str| std::fs::write(devlog.join("devlog.md"), text).unwrap();
+    write("## Plan\nuse bzip\n\n## Rest\nnone\n");
+    assert_eq!(ingest(&home, "devlogs"), 2);
+    write("## Plan\nuse bzip\nno: zlib\n\n## Rest\nnone\n");
+    assert_eq!(ingest(&home, "devlogs"), 1);
+    assert_eq!(ingest(&home, "devlogs"), 0);
+    let hits = must(&home, "query bzip --json").json()["hits"].clone();
+    let by = |it: &serde_json::Value| {
+        (
+            text(&it["fragment"]["memory_id"]),
+            it["superseded_by"].clone(),
+        )
+    };
+    let all: Vec<_> = hits.as_array().unwrap().iter().map(by).collect();
+    let (new, _) = all.iter().find(|(_, later)| later.is_null()).unwrap();
+    assert!(new.ends_with("~2"), "{all:?}");
+    for (id, later) in &all {
+        assert!(id == new || later == new.as_str(), "{all:?}");
+    }
+}
+
+#[test]
+fn a_follower_remembers_what_comes() {
+    use std::io::Read as _;
+    let home = Home::new();
+    must(&home, "ingest");
+    let mut follower = home
+        .command(super::DREAMSCRIBE)
+        .args(["ingest", "--follow"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    home.ok(&["send", "agent-3", "saffron", "--as", "captain"]);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while !fragments(&home).iter().any(|it| it["content"] == "saffron") {
+        assert!(std::time::Instant::now() < deadline, "it does not follow");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_child(&follower);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ended = follower.wait().unwrap();
+    assert_eq!(ended.code(), Some(130));
+    let mut said = String::new();
+    follower
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!(said, "");
+    assert_eq!(speak(&home, "ingest").code, 0);
+}

@@ -1,0 +1,144 @@
+//! SIGKILL before every call that changes anything: whoever ingests again has each memory once, and can ask for it.
+
+use std::process::Output;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use super::{DREAMSCRIBE, file, found, ids, line, speak};
+use crate::home::{Home, has_tool, path};
+use crate::siege::kills::{Call, Verdict, assert_landed, calls_in, each, require, was_killed};
+use crate::siege::place;
+
+const CHANGING: [&str; 14] = [
+    "write",
+    "writev",
+    "pwrite64",
+    "pwritev",
+    "fdatasync",
+    "fsync",
+    "ftruncate",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+];
+
+fn changes(call: &Call) -> bool {
+    CHANGING.contains(&call.name.as_str()) || call.line.contains("O_CREAT")
+}
+
+fn strace(home: &Home, verb: &str, options: &[&str]) -> Output {
+    let mut command = home.command("strace");
+    command.args(["-f", "-qq"]).args(options).arg(DREAMSCRIBE);
+    command.args(verb.split_whitespace()).output().unwrap()
+}
+
+/// Two days, so that a batch is written to more than one file.
+fn lines(from: u32, to: u32) -> String {
+    let line = |n: u32| {
+        let at = format!("2026-01-0{}T10:00:{:02}Z", 1 + n % 2, n % 60);
+        line(
+            &format!("n{n}"),
+            &at,
+            "agent-1",
+            &format!("saffron word{n}"),
+            &json!({"task_id": "t1"}),
+        )
+    };
+    (from..to).map(line).collect()
+}
+
+fn besiege(prepare: fn(&Home), verb: &str, after: fn(&Home) -> Verdict) {
+    if !has_tool("strace") {
+        return;
+    }
+    let template = Home::below(place());
+    prepare(&template);
+    let fresh = || Home::copy_of(&template.dir, place());
+    let traced = fresh();
+    let log = traced.dir.with_file_name("trace");
+    let done = strace(&traced, verb, &["-o", path(&log)]);
+    assert!(done.status.success(), "{done:?}");
+    let trace = std::fs::read_to_string(log).unwrap();
+    let mut calls = calls_in(&trace, &traced.dir);
+    calls.retain(changes);
+    assert!(calls.len() > 10, "{trace}");
+    let landed = AtomicUsize::new(0);
+    let failed = each(calls.len(), |n| {
+        let home = fresh();
+        let killing = calls[n].killing();
+        let mut options = vec!["-o", "/dev/null"];
+        options.extend(killing.iter().map(String::as_str));
+        let done = strace(&home, verb, &options);
+        landed.fetch_add(usize::from(was_killed(&done)), Ordering::Relaxed);
+        let judged = || {
+            let again = speak(&home, verb);
+            require(again.code <= 1, || format!("again: {again:?}"))?;
+            after(&home)
+        };
+        judged().map_err(|why| format!("{}: {why}", calls[n].line))
+    });
+    assert_landed(landed.into_inner(), calls.len());
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+fn has(home: &Home, many: u32) -> Verdict {
+    let ids = ids(home);
+    require(ids.len() == many as usize, || {
+        format!("there are {}", ids.len())
+    })?;
+    for n in [0, many - 1] {
+        let found = found(home, &format!("word{n}"));
+        require(found == [format!("n{n}")], || format!("word{n}: {found:?}"))?;
+    }
+    let threads = super::threads(home);
+    require(
+        threads.len() == 1 && threads[0].len() == many as usize,
+        || format!("{threads:?}"),
+    )
+}
+
+#[test]
+fn a_first_ingest_killed_at_any_call_is_resumed_exactly() {
+    besiege(
+        |home| {
+            file(home, "f.jsonl", &lines(0, 20));
+        },
+        "ingest f.jsonl",
+        |home| has(home, 20),
+    );
+}
+
+#[test]
+fn a_later_ingest_killed_at_any_call_is_resumed_exactly() {
+    besiege(
+        |home| {
+            file(home, "f.jsonl", &lines(0, 20));
+            assert_eq!(super::ingest(home, "f.jsonl"), 20);
+            file(home, "f.jsonl", &lines(0, 40));
+        },
+        "ingest f.jsonl",
+        |home| has(home, 40),
+    );
+}
+
+#[test]
+fn forgetting_killed_at_any_call_forgets_when_it_is_said_again() {
+    besiege(
+        |home| {
+            let other = line("x", "2026-01-01T09:00:00Z", "agent-2", "pepper", &json!({}));
+            file(home, "f.jsonl", &(other + &lines(0, 20)));
+            assert_eq!(super::ingest(home, "f.jsonl"), 21);
+        },
+        "forget --agent agent-2 --yes",
+        |home| {
+            let gone = found(home, "pepper");
+            require(gone.is_empty(), || format!("{gone:?}"))?;
+            has(home, 20)
+        },
+    );
+}
