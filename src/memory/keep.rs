@@ -26,8 +26,7 @@ const VERSION: u32 = 1;
 const DERIVED: &str = "index";
 const TERMS: &str = "terms";
 const DAYS: &str = "days.json";
-const LINKER: &str = "linker.bin";
-const MINER: &str = "miner.bin";
+const LINKING: &str = "linking.bin";
 const THREADS: &str = "threads";
 const TIES: &str = "ties";
 const NO_TIE: u32 = u32::MAX;
@@ -211,10 +210,10 @@ impl Keeper {
         for (name, it) in days.covered {
             covered.extend(Day::parse(&name).map(|day| (day, it)));
         }
-        let linker = saved(&derived, LINKER)?;
-        let linker = linker.map_or_else(|| Some(Linker::default()), |it| Linker::load(&it));
-        let miner = saved(&derived, MINER)?;
-        let miner = miner.map_or_else(|| Some(Miner::default()), |it| Miner::load(&it));
+        let (linker, miner) = match saved(&derived)? {
+            None => (Some(Linker::default()), Some(Miner::default())),
+            Some(saved) => (Linker::load(saved.linker()), Miner::load(saved.miner())),
+        };
         let (linker, miner) = match (linker, miner) {
             (Some(linker), Some(miner)) if linker.len() <= count && days.count <= count => {
                 (linker, miner)
@@ -537,6 +536,11 @@ impl Keeper {
 
     /// Makes durable what was taken; the index, and how far the sources were read, follow while more is taken.
     pub(super) fn commit(&mut self, places: &Map<String, Value>) -> Result<(), Error> {
+        let kept = &self.places.sources;
+        let is_known = |(name, place): (&String, &Value)| kept.get(name) == Some(place);
+        if self.append.is_empty() && self.begun.is_none() && places.iter().all(is_known) {
+            return Ok(());
+        }
         self.append.commit(&self.shelf, &mut self.covered)?;
         self.settle()?;
         self.begin_commit(places.clone());
@@ -606,13 +610,15 @@ impl Keeper {
         self.join_members()?;
         // Before what knows how many they are.
         write_column(&terms(&self.derived)?, TIES, &self.ties)?;
-        for (name, bytes) in [(LINKER, self.linker.save()), (MINER, self.miner.save())] {
-            let mut out = xxh3_64_with_seed(&bytes, VERSION.into())
-                .to_le_bytes()
-                .to_vec();
-            out.extend_from_slice(&bytes);
-            shelf::replace(&self.derived, name, &out)?;
-        }
+        // Both of the same moment, in one file.
+        let miner = self.miner.save();
+        let mut bytes = vec![0; 8];
+        bytes.extend_from_slice(&(miner.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&miner);
+        bytes.extend_from_slice(&self.linker.save());
+        let sum = xxh3_64_with_seed(&bytes[8..], VERSION.into());
+        bytes[..8].copy_from_slice(&sum.to_le_bytes());
+        shelf::replace(&self.derived, LINKING, &bytes)?;
         self.linker_saved = self.linker.len();
         Ok(())
     }
@@ -801,7 +807,7 @@ pub(super) fn miner(shelf: &Shelf) -> Result<Option<Miner>, Error> {
         Err(error) if error.is_absent() => return Ok(None),
         other => other?,
     };
-    Ok(saved(&derived, MINER)?.and_then(|bytes| Miner::load(&bytes)))
+    Ok(saved(&derived)?.and_then(|saved| Miner::load(saved.miner())))
 }
 
 fn terms(derived: &Dir) -> Result<Dir, Error> {
@@ -809,18 +815,40 @@ fn terms(derived: &Dir) -> Result<Dir, Error> {
     Ok(derived.sub(TERMS)?)
 }
 
-/// What `save_linking` wrote, if it is whole.
-fn saved(derived: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
+/// What `save_linking` wrote.
+struct Saved {
+    bytes: Vec<u8>,
+    /// Where the miner's part begins, and the linker's.
+    parts: (usize, usize),
+}
+
+impl Saved {
+    fn miner(&self) -> &[u8] {
+        self.bytes
+            .get(self.parts.0..self.parts.1)
+            .unwrap_or_default()
+    }
+
+    fn linker(&self) -> &[u8] {
+        self.bytes.get(self.parts.1..).unwrap_or_default()
+    }
+}
+
+/// `None` where there is none; of what is not whole both parts are empty, and refused by whoever loads them.
+fn saved(derived: &Dir) -> Result<Option<Saved>, Error> {
     const LARGEST: u64 = 2 << 30;
-    let Some(file) = derived.file_if_any(name, Open::Read)? else {
+    let Some(file) = derived.file_if_any(LINKING, Open::Read)? else {
         return Ok(None);
     };
     let bytes = file.read_to_end(LARGEST)?;
-    let whole = bytes
-        .split_first_chunk()
-        .filter(|(sum, rest)| u64::from_le_bytes(**sum) == xxh3_64_with_seed(rest, VERSION.into()));
-    // Nothing that was saved is empty: this one is refused by whoever loads it.
-    Ok(Some(whole.map_or(Vec::new(), |(_, rest)| rest.to_vec())))
+    let length = bytes.split_first_chunk().and_then(|(sum, rest)| {
+        let is_whole = u64::from_le_bytes(*sum) == xxh3_64_with_seed(rest, VERSION.into());
+        let length = u64::from_le_bytes(*rest.first_chunk()?);
+        is_whole.then(|| usize::try_from(length).ok())?
+    });
+    let end = bytes.len();
+    let parts = length.map_or((end, end), |length| (16, length.saturating_add(16)));
+    Ok(Some(Saved { bytes, parts }))
 }
 
 pub(super) fn place(index: &Index, ordinal: u32) -> Result<Place, Error> {

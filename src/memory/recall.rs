@@ -35,6 +35,10 @@ pub struct Filter {
 }
 
 impl Filter {
+    fn is_in_time(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+    }
+
     fn terms(&self) -> Vec<String> {
         self.task
             .iter()
@@ -303,6 +307,10 @@ impl Memory {
 
     /// All that name a task, and those of their threads, in the order of their time.
     pub fn task(&self, id: &str) -> Result<Vec<Fragment>, Error> {
+        self.fragments(&self.of_task(id)?)
+    }
+
+    fn of_task(&self, id: &str) -> Result<Vec<u32>, Error> {
         let named = self.index.with_term(&format!("task:{id}"), usize::MAX)?;
         let mut numbers = HashSet::new();
         for ordinal in &named {
@@ -314,7 +322,7 @@ impl Memory {
         }
         let mut members: Vec<u32> = members.into_iter().collect();
         members.sort_unstable();
-        self.fragments(&members)
+        Ok(members)
     }
 
     /// The newest first.
@@ -344,16 +352,22 @@ impl Memory {
         const TELLING: usize = 24;
         let one = self.show(id)?.fragment;
         let words = self.index.telling(&one.content, TELLING)?.join(" ");
-        let mut hits = self.query(&words, filter, limit + 1)?;
-        hits.retain(|hit| hit.fragment.memory_id != id);
-        for hit in &mut hits {
-            hit.folded.retain(|folded| folded != id);
+        let mut hits = Vec::new();
+        for mut hit in self.query(&words, filter, limit + 1)? {
+            let alike = std::mem::take(&mut hit.folded);
+            if hit.fragment.memory_id != id {
+                hits.push(hit);
+            }
+            // Those that are told as one elsewhere are what is asked for here.
+            for other in alike.iter().filter(|other| *other != id).take(limit) {
+                hits.push(self.show(other)?);
+            }
         }
-        hits.truncate(limit);
         for hit in &mut hits {
             hit.score = likeness(&one.content, &hit.fragment.content);
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+        hits.truncate(limit);
         Ok(hits)
     }
 
@@ -445,25 +459,31 @@ impl Memory {
         self.tell(filter, limit, |told| {
             all.push((told.fragment.clone(), told.thread));
         })?;
-        all.sort_by_key(|(fragment, _)| fragment.timestamp);
-        let told = all.iter().map(|(fragment, thread)| Told {
-            fragment,
-            thread: *thread,
-        });
-        Ok(how(&told.collect::<Vec<_>>()))
+        Ok(in_order(all, limit, how))
     }
 
     /// What happened, thread by thread; of one task with what is linked to it.
     pub fn story(&self, filter: &Filter, limit: usize) -> Result<Vec<Chapter>, Error> {
-        self.told(filter, limit, chapters)
+        let Some(task) = &filter.task else {
+            return self.told(filter, limit, chapters);
+        };
+        let mut texts = self.texts();
+        let mut all = Vec::new();
+        for ordinal in self.of_task(task)? {
+            if let Some(fragment) = self.fragment(&mut texts, ordinal)?
+                && filter.is_in_time(fragment.timestamp)
+            {
+                all.push((fragment, self.numbers.thread(ordinal)?));
+            }
+        }
+        Ok(in_order(all, limit, chapters))
     }
 
     pub fn digest(&self, since: Timestamp, now: Timestamp, form: Form) -> Result<String, Error> {
-        let filter = Filter {
-            since: Some(since),
-            ..Filter::default()
-        };
-        self.told(&filter, MOST_TOLD, |told| digest(told, since, now, form))
+        // What came before tells which tasks wait.
+        self.told(&Filter::default(), MOST_TOLD, |told| {
+            digest(told, since, now, form)
+        })
     }
 
     /// What an agent should remember, in at most so many bytes.
@@ -577,6 +597,21 @@ impl Memory {
         stats.index_bytes = verbs::index_bytes(&self.shelf)?;
         Ok(stats)
     }
+}
+
+/// Told in the order of their time, at most the last `limit`.
+fn in_order<T>(
+    mut all: Vec<(Fragment, u32)>,
+    limit: usize,
+    how: impl FnOnce(&[Told<'_>]) -> T,
+) -> T {
+    all.sort_by_key(|(fragment, _)| fragment.timestamp);
+    let told = all.iter().map(|(fragment, thread)| Told {
+        fragment,
+        thread: *thread,
+    });
+    let told: Vec<Told<'_>> = told.skip(all.len().saturating_sub(limit)).collect();
+    how(&told)
 }
 
 /// How many of the words of both are in both; 1 is the same words.

@@ -319,7 +319,10 @@ fn sum_of(file: &File, end: u64) -> Result<u64, Error> {
     let mut sum = 0_u64;
     let mut lines = Lines::new(file, 0, end);
     while let Some((offset, _, line)) = lines.next()? {
-        if let Line::Whole(line) = line {
+        // As a scan, which passes over empty ones.
+        if let Line::Whole(line) = line
+            && !line.is_empty()
+        {
             sum = sum.wrapping_add(xxh3_64_with_seed(line, offset));
         }
     }
@@ -348,6 +351,10 @@ pub(super) struct Place {
 }
 
 impl Append {
+    pub(super) fn is_empty(&self) -> bool {
+        self.days.is_empty()
+    }
+
     /// Where it will lie. `covered` tells how far the day is.
     pub(super) fn add(&mut self, fragment: &Fragment, covered: &BTreeMap<Day, Covered>) -> Place {
         let day = Day::of(fragment.timestamp);

@@ -8,7 +8,9 @@ use crate::root::Home;
 use crate::store::DirWatch;
 
 /// Between two events nobody sleeps longer: events get lost, and network file systems send none.
-const NET: Duration = Duration::from_secs(1);
+const NET: Duration = Duration::from_secs(15);
+/// A look at all watches.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub struct Waker {
     watches: Vec<DirWatch>,
@@ -28,9 +30,18 @@ impl Waker {
 
     /// Sleeps until it is time to look, or until this thread is unparked.
     pub fn rest(&mut self) {
-        // Each of them wakes this thread.
-        if let Some(watch) = self.watches.first() {
-            watch.wait(NET);
+        let mut slept = Duration::ZERO;
+        while slept < NET {
+            let Some((first, others)) = self.watches.split_first() else {
+                return;
+            };
+            // Each of them wakes this thread, and so does whoever wants it to end.
+            let looked = first.wait(LOOK);
+            let news = |it: &DirWatch| it.wait(Duration::ZERO).news;
+            if looked.news || looked.took < LOOK || others.iter().any(news) {
+                return;
+            }
+            slept += looked.took;
         }
     }
 }

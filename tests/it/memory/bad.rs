@@ -107,8 +107,7 @@ fn a_broken_index_is_made_anew_with_a_notice() {
     let index = home.dir.join("runtime/memories/index");
     let mut files = vec![
         index.join("days.json"),
-        index.join("linker.bin"),
-        index.join("miner.bin"),
+        index.join("linking.bin"),
         index.join("terms/threads"),
     ];
     files.extend(

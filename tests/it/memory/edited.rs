@@ -87,7 +87,7 @@ fn a_torn_end_is_set_aside_and_nothing_else_is_lost() {
 fn a_line_that_is_no_fragment_is_named_and_kept() {
     let home = home();
     let mut text = std::fs::read_to_string(day(&home)).unwrap();
-    text.insert_str(0, "not yet\n");
+    text.insert_str(0, "not yet\n\n");
     std::fs::write(day(&home), &text).unwrap();
     let ran = speak(&home, "ingest f.jsonl");
     assert!(ran.err.contains("no fragments"), "{ran:?}");
@@ -96,5 +96,10 @@ fn a_line_that_is_no_fragment_is_named_and_kept() {
             .unwrap()
             .starts_with("not yet\n")
     );
+    // What comes behind an empty line makes nothing anew.
+    let more = line("last", AT, "agent-1", "clove", &json!({}));
+    let ran = speak_with(&home, "ingest - --input fragments", &more);
+    assert!(!ran.err.contains("made anew"), "{ran:?}");
+    assert_eq!(found(&home, "clove"), ["last"]);
     assert_eq!(found(&home, "pepper"), ["pepper"]);
 }
