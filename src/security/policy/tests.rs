@@ -109,7 +109,13 @@ fn each_may_what_the_built_in_policy_says_and_no_more() {
     ];
     let not_own = [
         &owners[..],
-        &["mail.create", "agent.configure", "log.rotate", "audit.read"],
+        &[
+            "mail.create",
+            "agent.configure",
+            "log.rotate",
+            "memory.forget",
+            "audit.read",
+        ],
     ]
     .concat();
     let own: Vec<&str> = all
@@ -149,6 +155,7 @@ fn each_may_what_the_built_in_policy_says_and_no_more() {
             "task.run",
             "log.write",
             "log.rotate",
+            "memory.forget",
             "audit.read"
         ]
     );
