@@ -85,7 +85,7 @@ def queries():
         source = random.Random(SEED + 1)
         return [" ".join(source.sample(WORDS, 4) + [source.choice(VERBS)]) for _ in range(QUERIES)]
     with open(os.path.join(path, "truth.json"), encoding="utf-8") as file:
-        return [it["text"] for it in json.load(file)["queries"]][:QUERIES]
+        return [it["text"] for it in json.load(file)["queries"]]
 
 
 class Part:
