@@ -36,6 +36,7 @@ const SAVE_AFTER: u32 = 100_000;
 /// What a thread of the original lists.
 const MEMBERS: &str = "members";
 const FORGOTTEN: &str = "forgotten.jsonl";
+const MOST_FORGOTTEN: u64 = 256 << 20;
 /// What was said under the id of a memory that a summary stands for: nobody knows any more.
 const FOLDED: u64 = 0;
 
@@ -137,7 +138,7 @@ impl Keeper {
         now: Timestamp,
         warn: &dyn Fn(&str),
     ) -> Result<Self, Error> {
-        shelf::sweep(&shelf.dir)?;
+        shelf.sweep()?;
         let derived = shelf.derived(DERIVED)?;
         shelf::sweep(&derived)?;
         let places = places(&shelf, now, warn)?;
@@ -205,7 +206,9 @@ impl Keeper {
             Err(error) => return Err(error.into()),
         };
         let count = index.as_ref().map_or(0, Index::len);
-        let days: Days = shelf::derived(&derived, DAYS)?.unwrap_or_default();
+        let days: Option<Days> = shelf::derived(&derived, DAYS)?;
+        // A newer one says other things by the same names.
+        let days = days.filter(|it| it.v == VERSION).unwrap_or_default();
         let mut covered: BTreeMap<Day, Covered> = BTreeMap::new();
         for (name, it) in days.covered {
             covered.extend(Day::parse(&name).map(|day| (day, it)));
@@ -292,7 +295,7 @@ impl Keeper {
             }
             let mut bad = 0_u64;
             let covered = self.covered.entry(day).or_default();
-            self.shelf.scan(day, from, |offset, line| {
+            let end = self.shelf.scan(day, from, |offset, line| {
                 covered.reach(offset, line);
                 match line::parse(line) {
                     Ok(fragment) => behind.push((
@@ -307,6 +310,8 @@ impl Keeper {
                 }
                 Ok(())
             })?;
+            // What is no line is covered, too.
+            covered.size = end;
             covered.settle(&self.shelf, day)?;
             if bad > 0 {
                 warn(&format!(
@@ -381,7 +386,7 @@ impl Keeper {
     /// Adds what is new.
     pub(super) fn take(&mut self, mut found: Found) -> Result<Kept, Error> {
         let mut kept = Kept::Added;
-        if self.forgotten.contains(&xxh3_64(found.id.as_bytes())) {
+        if self.is_forgotten(&found.id) {
             return Ok(Kept::Known);
         }
         if let Some(said) = self.said(&found.id)? {
@@ -394,6 +399,10 @@ impl Keeper {
             let mut last = first.clone();
             for n in 2_u32.. {
                 let id = format!("{first}~{n}");
+                // Of what was forgotten in part nobody can tell which part is told again.
+                if self.is_forgotten(&id) {
+                    return Ok(Kept::Known);
+                }
                 match self.said(&id)? {
                     Some(said) if said == now => return Ok(Kept::Known),
                     Some(_) => last = id,
@@ -435,6 +444,10 @@ impl Keeper {
         self.await_members(&fragment);
         self.enter(fragment, place);
         Ok(kept)
+    }
+
+    fn is_forgotten(&self, id: &str) -> bool {
+        self.forgotten.contains(&xxh3_64(id.as_bytes()))
     }
 
     fn fragment(&mut self, found: Found) -> Fragment {
@@ -487,8 +500,9 @@ impl Keeper {
         for (number, id) in joins {
             for ordinal in index.find(&id)? {
                 let line = texts.line(place(&index, ordinal)?, false)?;
-                if derive::id_of(line).as_deref() == Some(id.as_str()) {
-                    self.linker.unite(number, ordinal);
+                if derive::id_of(line).as_deref() == Some(id.as_str())
+                    && self.linker.unite(number, ordinal)
+                {
                     self.ties[number as usize] = ordinal;
                 }
             }
@@ -706,7 +720,8 @@ pub(super) fn is_current(shelf: &Shelf) -> Result<bool, Error> {
         Err(error) if error.is_absent() => return Ok(false),
         other => other?,
     };
-    let Some(days) = shelf::derived::<Days>(&derived, DAYS)? else {
+    let days = shelf::derived::<Days>(&derived, DAYS)?;
+    let Some(days) = days.filter(|it| it.v == VERSION) else {
         return Ok(false);
     };
     let there = shelf.days()?;
@@ -741,7 +756,7 @@ pub(super) fn read(shelf: &Shelf) -> Result<Option<(Index, Numbers)>, Error> {
     Ok(index.map(|index| (index, numbers)))
 }
 
-/// All that is derived is made anew of the fragments, and what stands derived in the fragments themselves too.
+/// All that is derived is made anew of the fragments, which stay as they are.
 pub(super) fn rebuild(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<u32, Error> {
     let shelf = Shelf::make(home)?;
     let lock = shelf.lock()?;
@@ -763,16 +778,9 @@ pub(super) fn take_out(
 ) -> Result<u64, Error> {
     let shelf = Shelf::make(home)?;
     let lock = shelf.lock()?;
+    shelf.sweep()?;
     if let Some(note) = forgotten {
-        let file = shelf.dir.file(FORGOTTEN, Open::AppendCreate)?;
-        let mut text = Vec::new();
-        for id in ids {
-            serde_json::to_writer(&mut text, &note(id)).expect("every key is text");
-            text.push(b'\n');
-        }
-        file.write_at(file.size()?, &text)?;
-        file.sync_data()?;
-        shelf.dir.sync()?;
+        note_forgotten(&shelf, ids, note)?;
     }
     let mut taken = 0;
     for day in shelf.days()? {
@@ -785,17 +793,41 @@ pub(super) fn take_out(
     Ok(taken)
 }
 
+/// Whole or not at all: a torn line would bring somebody back. What a person wrote there stays.
+fn note_forgotten(
+    shelf: &Shelf,
+    ids: &HashSet<String>,
+    note: &dyn Fn(&str) -> Value,
+) -> Result<(), Error> {
+    let known = forgotten(shelf)?;
+    let mut text = match shelf.dir.file_if_any(FORGOTTEN, Open::Read)? {
+        Some(file) => file.read_to_end(MOST_FORGOTTEN)?,
+        None => Vec::new(),
+    };
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    let mut ids: Vec<&String> = ids.iter().collect();
+    ids.sort_unstable();
+    for id in ids {
+        if !known.contains(&xxh3_64(id.as_bytes())) {
+            serde_json::to_writer(&mut text, &note(id)).expect("every key is text");
+            text.push(b'\n');
+        }
+    }
+    shelf::replace(&shelf.dir, FORGOTTEN, &text)
+}
+
 /// What is never to come back, by its ids.
 fn forgotten(shelf: &Shelf) -> Result<HashSet<u64, foldhash::fast::FixedState>, Error> {
     #[derive(Deserialize)]
     struct Note {
         memory_id: String,
     }
-    const LARGEST: u64 = 256 << 20;
     let Some(file) = shelf.dir.file_if_any(FORGOTTEN, Open::Read)? else {
         return Ok(HashSet::default());
     };
-    let bytes = file.read_to_end(LARGEST)?;
+    let bytes = file.read_to_end(MOST_FORGOTTEN)?;
     let notes = bytes.split(|byte| *byte == b'\n');
     let ids = notes.filter_map(|line| serde_json::from_slice::<Note>(line).ok());
     Ok(ids.map(|it| xxh3_64(it.memory_id.as_bytes())).collect())

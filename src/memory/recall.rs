@@ -152,8 +152,18 @@ impl Memory {
                 Err(error) => warn(&format!("the index is not up to date: {error}")),
             }
         }
-        let Some((index, numbers)) = keep::read(&shelf)? else {
-            return Ok(None);
+        let (index, numbers) = match keep::read(&shelf)? {
+            Some(there) => there,
+            None if shelf.days()?.is_empty() => return Ok(None),
+            // Somebody makes it anew: what is remembered is not nothing.
+            None => {
+                let lock = shelf.lock()?;
+                Keeper::with(shelf.again()?, lock, now, warn)?.finish(now)?;
+                match keep::read(&shelf)? {
+                    Some(there) => there,
+                    None => return Ok(None),
+                }
+            }
         };
         Ok(Some(Self {
             shelf,

@@ -187,23 +187,32 @@ impl Shelf {
         Ok(view.expect("it is open"))
     }
 
-    /// Each line of a day behind `from`, with its place and its length, both without the line break.
+    /// Each line of a day behind `from`, with its place, without its line break; empty ones are passed over. Returns where
+    /// the last line ended that has an end.
     pub(super) fn scan(
         &self,
         day: Day,
         from: u64,
         mut see: impl FnMut(u64, &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let file = self.file(day, Open::Read)?;
-        let mut lines = Lines::new(&file, from, file.size()?);
-        while let Some((offset, _, line)) = lines.next()? {
-            if let Line::Whole(line) = line
-                && !line.is_empty()
-            {
-                see(offset, line)?;
+        let size = file.size()?;
+        let mut lines = Lines::new(&file, from, size);
+        let mut end = from;
+        while let Some((offset, length, line)) = lines.next()? {
+            match line {
+                Line::Whole(line) if !line.is_empty() => see(offset, line)?,
+                Line::Whole(_) => {}
+                Line::Torn => {
+                    let mut last = [0];
+                    if file.read_at(offset + length - 1, &mut last)? == 0 || last != *b"\n" {
+                        break;
+                    }
+                }
             }
+            end = offset + length;
         }
-        Ok(())
+        Ok(end)
     }
 
     /// Ends what a crash or a person left without an end: a fragment gets its line break, anything else is set aside.
@@ -241,43 +250,81 @@ impl Shelf {
         Ok(Some(self.fragments.path().join(name)))
     }
 
-    /// Makes a day anew without these; how many of them there were.
+    /// Makes a day anew without these; how many of them there were. All else stays as it is, byte for byte, whatever a
+    /// person or a crash made of it; of a day that somebody writes to meanwhile nothing is taken.
     pub(super) fn without(&self, day: Day, ids: &HashSet<String>) -> Result<u64, Error> {
         let name = Self::file_name(day);
-        let is_one = |line: &[u8]| derive::id_of(line).is_some_and(|id| ids.contains(&id));
-        let mut taken = 0;
-        self.scan(day, 0, |_, line| {
-            taken += u64::from(is_one(line));
+        let file = self.file(day, Open::Read)?;
+        let size = file.size()?;
+        let mut gone: Vec<(u64, u64)> = Vec::new();
+        self.scan(day, 0, |offset, line| {
+            if derive::id_of(line).is_some_and(|id| ids.contains(&id)) {
+                gone.push((offset, offset + line.len() as u64 + 1));
+            }
             Ok(())
         })?;
-        if taken == 0 {
+        if gone.is_empty() {
             return Ok(0);
         }
         let aside = format!(".{name}.{:016x}", random_u64());
-        let file = self.fragments.file(&aside, Open::New)?;
-        let (mut at, mut text) = (0, Vec::new());
-        self.scan(day, 0, |_, line| {
-            if !is_one(line) {
-                text.extend_from_slice(line);
-                text.push(b'\n');
+        let written = self.write_without(&aside, &file, size, &gone);
+        let is_whole = written.and_then(|end| Ok((end, file.size()? == size)));
+        match is_whole {
+            Ok((0, true)) => {
+                self.fragments.remove(&name)?;
+                self.fragments.remove(&aside)?;
             }
-            if text.len() >= PIECE {
-                file.write_at(at, &text)?;
-                at += text.len() as u64;
-                text.clear();
+            Ok((_, true)) => self.fragments.rename(&aside, &name, Target::Replaced)?,
+            Ok((_, false)) => {
+                self.fragments.remove(&aside)?;
+                return Err(Error::Changed {
+                    path: self.path(day),
+                });
             }
-            Ok(())
-        })?;
-        file.write_at(at, &text)?;
-        file.sync_data()?;
-        if at == 0 && text.is_empty() {
-            self.fragments.remove(&aside)?;
-            self.fragments.remove(&name)?;
-        } else {
-            self.fragments.rename(&aside, &name, Target::Replaced)?;
+            Err(error) => {
+                // The disk may be full. If it stays, the next change removes it.
+                let _ = self.fragments.remove(&aside);
+                return Err(error);
+            }
         }
         self.fragments.sync()?;
-        Ok(taken)
+        Ok(gone.len() as u64)
+    }
+
+    /// Where the copy ends.
+    fn write_without(
+        &self,
+        aside: &str,
+        from: &File,
+        size: u64,
+        gone: &[(u64, u64)],
+    ) -> Result<u64, Error> {
+        let to = self.fragments.file(aside, Open::New)?;
+        let (mut at, mut end) = (0, 0);
+        let mut piece = vec![0; PIECE];
+        for &(until, next) in gone.iter().chain([&(size, size)]) {
+            while at < until {
+                let most = usize::try_from(until - at).unwrap_or(PIECE).min(PIECE);
+                let n = from.read_at(at, &mut piece[..most])?;
+                if n == 0 {
+                    return Err(Error::Changed {
+                        path: from.path().into(),
+                    });
+                }
+                to.write_at(end, &piece[..n])?;
+                at += n as u64;
+                end += n as u64;
+            }
+            at = next;
+        }
+        to.sync_data()?;
+        Ok(end)
+    }
+
+    /// Removes what somebody left who was killed. Asked under the lock.
+    pub(super) fn sweep(&self) -> Result<(), Error> {
+        sweep(&self.dir)?;
+        sweep(&self.fragments)
     }
 }
 
@@ -387,12 +434,24 @@ impl Append {
         for (day, pending) in std::mem::take(&mut self.days) {
             let name = Shelf::file_name(day);
             let file = of.fragments.file(&name, Open::AppendCreate)?;
-            file.write_at(pending.covered.size, &pending.text)?;
-            file.sync_data()?;
+            let before = pending.covered.size;
+            // Somebody wrote there: what he wrote may have no end yet.
+            let changed = || Error::Changed { path: of.path(day) };
+            if file.size()? != before {
+                return Err(changed());
+            }
+            let written = file
+                .write_at(before, &pending.text)
+                .and_then(|()| file.sync_data());
+            if let Err(error) = written {
+                // What a full disk took of it would be a torn end; its source tells it again.
+                let _ = file.truncate(before);
+                return Err(error.into());
+            }
             let ident = file.ident()?;
-            if ident.size != pending.covered.size + pending.text.len() as u64 {
-                // Somebody wrote there meanwhile: nothing of it is lost, and the next one indexes it where it lies.
-                return Err(Error::Changed { path: of.path(day) });
+            if ident.size != before + pending.text.len() as u64 {
+                // Nothing of it is lost: the next one indexes it where it lies.
+                return Err(changed());
             }
             covered.insert(
                 day,

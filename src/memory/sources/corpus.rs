@@ -99,6 +99,9 @@ impl Threads {
                 threads.add(&path.join(&file));
             }
         }
+        if threads.ready.is_empty() && threads.bad.is_empty() {
+            return Err(Error::NoSource { path: path.into() });
+        }
         Ok(threads)
     }
 

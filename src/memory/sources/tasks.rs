@@ -18,6 +18,8 @@ pub(super) struct Archive {
     agent: AgentId,
     lines: Growing,
     ready: VecDeque<Found>,
+    /// Behind the last task of which all was given out.
+    told: At,
 }
 
 impl Archive {
@@ -39,6 +41,7 @@ impl Archive {
                 place(&name(&agent)).and_then(|it| serde_json::from_value(it).ok());
             all.push(Self {
                 agent,
+                told: kept.clone().unwrap_or_default(),
                 lines: Growing::open(&dir.path().join(&file), None, kept)?,
                 ready: VecDeque::new(),
             });
@@ -59,10 +62,14 @@ impl Source for Archive {
     fn next(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<Option<Found>, Error> {
         loop {
             if let Some(found) = self.ready.pop_front() {
+                if self.ready.is_empty() {
+                    self.told = self.lines.place();
+                }
                 return Ok(Some(found));
             }
             let path = self.lines.path.display().to_string();
             let Some(line) = self.lines.next()? else {
+                self.told = self.lines.place();
                 return Ok(None);
             };
             let (number, is_open) = (line.number, line.is_open);
@@ -80,7 +87,7 @@ impl Source for Archive {
     }
 
     fn place(&self) -> Value {
-        serde_json::to_value(self.lines.place()).expect("every key is text")
+        serde_json::to_value(&self.told).expect("every key is text")
     }
 
     fn progress(&self) -> Option<(u64, u64)> {

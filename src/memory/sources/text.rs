@@ -18,7 +18,7 @@ use crate::time::{Timestamp, local_zone};
 /// So many lines at the top wait for one that has a time.
 const MOST_WAITING: usize = 10_000;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Kept {
     #[serde(flatten)]
     at: At,
@@ -38,6 +38,8 @@ pub(super) struct Text {
     ready: VecDeque<Found>,
     /// Lines at the top that wait for a time.
     waiting: VecDeque<Found>,
+    /// Behind all that was given out.
+    told: Kept,
 }
 
 impl Text {
@@ -52,6 +54,7 @@ impl Text {
         // What somebody pipes has no place: it is read from its beginning, and known by its lines.
         let kept = place(&name).filter(|_| stream.is_none());
         let kept: Option<Kept> = kept.and_then(|it| serde_json::from_value(it).ok());
+        let told = kept.clone().unwrap_or_default();
         let (at, last) = kept.map_or((None, None), |kept| (Some(kept.at), kept.last));
         let lines = Growing::open(path, stream, at)?;
         let stem = path.file_stem().map(|it| it.to_string_lossy().into_owned());
@@ -65,6 +68,7 @@ impl Text {
             zone: local_zone().parse().unwrap_or(Tz::UTC),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
+            told,
         })
     }
 
@@ -138,6 +142,16 @@ impl Text {
         Ok(true)
     }
 
+    /// Once nothing waits to be given out.
+    fn note_place(&mut self) {
+        if self.ready.is_empty() && self.waiting.is_empty() {
+            self.told = Kept {
+                at: self.lines.place(),
+                last: self.last,
+            };
+        }
+    }
+
     /// Those at the top get the time of their neighbour.
     fn settle(&mut self, at: Timestamp) {
         for mut found in self.waiting.drain(..) {
@@ -159,23 +173,25 @@ impl Source for Text {
     }
 
     fn next(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<Option<Found>, Error> {
+        let mut is_over = false;
         loop {
             if let Some(found) = self.ready.pop_front() {
+                self.note_place();
                 return Ok(Some(found));
+            }
+            if is_over {
+                self.note_place();
+                return Ok(None);
             }
             if !self.read(skip)? {
                 self.settle(self.fallback);
-                return Ok(self.ready.pop_front());
+                is_over = true;
             }
         }
     }
 
     fn place(&self) -> Value {
-        let kept = Kept {
-            at: self.lines.place(),
-            last: self.last,
-        };
-        serde_json::to_value(kept).expect("every key is text")
+        serde_json::to_value(&self.told).expect("every key is text")
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
@@ -195,4 +211,38 @@ fn is_binary(line: &[u8]) -> bool {
         .iter()
         .filter(|byte| !(b' '..=b'~').contains(*byte) && **byte != b'\t');
     odd.count() * 3 > line.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is killed after a place was kept goes on there, and has lost no line.
+    #[test]
+    fn a_place_is_behind_what_was_given_out_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.log");
+        let log = "one\ntwo\n2026-11-22T10:00:00Z three\n2026-11-22T10:00:01Z four\n";
+        std::fs::write(&path, log).unwrap();
+        let open = |place: Option<Value>| {
+            Text::open(&path, None, None, &|_| place.clone(), Timestamp::default()).unwrap()
+        };
+        let rest = |mut text: Text| {
+            let mut said = Vec::new();
+            while let Some(found) = text.next(&mut |skip| panic!("{skip:?}")).unwrap() {
+                said.push(found.content);
+            }
+            said
+        };
+        let all = rest(open(None));
+        assert_eq!(all, ["one", "two", "three", "four"]);
+        for taken in 0..=all.len() {
+            let mut text = open(None);
+            for _ in 0..taken {
+                text.next(&mut |skip| panic!("{skip:?}")).unwrap();
+            }
+            let again = rest(open(Some(text.place())));
+            assert!(again.ends_with(&all[taken..]), "{taken}: {again:?}");
+        }
+    }
 }

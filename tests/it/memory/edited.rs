@@ -88,6 +88,7 @@ fn a_line_that_is_no_fragment_is_named_and_kept() {
     let home = home();
     let mut text = std::fs::read_to_string(day(&home)).unwrap();
     text.insert_str(0, "not yet\n\n");
+    text.push_str("\n\n");
     std::fs::write(day(&home), &text).unwrap();
     let ran = speak(&home, "ingest f.jsonl");
     assert!(ran.err.contains("no fragments"), "{ran:?}");
@@ -102,4 +103,19 @@ fn a_line_that_is_no_fragment_is_named_and_kept() {
     assert!(!ran.err.contains("made anew"), "{ran:?}");
     assert_eq!(found(&home, "clove"), ["last"]);
     assert_eq!(found(&home, "pepper"), ["pepper"]);
+}
+
+/// Whatever a person or a crash made of a day, forgetting takes what is meant and nothing else.
+#[test]
+fn forgetting_leaves_the_rest_of_a_day_byte_for_byte() {
+    let home = home();
+    let text = std::fs::read_to_string(day(&home)).unwrap();
+    let pepper = text.lines().find(|it| it.contains("pepper")).unwrap();
+    let odd = format!("# mine\n\nnul\0line\n{text}  \n");
+    std::fs::write(day(&home), &odd).unwrap();
+    let ran = speak(&home, "forget pepper");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let left = std::fs::read_to_string(day(&home)).unwrap();
+    assert_eq!(left, odd.replace(&format!("{pepper}\n"), ""));
+    assert_eq!(found(&home, "saffron"), ["saffron"]);
 }
