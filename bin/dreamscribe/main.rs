@@ -22,6 +22,8 @@ mod remember;
 mod show;
 mod stats;
 mod story;
+mod task;
+mod thread;
 mod threads;
 mod topic;
 
@@ -33,8 +35,8 @@ static VERBS: &[Verb] = &[
     Verb::of::<topic::Topic>("topic"),
     Verb::of::<show::Show>("show"),
     Verb::of::<threads::Threads>("threads"),
-    Verb::of::<show::Thread>("thread"),
-    Verb::of::<show::Task>("task"),
+    Verb::of::<thread::Thread>("thread"),
+    Verb::of::<task::Task>("task"),
     Verb::of::<story::Story>("story"),
     Verb::of::<digest::Digest>("digest"),
     Verb::of::<remember::Remember>("context"),

@@ -52,3 +52,13 @@ pub(crate) fn asked<T>(
     }
     Ok(answer)
 }
+
+/// Where nothing is remembered, that memory is not either.
+pub(crate) fn of<T>(
+    context: &Context,
+    id: &str,
+    question: impl Fn(&Memory) -> Result<T, memory::Error>,
+) -> Result<T, Failure> {
+    let answer = asked(context, question)?;
+    answer.ok_or_else(|| memory::Error::NoMemory { id: id.to_owned() }.into())
+}

@@ -1,7 +1,9 @@
 //! Memories, a line each, and as documents.
 
+use std::fmt::Write as _;
+
 use dreamos::cli::{Context, Failure, Table, in_one_line};
-use dreamos::memory::{Fragment, Hit};
+use dreamos::memory::{Connection, Fragment, Hit};
 use serde::Serialize;
 
 /// Of a memory in a table.
@@ -89,4 +91,43 @@ fn cells(one: &Fragment, marks: &[String]) -> Vec<String> {
         in_one_line(&one.memory_id, 64),
         said,
     ]
+}
+
+/// Of a memory that is told in several lines.
+pub(crate) fn head(context: &Context, one: &Fragment) -> String {
+    format!(
+        "{}  {} {} of {}\n",
+        context.strong(&one.memory_id),
+        one.timestamp,
+        one.kind,
+        one.agent_id
+    )
+}
+
+pub(crate) fn because(link: &Connection) -> String {
+    format!("{} ({})", link.id, reason(link))
+}
+
+pub(crate) fn reason(link: &Connection) -> String {
+    let reason = serde_json::to_value(link.reason).unwrap_or_default();
+    format!("{}, {:.2}", reason.as_str().unwrap_or_default(), link.score)
+}
+
+/// A line each; with `why` also its links.
+pub(crate) fn told(context: &Context, all: &[Fragment], why: bool) -> Result<(), Failure> {
+    if !why || context.format().is_json() {
+        return fragments(context, all);
+    }
+    let mut text = String::new();
+    for one in all {
+        text += &head(context, one);
+        writeln!(text, "  {}", in_one_line(&one.content, 120)).expect("a string grows");
+        for link in &one.connections {
+            writeln!(text, "  linked to {}", because(link)).expect("a string grows");
+        }
+        if one.connections.is_empty() {
+            text += "  linked to nothing before it\n";
+        }
+    }
+    Ok(context.print(&context.shown(&text))?)
 }

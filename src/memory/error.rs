@@ -29,6 +29,8 @@ pub enum Error {
     NoThread { id: String },
     #[error("{path} is neither a file nor a directory", path = path.display())]
     NoSource { path: PathBuf },
+    #[error("{path} is a stream: only text and fragments are read from one", path = path.display())]
+    NoStream { path: PathBuf },
     #[error("{path}:{line}: {why}", path = path.display())]
     BadSource {
         path: PathBuf,
@@ -55,7 +57,7 @@ impl Explain for Error {
             Self::Newer { .. } => Kind::Config,
             Self::Changed { .. } => Kind::Busy,
             Self::NoMemory { .. } | Self::NoThread { .. } => Kind::Unknown,
-            Self::NoSource { .. } => Kind::Usage,
+            Self::NoSource { .. } | Self::NoStream { .. } => Kind::Usage,
             Self::BadSource { .. } => Kind::Corrupt,
         }
     }
@@ -72,6 +74,7 @@ impl Explain for Error {
             Self::NoMemory { .. } => "`dreamscribe recent` shows some; `query` finds them by what they say".into(),
             Self::NoThread { .. } => "`dreamscribe threads` lists them".into(),
             Self::NoSource { .. } => "name a log, a fragments.jsonl, a memory_corpus.json, a devlog.md, a directory of narrative threads, or events, mail, tasks, devlogs".into(),
+            Self::NoStream { .. } => "write it into a file, and name that".into(),
             Self::BadSource { .. } => "nothing of it was remembered: mend it and ingest it again".into(),
         })
     }

@@ -1,5 +1,6 @@
 //! Where memories come from: the house itself, or a file that somebody names.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -15,7 +16,7 @@ use super::text::Text;
 use crate::memory::error::Error;
 use crate::names::Channel;
 use crate::root::Home;
-use crate::store::{File, What};
+use crate::store::{self, Dir, File};
 use crate::time::Timestamp;
 
 /// What was passed over, and why.
@@ -90,11 +91,14 @@ impl Input {
     ];
 }
 
+/// What is piped.
+pub(super) type Stream = Box<dyn Read + Send>;
+
 /// A file that somebody names.
 pub struct Wanted {
     pub path: PathBuf,
     /// Read from here instead; the path is its name.
-    pub stream: Option<Box<dyn std::io::Read + Send>>,
+    pub stream: Option<Box<dyn Read + Send>>,
     /// Otherwise it is seen by what the file holds.
     pub input: Option<Input>,
     /// Who said what says nothing of it.
@@ -132,45 +136,70 @@ pub(in crate::memory) fn open(
     now: Timestamp,
 ) -> Result<Box<dyn Source>, Error> {
     let path = wanted.path.clone();
-    if wanted.stream.is_none() && path.is_dir() {
+    if wanted.stream.is_none() && Dir::is_dir(&path) {
         return Ok(Box::new(Threads::of_dir(&path)?));
     }
-    let input = match (wanted.input, &wanted.stream) {
-        (Some(input), _) => input,
-        (None, None) => seen(&path)?,
-        (None, Some(_)) => Input::Text,
+    let (input, stream) = match (wanted.input, wanted.stream) {
+        (Some(input), stream) => (input, stream),
+        (None, None) => (seen(&path)?, None),
+        (None, Some(stream)) => {
+            let (input, stream) = heard(&path, stream)?;
+            (input, Some(stream))
+        }
     };
+    if stream.is_some() && !matches!(input, Input::Text | Input::Fragments) {
+        return Err(Error::NoStream { path });
+    }
     let agent = wanted.agent;
     Ok(match input {
-        Input::Text => Box::new(Text::open(&path, wanted.stream, agent, place, now)?),
-        Input::Fragments => Box::new(Given::open(&path, wanted.stream, agent, place, now)?),
+        Input::Text => Box::new(Text::open(&path, stream, agent, place, now)?),
+        Input::Fragments => Box::new(Given::open(&path, stream, agent, place, now)?),
         Input::Corpus => Box::new(Corpus::read(&path)?),
         Input::Threads => Box::new(Threads::of_file(&path)?),
         Input::Devlog => Box::new(Devlogs::of_file(&path, agent, now)?),
     })
 }
 
+/// So much of the beginning tells what it is.
+const ENOUGH: usize = 64 << 10;
+
 /// What a file is, by its first bytes and its name.
 fn seen(path: &Path) -> Result<Input, Error> {
-    const ENOUGH: usize = 64 << 10;
     let file = File::open_foreign(path)?;
-    if file.look()?.what != What::File {
-        return Err(Error::NoSource { path: path.into() });
-    }
     let mut first = vec![0; ENOUGH];
     let n = file.read_at(0, &mut first)?;
     first.truncate(n);
     let text = String::from_utf8_lossy(&first);
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    let line = text.lines().next().unwrap_or_default();
     let has = |ending: &str| path.extension().is_some_and(|it| it == ending);
-    let object: Option<serde_json::Map<String, Value>> = serde_json::from_str(line).ok();
-    Ok(match object {
-        Some(object) if object.contains_key("content") => Input::Fragments,
-        _ if has("jsonl") => Input::Fragments,
-        _ if has("json") && text.starts_with('[') => Input::Threads,
-        _ if has("json") && text.starts_with('{') => Input::Corpus,
-        _ if has("md") => Input::Devlog,
-        _ => Input::Text,
+    Ok(match () {
+        () if begins_with_fragment(&first) || has("jsonl") => Input::Fragments,
+        () if has("json") && text.starts_with('[') => Input::Threads,
+        () if has("json") && text.starts_with('{') => Input::Corpus,
+        () if has("md") => Input::Devlog,
+        () => Input::Text,
     })
+}
+
+/// What a stream is, by its first bytes, which stay in it.
+fn heard(path: &Path, mut stream: Stream) -> Result<(Input, Stream), Error> {
+    let mut first = vec![0; ENOUGH];
+    let n = stream
+        .read(&mut first)
+        .map_err(|error| store::Error::system(path, "read", &error))?;
+    first.truncate(n);
+    let input = if begins_with_fragment(&first) {
+        Input::Fragments
+    } else {
+        Input::Text
+    };
+    Ok((input, Box::new(std::io::Cursor::new(first).chain(stream))))
+}
+
+fn begins_with_fragment(first: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(first);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let line = text.lines().next().unwrap_or_default();
+    let object: Option<serde_json::Map<String, Value>> = serde_json::from_str(line).ok();
+    object.is_some_and(|it| it.contains_key("content"))
 }

@@ -80,6 +80,9 @@ fn what_is_not_there_or_no_source_is_an_error_and_nothing_is_remembered() {
     assert_eq!(ran.code, 65, "{ran:?}");
     assert!(ran.err.contains("memory_corpus.json:1"), "{ran:?}");
     assert_eq!(speak(&home, "ingest x --input prose").code, 2);
+    assert_eq!(speak(&home, "ingest - --input corpus").code, 2);
+    std::fs::create_dir(home.dir.join("empty")).unwrap();
+    assert_eq!(speak(&home, "ingest empty").code, 2);
     assert_eq!(fragments(&home).len(), 0);
     assert_eq!(speak(&home, "query anything").code, 1);
     assert_eq!(speak(&home, "show a").code, 66);

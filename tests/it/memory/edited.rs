@@ -55,10 +55,7 @@ fn a_line_that_a_script_appends_is_a_memory() {
     assert_eq!(found(&home, "nutmeg"), ["mine"]);
     // Also what comes behind it.
     let more = line("last", AT, "agent-1", "clove", &json!({}));
-    assert_eq!(
-        speak_with(&home, "ingest - --input fragments", &more).code,
-        0
-    );
+    assert_eq!(speak_with(&home, "ingest -", &more).code, 0);
     assert_eq!(found(&home, "clove"), ["last"]);
     assert_eq!(ids(&home).len(), 5);
 }
