@@ -4,39 +4,36 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::derive;
 use super::error::Error;
+use super::forgotten::{self, Forgotten};
 use super::fragment::{Connection, Fragment, Reason};
-use super::index::{self, Column, Index, write_column};
+use super::index::{self, Index};
 use super::indexing::Indexing;
 use super::line;
+use super::numbers::{NO_TIE, Numbers, write_threads, write_ties};
+use super::places::{self, Places};
+use super::saved;
 use super::shelf::{self, Append, Change, Covered, Day, Place, Shelf, Texts};
 use super::sources::{Found, fingerprint};
 use super::tell;
 use super::templates::Miner;
 use super::threads::{Link, Linker};
 use crate::root::Home;
-use crate::store::{Dir, Lock, Open};
+use crate::store::{Dir, Lock};
 use crate::time::Timestamp;
 
-/// Of `days.json` and `ingest.json`.
+/// Of `days.json`.
 const VERSION: u32 = 1;
 const DERIVED: &str = "index";
 const TERMS: &str = "terms";
 const DAYS: &str = "days.json";
-const LINKING: &str = "linking.bin";
-const THREADS: &str = "threads";
-const TIES: &str = "ties";
-const NO_TIE: u32 = u32::MAX;
-const PLACES: &str = "ingest.json";
 /// What linking knows is written again once so many memories came, and half as many again as there were.
 const SAVE_AFTER: u32 = 100_000;
 /// What a thread of the original lists.
 const MEMBERS: &str = "members";
-const FORGOTTEN: &str = "forgotten.jsonl";
-const MOST_FORGOTTEN: u64 = 256 << 20;
 /// What was said under the id of a memory that a summary stands for: nobody knows any more.
 const FOLDED: u64 = 0;
 
@@ -48,15 +45,6 @@ struct Days {
     count: u32,
     #[serde(rename = "days")]
     covered: BTreeMap<String, Covered>,
-}
-
-/// How far each source was read.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct Places {
-    v: u32,
-    sources: Map<String, Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
 }
 
 /// What became of one that was found.
@@ -84,7 +72,7 @@ pub(super) struct Keeper {
     /// Of what was added since it was opened.
     fresh: Fresh,
     /// Is never remembered again.
-    forgotten: HashSet<u64, foldhash::fast::FixedState>,
+    forgotten: Forgotten,
     /// Of a thread's number, an id that belongs to it.
     joins: Vec<(u32, String)>,
     /// What each memory is tied to by more than a guess.
@@ -141,7 +129,7 @@ impl Keeper {
         shelf.sweep()?;
         let derived = shelf.derived(DERIVED)?;
         shelf::sweep(&derived)?;
-        let places = places(&shelf, now, warn)?;
+        let places = places::read(&shelf, now, warn)?;
         let mut keeper = match Self::as_it_is(shelf, lock, derived, places, now)? {
             Ok(keeper) => keeper,
             Err((shelf, lock, places, why)) => {
@@ -149,7 +137,7 @@ impl Keeper {
                 Self::anew(shelf, lock, places, now)?
             }
         };
-        keeper.forgotten = forgotten(&keeper.shelf)?;
+        keeper.forgotten = forgotten::read(&keeper.shelf)?;
         keeper.take_up(now, warn)?;
         Ok(keeper)
     }
@@ -177,7 +165,7 @@ impl Keeper {
             miner: Miner::default(),
             places,
             fresh: Fresh::default(),
-            forgotten: HashSet::default(),
+            forgotten: Forgotten::default(),
             joins: Vec::new(),
             ties: Vec::new(),
             begun: None,
@@ -213,9 +201,9 @@ impl Keeper {
         for (name, it) in days.covered {
             covered.extend(Day::parse(&name).map(|day| (day, it)));
         }
-        let (linker, miner) = match saved(&derived)? {
+        let (linker, miner) = match saved::read(&derived)? {
             None => (Some(Linker::default()), Some(Miner::default())),
-            Some(saved) => (Linker::load(saved.linker()), Miner::load(saved.miner())),
+            Some(it) => (Linker::load(it.linker()), Miner::load(it.miner())),
         };
         let (linker, miner) = match (linker, miner) {
             (Some(linker), Some(miner)) if linker.len() <= count && days.count <= count => {
@@ -226,7 +214,7 @@ impl Keeper {
                 return Ok(Err((shelf, lock, places, why)));
             }
         };
-        let mut ties = Numbers::open(&derived)?.ties().unwrap_or_default();
+        let mut ties = Numbers::open(&terms)?.ties().unwrap_or_default();
         if ties.len() < linker.len() as usize {
             let why = "what memories are tied to cannot be read".to_owned();
             return Ok(Err((shelf, lock, places, why)));
@@ -269,7 +257,7 @@ impl Keeper {
             linker,
             miner,
             places,
-            forgotten: HashSet::default(),
+            forgotten: Forgotten::default(),
             joins: Vec::new(),
             ties,
             begun: None,
@@ -386,7 +374,7 @@ impl Keeper {
     /// Adds what is new.
     pub(super) fn take(&mut self, mut found: Found) -> Result<Kept, Error> {
         let mut kept = Kept::Added;
-        if self.is_forgotten(&found.id) {
+        if self.forgotten.has(&found.id) {
             return Ok(Kept::Known);
         }
         if let Some(said) = self.said(&found.id)? {
@@ -400,7 +388,7 @@ impl Keeper {
             for n in 2_u32.. {
                 let id = format!("{first}~{n}");
                 // Of what was forgotten in part nobody can tell which part is told again.
-                if self.is_forgotten(&id) {
+                if self.forgotten.has(&id) {
                     return Ok(Kept::Known);
                 }
                 match self.said(&id)? {
@@ -444,10 +432,6 @@ impl Keeper {
         self.await_members(&fragment);
         self.enter(fragment, place);
         Ok(kept)
-    }
-
-    fn is_forgotten(&self, id: &str) -> bool {
-        self.forgotten.contains(&xxh3_64(id.as_bytes()))
     }
 
     fn fragment(&mut self, found: Found) -> Fragment {
@@ -593,17 +577,14 @@ impl Keeper {
             return Ok(());
         }
         self.places.sources.extend(begun.sources);
-        self.places.v = VERSION;
-        let mut text = serde_json::to_vec_pretty(&self.places).expect("every key is text");
-        text.push(b'\n');
-        shelf::replace(&self.shelf.dir, PLACES, &text)
+        self.places.write(&self.shelf)
     }
 
     /// What is derived beside the index, brought up to date.
     pub(super) fn finish(mut self, now: Timestamp) -> Result<(), Error> {
         self.settle()?;
         let count = self.linker.len();
-        let numbers = Numbers::open(&self.derived)?;
+        let numbers = Numbers::open(&terms(&self.derived)?)?;
         if count == self.linker_saved && numbers.are_of(count) && count > 0 {
             return Ok(());
         }
@@ -616,101 +597,17 @@ impl Keeper {
         let old = (!old.is_empty()).then_some(old);
         let new: Vec<u32> = (0..count).map(|it| self.linker.thread_of(it)).collect();
         derive::threads(&self.shelf, &index, old.as_deref(), &new)?;
-        write_column(&terms(&self.derived)?, THREADS, &new)?;
+        write_threads(&terms(&self.derived)?, &new)?;
         derive::insights(&self.shelf, &index, &self.miner, &new, now)
     }
 
     fn save_linking(&mut self) -> Result<(), Error> {
         self.join_members()?;
         // Before what knows how many they are.
-        write_column(&terms(&self.derived)?, TIES, &self.ties)?;
-        // Both of the same moment, in one file.
-        let miner = self.miner.save();
-        let mut bytes = vec![0; 8];
-        bytes.extend_from_slice(&(miner.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&miner);
-        bytes.extend_from_slice(&self.linker.save());
-        let sum = xxh3_64_with_seed(&bytes[8..], VERSION.into());
-        bytes[..8].copy_from_slice(&sum.to_le_bytes());
-        shelf::replace(&self.derived, LINKING, &bytes)?;
+        write_ties(&terms(&self.derived)?, &self.ties)?;
+        saved::write(&self.derived, &self.miner, &self.linker)?;
         self.linker_saved = self.linker.len();
         Ok(())
-    }
-}
-
-/// Of each memory the number of the first of its thread, and of what it is tied to by more than a guess.
-pub(super) struct Numbers {
-    threads: Option<Column>,
-    ties: Option<Column>,
-}
-
-impl Numbers {
-    /// Those that cannot be read are as good as none.
-    fn open(derived: &Dir) -> Result<Self, Error> {
-        let terms = terms(derived)?;
-        let open = |name| match Column::open(&terms, name) {
-            Err(error) if error.is_broken() => Ok(None),
-            other => other,
-        };
-        Ok(Self {
-            threads: open(THREADS)?,
-            ties: open(TIES)?,
-        })
-    }
-
-    /// Whether they are of so many.
-    fn are_of(&self, count: u32) -> bool {
-        let both = [&self.threads, &self.ties];
-        both.iter()
-            .all(|it| it.as_ref().is_some_and(|it| it.len() == u64::from(count)))
-    }
-
-    /// One that nobody has linked yet is a thread of its own.
-    pub(super) fn thread(&self, ordinal: u32) -> Result<u32, Error> {
-        let number = self.threads.as_ref().map(|it| it.of(ordinal)).transpose()?;
-        Ok(number.flatten().unwrap_or(ordinal))
-    }
-
-    pub(super) fn threads(&self) -> Result<Vec<u32>, Error> {
-        Ok(self
-            .threads
-            .as_ref()
-            .map(Column::all)
-            .transpose()?
-            .unwrap_or_default())
-    }
-
-    fn ties(&self) -> Result<Vec<u32>, Error> {
-        Ok(self
-            .ties
-            .as_ref()
-            .map(Column::all)
-            .transpose()?
-            .unwrap_or_default())
-    }
-
-    /// All of one thread, which is called by its first.
-    pub(super) fn members(&self, number: u32) -> Result<Vec<u32>, Error> {
-        let all = self.threads()?;
-        let behind = (0_u32..).zip(all).skip(number as usize);
-        let mut members: Vec<u32> = behind
-            .filter(|(_, it)| *it == number)
-            .map(|(ordinal, _)| ordinal)
-            .collect();
-        if members.is_empty() {
-            members.push(number);
-        }
-        Ok(members)
-    }
-
-    /// What a memory is tied to, for whoever smooths. What cannot be read ties nothing.
-    pub(super) fn tie(&self, ordinal: u32) -> Vec<(u32, f32)> {
-        let tie = self
-            .ties
-            .as_ref()
-            .and_then(|it| it.of(ordinal).ok().flatten());
-        let tie = tie.filter(|it| *it != NO_TIE);
-        tie.map(|it| (it, 1.0)).into_iter().collect()
     }
 }
 
@@ -739,7 +636,7 @@ pub(super) fn is_current(shelf: &Shelf) -> Result<bool, Error> {
     let Ok(Some(index)) = Index::open(&terms(&derived)?) else {
         return Ok(false);
     };
-    Ok(index.len() == days.count && Numbers::open(&derived)?.are_of(days.count))
+    Ok(index.len() == days.count && Numbers::open(&terms(&derived)?)?.are_of(days.count))
 }
 
 /// What readers need; `None` where nothing is indexed.
@@ -748,7 +645,7 @@ pub(super) fn read(shelf: &Shelf) -> Result<Option<(Index, Numbers)>, Error> {
         Err(error) if error.is_absent() => return Ok(None),
         other => other?,
     };
-    let numbers = Numbers::open(&derived)?;
+    let numbers = Numbers::open(&terms(&derived)?)?;
     let index = match derived.sub(TERMS) {
         Err(error) if error.is_absent() => return Ok(None),
         other => Index::open(&other?)?,
@@ -760,7 +657,7 @@ pub(super) fn read(shelf: &Shelf) -> Result<Option<(Index, Numbers)>, Error> {
 pub(super) fn rebuild(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<u32, Error> {
     let shelf = Shelf::make(home)?;
     let lock = shelf.lock()?;
-    let places = places(&shelf, now, warn)?;
+    let places = places::read(&shelf, now, warn)?;
     let mut keeper = Keeper::anew(shelf, lock, places, now)?;
     keeper.take_up(now, warn)?;
     let count = keeper.linker.len();
@@ -768,69 +665,29 @@ pub(super) fn rebuild(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Resul
     Ok(count)
 }
 
-/// Takes these memories out of their days, then makes the index anew. With `forgotten` they never come back.
+/// Takes these memories out of their days, then makes the index anew. With a note of each they never come back.
 pub(super) fn take_out(
     home: &Home,
     ids: &HashSet<String>,
-    forgotten: Option<&dyn Fn(&str) -> Value>,
+    note: Option<&dyn Fn(&str) -> Value>,
     now: Timestamp,
     warn: &dyn Fn(&str),
 ) -> Result<u64, Error> {
     let shelf = Shelf::make(home)?;
     let lock = shelf.lock()?;
     shelf.sweep()?;
-    if let Some(note) = forgotten {
-        note_forgotten(&shelf, ids, note)?;
+    if let Some(note) = note {
+        forgotten::note(&shelf, ids, note)?;
     }
     let mut taken = 0;
     for day in shelf.days()? {
         taken += shelf.without(day, ids)?;
     }
-    let places = places(&shelf, now, warn)?;
+    let places = places::read(&shelf, now, warn)?;
     let mut keeper = Keeper::anew(shelf, lock, places, now)?;
     keeper.take_up(now, warn)?;
     keeper.finish(now)?;
     Ok(taken)
-}
-
-/// Whole or not at all: a torn line would bring somebody back. What a person wrote there stays.
-fn note_forgotten(
-    shelf: &Shelf,
-    ids: &HashSet<String>,
-    note: &dyn Fn(&str) -> Value,
-) -> Result<(), Error> {
-    let known = forgotten(shelf)?;
-    let mut text = match shelf.dir.file_if_any(FORGOTTEN, Open::Read)? {
-        Some(file) => file.read_to_end(MOST_FORGOTTEN)?,
-        None => Vec::new(),
-    };
-    if !text.is_empty() && !text.ends_with(b"\n") {
-        text.push(b'\n');
-    }
-    let mut ids: Vec<&String> = ids.iter().collect();
-    ids.sort_unstable();
-    for id in ids {
-        if !known.contains(&xxh3_64(id.as_bytes())) {
-            serde_json::to_writer(&mut text, &note(id)).expect("every key is text");
-            text.push(b'\n');
-        }
-    }
-    shelf::replace(&shelf.dir, FORGOTTEN, &text)
-}
-
-/// What is never to come back, by its ids.
-fn forgotten(shelf: &Shelf) -> Result<HashSet<u64, foldhash::fast::FixedState>, Error> {
-    #[derive(Deserialize)]
-    struct Note {
-        memory_id: String,
-    }
-    let Some(file) = shelf.dir.file_if_any(FORGOTTEN, Open::Read)? else {
-        return Ok(HashSet::default());
-    };
-    let bytes = file.read_to_end(MOST_FORGOTTEN)?;
-    let notes = bytes.split(|byte| *byte == b'\n');
-    let ids = notes.filter_map(|line| serde_json::from_slice::<Note>(line).ok());
-    Ok(ids.map(|it| xxh3_64(it.memory_id.as_bytes())).collect())
 }
 
 /// What is known of templates, if anything is.
@@ -839,48 +696,12 @@ pub(super) fn miner(shelf: &Shelf) -> Result<Option<Miner>, Error> {
         Err(error) if error.is_absent() => return Ok(None),
         other => other?,
     };
-    Ok(saved(&derived)?.and_then(|saved| Miner::load(saved.miner())))
+    Ok(saved::read(&derived)?.and_then(|it| Miner::load(it.miner())))
 }
 
 fn terms(derived: &Dir) -> Result<Dir, Error> {
     derived.make_dir(TERMS)?;
     Ok(derived.sub(TERMS)?)
-}
-
-/// What `save_linking` wrote.
-struct Saved {
-    bytes: Vec<u8>,
-    /// Where the miner's part begins, and the linker's.
-    parts: (usize, usize),
-}
-
-impl Saved {
-    fn miner(&self) -> &[u8] {
-        self.bytes
-            .get(self.parts.0..self.parts.1)
-            .unwrap_or_default()
-    }
-
-    fn linker(&self) -> &[u8] {
-        self.bytes.get(self.parts.1..).unwrap_or_default()
-    }
-}
-
-/// `None` where there is none; of what is not whole both parts are empty, and refused by whoever loads them.
-fn saved(derived: &Dir) -> Result<Option<Saved>, Error> {
-    const LARGEST: u64 = 2 << 30;
-    let Some(file) = derived.file_if_any(LINKING, Open::Read)? else {
-        return Ok(None);
-    };
-    let bytes = file.read_to_end(LARGEST)?;
-    let length = bytes.split_first_chunk().and_then(|(sum, rest)| {
-        let is_whole = u64::from_le_bytes(*sum) == xxh3_64_with_seed(rest, VERSION.into());
-        let length = u64::from_le_bytes(*rest.first_chunk()?);
-        is_whole.then(|| usize::try_from(length).ok())?
-    });
-    let end = bytes.len();
-    let parts = length.map_or((end, end), |length| (16, length.saturating_add(16)));
-    Ok(Some(Saved { bytes, parts }))
 }
 
 pub(super) fn place(index: &Index, ordinal: u32) -> Result<Place, Error> {
@@ -940,32 +761,4 @@ fn exact_terms(fragment: &Fragment) -> Vec<String> {
         );
     }
     terms
-}
-
-/// A file of places that cannot be read is set aside: what is read again is known by its ids.
-fn places(shelf: &Shelf, now: Timestamp, warn: &dyn Fn(&str)) -> Result<Places, Error> {
-    const LARGEST: u64 = 64 << 20;
-    let Some(file) = shelf.dir.file_if_any(PLACES, Open::Read)? else {
-        return Ok(Places::default());
-    };
-    let path = file.path().to_owned();
-    match serde_json::from_slice::<Places>(&file.read_to_end(LARGEST)?) {
-        Ok(places) if places.v > VERSION => Err(Error::Newer {
-            path,
-            found: places.v.into(),
-            known: VERSION,
-        }),
-        Ok(places) => Ok(places),
-        Err(error) => {
-            let at = now.to_utc().format("%Y%m%dT%H%M%SZ");
-            let name = format!("{PLACES}.rejected-{at}");
-            shelf
-                .dir
-                .rename(PLACES, &name, crate::store::Target::Replaced)?;
-            warn(&format!(
-                "{PLACES} could not be read ({error}): it is {name} now, and all sources are read again"
-            ));
-            Ok(Places::default())
-        }
-    }
 }

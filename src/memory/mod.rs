@@ -12,13 +12,17 @@
 
 mod derive;
 mod error;
+mod forgotten;
 mod fragment;
 pub mod index;
 mod indexing;
 mod ingest;
 mod keep;
 mod line;
+mod numbers;
+mod places;
 mod recall;
+mod saved;
 mod shelf;
 mod sources;
 pub mod tell;

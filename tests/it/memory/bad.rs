@@ -153,3 +153,21 @@ fn a_broken_index_is_made_anew_with_a_notice() {
     must(&home, "rebuild");
     assert_eq!(found(&home, "word7"), before);
 }
+
+/// What a newer program wrote is neither understood nor replaced.
+#[test]
+fn places_of_a_newer_format_stay_as_they_are() {
+    let home = Home::new();
+    file(
+        &home,
+        "f.jsonl",
+        &line("a", AT, "agent-1", "saffron", &json!({})),
+    );
+    assert_eq!(ingest(&home, "f.jsonl"), 1);
+    let newer = r#"{"v": 2, "sources": ["by other names"]}"#;
+    let places = file(&home, "runtime/memories/ingest.json", newer);
+    let ran = speak(&home, "ingest f.jsonl");
+    assert_eq!(ran.code, 78, "{ran:?}");
+    assert_eq!(std::fs::read_to_string(places).unwrap(), newer);
+    assert_eq!(found(&home, "saffron"), ["a"]);
+}
