@@ -3,6 +3,7 @@
 //! it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -36,7 +37,7 @@ pub struct Filter {
 
 impl Filter {
     fn is_in_time(&self, at: Timestamp) -> bool {
-        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
     }
 
     fn terms(&self) -> Vec<String> {
@@ -51,7 +52,8 @@ impl Filter {
             agent: self.agent.as_deref(),
             kind: self.kind.as_deref(),
             since: self.since,
-            until: self.until,
+            // The index takes the last moment in.
+            until: self.until.map(|it| it.minus(Duration::from_millis(1))),
             terms,
         }
     }

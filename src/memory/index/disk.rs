@@ -1,4 +1,4 @@
-//! The files of the index: segments, the list of those that count, what is marked, and who is in which thread.
+//! The files of the index: segments, the list of those that count, and columns.
 //!
 //! A segment is written aside under a number that no list names, flushed, and never changed. The list is replaced by
 //! rename: whoever dies before that leaves the old index, and a stray that the next writer removes.

@@ -1,8 +1,7 @@
 //! An inverted index on disk: a query reads what it asks for, never the corpus.
 //!
 //! Files, all below the directory that the caller names: `<number>.seg`, each a run of documents that never changes;
-//! `index.json`, which of them count and in which order; `marks`, what is forgotten or superseded; and columns, one number
-//! a document, which the caller names. All of it is derived from the fragments and may be deleted at any moment.
+//! `index.json`, which of them count and in which order; and columns, one number a document, which the caller names. All of it is derived from the fragments and may be deleted at any moment.
 //!
 //! Documents are numbered from 0 in the order in which they are added. What is read carries a sum and a format: an index
 //! that is not as it was written is an error, never an answer. A writer that dies leaves the index as it was.
@@ -15,7 +14,6 @@ mod column;
 mod disk;
 mod error;
 mod filter;
-mod marks;
 mod postings;
 mod question;
 mod rank;
@@ -32,7 +30,6 @@ use crate::time::Timestamp;
 pub use column::Column;
 pub(crate) use column::write_column;
 pub use error::Error;
-pub use marks::Mark;
 pub use search::Index;
 pub use writer::Writer;
 
@@ -68,7 +65,6 @@ pub struct Place {
     pub agent: String,
     pub kind: String,
     pub weight: f32,
-    pub mark: Mark,
 }
 
 /// Which documents count at all.
@@ -96,7 +92,6 @@ pub struct Query<'q> {
 pub struct Hit {
     pub ordinal: u32,
     pub score: f32,
-    pub superseded: bool,
     /// Others that say the same, best first.
     pub folded: Vec<u32>,
 }

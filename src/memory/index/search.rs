@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use super::best::{Best, Leader, Leaders};
 use super::disk::{List, read_list};
 use super::filter::Filter;
-use super::marks::{self, Mark, Marks};
 use super::postings::{Cursor, Found, NO_MORE};
 use super::question::Question;
 use super::rank::{self, Standing};
@@ -32,7 +31,6 @@ const TRIES: usize = 5;
 #[derive(Debug)]
 pub struct Index {
     segments: Vec<Segment>,
-    marks: Marks,
     docs: u32,
 }
 
@@ -52,11 +50,7 @@ impl Index {
             };
             if let Some(segments) = open_all(dir, &list)? {
                 let docs = segments.last().map_or(0, |it| it.first + it.docs);
-                return Ok(Some(Self {
-                    segments,
-                    marks: marks::read(dir)?,
-                    docs,
-                }));
+                return Ok(Some(Self { segments, docs }));
             }
         }
         Err(Error::Broken {
@@ -71,10 +65,6 @@ impl Index {
 
     pub fn is_empty(&self) -> bool {
         self.docs == 0
-    }
-
-    pub fn mark(&self, ordinal: u32) -> Mark {
-        self.marks.of(ordinal)
     }
 
     /// The documents of that id, the newest first: there is one, unless a text bears two ids.
@@ -97,7 +87,6 @@ impl Index {
             agent: segment.name(row.agent)?,
             kind: segment.name(row.kind)?,
             weight: row.weight,
-            mark: self.marks.of(ordinal),
         }))
     }
 
@@ -119,68 +108,12 @@ impl Index {
                 continue;
             };
             if filter.is_wide() {
-                self.recent_of(segment, &mut filter, &mut best)?;
+                recent_of(segment, &mut filter, &mut best)?;
             } else {
-                self.recent_holding(segment, &mut filter, &mut best)?;
+                recent_holding(segment, &mut filter, &mut best)?;
             }
         }
         Ok(best.into_sorted().into_iter().map(|(_, it)| !it).collect())
-    }
-
-    fn recent_holding(
-        &self,
-        segment: &Segment,
-        filter: &mut Filter<'_>,
-        best: &mut Best,
-    ) -> Result<(), Error> {
-        let mut page = Page::new();
-        let mut doc = 0;
-        loop {
-            doc = filter.seek(doc)?;
-            if doc >= segment.docs {
-                return Ok(());
-            }
-            if filter.is_within(doc)? && self.counts(segment, doc) {
-                best.offer(
-                    age_key(segment.time(doc, &mut page)?),
-                    !(segment.first + doc),
-                );
-            }
-            doc += 1;
-        }
-    }
-
-    /// Page by page of times, those first that end last.
-    fn recent_of(
-        &self,
-        segment: &Segment,
-        filter: &mut Filter<'_>,
-        best: &mut Best,
-    ) -> Result<(), Error> {
-        let (mut page, mut times) = (Page::new(), Page::new());
-        let mut order = Vec::new();
-        for number in 0..segment.time_pages() {
-            order.push((segment.span_of(number, &mut page)?.1, number));
-        }
-        order.sort_unstable_by_key(|&it| Reverse(it));
-        for (last, number) in order {
-            if !best.would_take(age_key(last), 0) {
-                break;
-            }
-            for doc in segment.on_page(number) {
-                if filter.is_within(doc)? && self.counts(segment, doc) {
-                    best.offer(
-                        age_key(segment.time(doc, &mut times)?),
-                        !(segment.first + doc),
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn counts(&self, segment: &Segment, doc: u32) -> bool {
-        self.marks.of(segment.first + doc) != Mark::Forgotten
     }
 
     /// The terms of a text that tell most of it, the most telling first: a question for what is like it.
@@ -264,9 +197,7 @@ impl Index {
             let Some(found) = found else { continue };
             let mut cursor = segment.cursor(found)?;
             while cursor.doc() < segment.docs {
-                if self.counts(segment, cursor.doc()) {
-                    ordinals.push(segment.first + cursor.doc());
-                }
+                ordinals.push(segment.first + cursor.doc());
                 cursor.advance()?;
             }
         }
@@ -349,77 +280,10 @@ impl Index {
             if !ways.is_empty()
                 && let Some(mut filter) = Filter::new(segment, only)?
             {
-                self.walk(segment, ways, &mut filter, &mut best)?;
+                walk(segment, ways, &mut filter, &mut best)?;
             }
         }
         Ok(best.into_sorted())
-    }
-
-    /// `MaxScore`: a document that holds only terms whose bounds add up to less than what is needed is never looked at.
-    fn walk(
-        &self,
-        segment: &Segment,
-        mut ways: Vec<Way<'_>>,
-        filter: &mut Filter<'_>,
-        best: &mut Leaders<'_>,
-    ) -> Result<(), Error> {
-        ways.sort_by_key(Way::bound);
-        let mut below = 0;
-        let bounds: Vec<u64> = ways
-            .iter()
-            .map(|way| {
-                below += way.bound();
-                below
-            })
-            .collect();
-        let mut needed = best.needed();
-        let mut first = bounds.partition_point(|&bound| bound < needed);
-        while first < ways.len() {
-            let (optional, essential) = ways.split_at_mut(first);
-            let doc = essential
-                .iter()
-                .map(|way| way.cursor.doc())
-                .min()
-                .unwrap_or(NO_MORE);
-            if doc >= segment.docs {
-                break;
-            }
-            let next = filter.seek(doc)?;
-            if next != doc {
-                for way in essential {
-                    way.cursor.seek(next)?;
-                }
-                continue;
-            }
-            let mut sum = 0;
-            for way in essential {
-                if way.cursor.doc() == doc {
-                    sum += way.factor * u64::from(way.cursor.impact());
-                    way.cursor.advance()?;
-                }
-            }
-            let mut rest = first;
-            let mut reaches = true;
-            for way in optional.iter_mut().rev() {
-                rest -= 1;
-                let beyond = rest.checked_sub(1).map_or(0, |it| bounds[it]);
-                let here = way.factor * u64::from(way.cursor.bound(doc).1);
-                if sum + here + beyond < needed {
-                    reaches = false;
-                    break;
-                }
-                way.cursor.seek(doc)?;
-                if way.cursor.doc() == doc {
-                    sum += way.factor * u64::from(way.cursor.impact());
-                }
-            }
-            if reaches && sum >= needed && self.counts(segment, doc) && filter.is_within(doc)? {
-                best.offer(sum, segment.first + doc)?;
-                needed = best.needed();
-                first = bounds.partition_point(|&bound| bound < needed);
-            }
-        }
-        Ok(())
     }
 
     /// The best of the candidates by all that is known of them.
@@ -471,7 +335,7 @@ impl Index {
             judged.push(one);
         }
         judged.sort_unstable_by(better);
-        Ok(self.folded(judged, named, query.limit))
+        Ok(folded(judged, named, query.limit))
     }
 
     fn words(&self, ordinal: u32, pages: &mut [Page]) -> Result<Vec<u32>, Error> {
@@ -486,31 +350,6 @@ impl Index {
     pub(super) fn said(&self, ordinal: u32, pages: &mut [Page]) -> Result<u64, Error> {
         let spot = self.spot(ordinal).unwrap_or(Spot { segment: 0, doc: 0 });
         self.segments[spot.segment].said(spot.doc, &mut pages[spot.segment])
-    }
-
-    fn folded(&self, judged: Vec<Judged>, named: &[u32], limit: usize) -> Vec<Hit> {
-        let mut hits: Vec<Hit> = Vec::new();
-        let mut told: Vec<Vec<u32>> = Vec::new();
-        for mut one in judged {
-            one.words.sort_unstable();
-            one.words.dedup();
-            let known = told.iter().position(|it| rank::alike(it, &one.words));
-            if let Some(known) = known
-                && !named.contains(&one.ordinal)
-            {
-                hits[known].folded.push(one.ordinal);
-                hits[known].folded.append(&mut one.copies);
-            } else if hits.len() < limit {
-                hits.push(Hit {
-                    ordinal: one.ordinal,
-                    score: one.score,
-                    superseded: self.marks.of(one.ordinal) == Mark::Superseded,
-                    folded: one.copies,
-                });
-                told.push(one.words);
-            }
-        }
-        hits
     }
 }
 
@@ -578,6 +417,142 @@ fn open_all(dir: &Dir, list: &List) -> Result<Option<Vec<Segment>>, Error> {
         segments.push(segment);
     }
     Ok(Some(segments))
+}
+
+fn recent_holding(
+    segment: &Segment,
+    filter: &mut Filter<'_>,
+    best: &mut Best,
+) -> Result<(), Error> {
+    let mut page = Page::new();
+    let mut doc = 0;
+    loop {
+        doc = filter.seek(doc)?;
+        if doc >= segment.docs {
+            return Ok(());
+        }
+        if filter.is_within(doc)? {
+            best.offer(
+                age_key(segment.time(doc, &mut page)?),
+                !(segment.first + doc),
+            );
+        }
+        doc += 1;
+    }
+}
+
+/// Page by page of times, those first that end last.
+fn recent_of(segment: &Segment, filter: &mut Filter<'_>, best: &mut Best) -> Result<(), Error> {
+    let (mut page, mut times) = (Page::new(), Page::new());
+    let mut order = Vec::new();
+    for number in 0..segment.time_pages() {
+        order.push((segment.span_of(number, &mut page)?.1, number));
+    }
+    order.sort_unstable_by_key(|&it| Reverse(it));
+    for (last, number) in order {
+        if !best.would_take(age_key(last), 0) {
+            break;
+        }
+        for doc in segment.on_page(number) {
+            if filter.is_within(doc)? {
+                best.offer(
+                    age_key(segment.time(doc, &mut times)?),
+                    !(segment.first + doc),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `MaxScore`: a document that holds only terms whose bounds add up to less than what is needed is never looked at.
+fn walk(
+    segment: &Segment,
+    mut ways: Vec<Way<'_>>,
+    filter: &mut Filter<'_>,
+    best: &mut Leaders<'_>,
+) -> Result<(), Error> {
+    ways.sort_by_key(Way::bound);
+    let mut below = 0;
+    let bounds: Vec<u64> = ways
+        .iter()
+        .map(|way| {
+            below += way.bound();
+            below
+        })
+        .collect();
+    let mut needed = best.needed();
+    let mut first = bounds.partition_point(|&bound| bound < needed);
+    while first < ways.len() {
+        let (optional, essential) = ways.split_at_mut(first);
+        let doc = essential
+            .iter()
+            .map(|way| way.cursor.doc())
+            .min()
+            .unwrap_or(NO_MORE);
+        if doc >= segment.docs {
+            break;
+        }
+        let next = filter.seek(doc)?;
+        if next != doc {
+            for way in essential {
+                way.cursor.seek(next)?;
+            }
+            continue;
+        }
+        let mut sum = 0;
+        for way in essential {
+            if way.cursor.doc() == doc {
+                sum += way.factor * u64::from(way.cursor.impact());
+                way.cursor.advance()?;
+            }
+        }
+        let mut rest = first;
+        let mut reaches = true;
+        for way in optional.iter_mut().rev() {
+            rest -= 1;
+            let beyond = rest.checked_sub(1).map_or(0, |it| bounds[it]);
+            let here = way.factor * u64::from(way.cursor.bound(doc).1);
+            if sum + here + beyond < needed {
+                reaches = false;
+                break;
+            }
+            way.cursor.seek(doc)?;
+            if way.cursor.doc() == doc {
+                sum += way.factor * u64::from(way.cursor.impact());
+            }
+        }
+        if reaches && sum >= needed && filter.is_within(doc)? {
+            best.offer(sum, segment.first + doc)?;
+            needed = best.needed();
+            first = bounds.partition_point(|&bound| bound < needed);
+        }
+    }
+    Ok(())
+}
+
+fn folded(judged: Vec<Judged>, named: &[u32], limit: usize) -> Vec<Hit> {
+    let mut hits: Vec<Hit> = Vec::new();
+    let mut told: Vec<Vec<u32>> = Vec::new();
+    for mut one in judged {
+        one.words.sort_unstable();
+        one.words.dedup();
+        let known = told.iter().position(|it| rank::alike(it, &one.words));
+        if let Some(known) = known
+            && !named.contains(&one.ordinal)
+        {
+            hits[known].folded.push(one.ordinal);
+            hits[known].folded.append(&mut one.copies);
+        } else if hits.len() < limit {
+            hits.push(Hit {
+                ordinal: one.ordinal,
+                score: one.score,
+                folded: one.copies,
+            });
+            told.push(one.words);
+        }
+    }
+    hits
 }
 
 /// A neighbour counts as it was before any of them gained.

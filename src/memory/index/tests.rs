@@ -355,33 +355,6 @@ fn a_neighbour_lifts_what_it_is_tied_to() {
 }
 
 #[test]
-fn what_is_forgotten_is_found_no_more_and_what_is_superseded_says_so() {
-    let home = tempfile::tempdir().unwrap();
-    let three: Vec<Memory> = (0..3)
-        .map(|it| memory(&format!("m{it}"), &format!("queue {it} {it}{it}"), it))
-        .collect();
-    build(home.path(), &three, 1);
-    let mut writer = Writer::open(open(home.path())).unwrap();
-    writer.mark(0, Mark::Forgotten);
-    writer.mark(1, Mark::Superseded);
-    writer.commit().unwrap();
-    let index = index(home.path());
-    let told: Vec<_> = hits(&index, "queue")
-        .into_iter()
-        .map(|it| (it.ordinal, it.superseded))
-        .collect();
-    assert_eq!(told, [(2, false), (1, true)]);
-    assert_eq!(found(&index, "m0"), [0; 0]);
-    assert_eq!(index.find("m0").unwrap(), [0; 0]);
-    assert_eq!(index.recent(&Only::default(), 9).unwrap(), [2, 1]);
-    assert_eq!(index.place(0).unwrap().unwrap().mark, Mark::Forgotten);
-    let mut writer = Writer::open(open(home.path())).unwrap();
-    writer.mark(0, Mark::None);
-    writer.commit().unwrap();
-    assert_eq!(self::index(home.path()).find("m0").unwrap(), [0]);
-}
-
-#[test]
 fn a_writer_that_died_leaves_the_index_as_it_was() {
     let home = tempfile::tempdir().unwrap();
     build(home.path(), &[memory("a", "queue", 1)], 1);
@@ -390,7 +363,7 @@ fn a_writer_that_died_leaves_the_index_as_it_was() {
     dies.add(&memory("b", "queue", 2).document(0)).unwrap();
     dies.write_segment().unwrap();
     drop(dies);
-    std::fs::write(home.path().join("marks.0f.aside"), "half of i").unwrap();
+    std::fs::write(home.path().join("index.json.0f.aside"), "half of i").unwrap();
     std::fs::write(home.path().join("00000077.seg"), "half of i").unwrap();
     assert_eq!(found(&index(home.path()), "queue"), [0]);
     let mut writer = Writer::open(open(home.path())).unwrap();
@@ -461,10 +434,6 @@ fn a_byte_that_changed_is_an_error_or_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     build(home.path(), &memories(9, 300), 1);
     write_column(&open(home.path()), THREADS, &[1, 2, 3]).unwrap();
-    let mut writer = Writer::open(open(home.path())).unwrap();
-    writer.mark(7, Mark::Superseded);
-    writer.mark(3, Mark::Forgotten);
-    writer.commit().unwrap();
     let right = answers(home.path()).unwrap();
     let mut noticed = 0;
     for name in open(home.path()).file_names().unwrap() {

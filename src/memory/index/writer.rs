@@ -2,7 +2,6 @@
 
 use super::build::Building;
 use super::disk::{self, Aside, FORMAT, List, Listed, read_list, sweep, write_list};
-use super::marks::{self, Mark, Marks};
 use super::segment::{Segment, merge};
 use super::{Document, Error};
 use crate::store::Dir;
@@ -24,8 +23,6 @@ pub struct Writer {
     next_number: u64,
     docs: u32,
     building: Building,
-    marks: Marks,
-    marks_changed: bool,
 }
 
 impl Writer {
@@ -43,13 +40,11 @@ impl Writer {
         sweep(&dir, &list)?;
         let next_number = list.segments.iter().map(|it| it.number).max().unwrap_or(0) + 1;
         Ok(Self {
-            marks: marks::read(&dir)?,
             listed: list.segments.len(),
             list,
             next_number,
             docs,
             building: Building::new(),
-            marks_changed: false,
             dir,
         })
     }
@@ -77,12 +72,7 @@ impl Writer {
         Ok(ordinal)
     }
 
-    /// From the next commit on the document is found no more, or found as one that another took the place of.
-    pub fn mark(&mut self, ordinal: u32, mark: Mark) {
-        self.marks_changed |= self.marks.set(ordinal, mark);
-    }
-
-    /// Makes all that was added and marked count, on disk.
+    /// Makes all that was added count, on disk.
     pub fn commit(&mut self) -> Result<(), Error> {
         if self.building.docs() > 0 {
             self.write_segment()?;
@@ -92,10 +82,6 @@ impl Writer {
             write_list(&self.dir, &self.list)?;
             self.listed = self.list.segments.len();
             sweep(&self.dir, &self.list)?;
-        }
-        if self.marks_changed {
-            marks::write(&self.dir, &self.marks)?;
-            self.marks_changed = false;
         }
         Ok(())
     }

@@ -133,6 +133,13 @@ fn queries_are_narrowed_and_batches_answered_line_by_line() {
     assert_eq!(found(&home, "deployed --task t1"), ["a"]);
     assert_eq!(found(&home, "deployed --until 2026-01-01T12:00:00Z"), ["a"]);
     assert_eq!(found(&home, "deployed --since 2026-01-01T12:00:00Z"), ["b"]);
+    // Not before one, and before the other.
+    let nothing = Vec::<String>::new();
+    assert_eq!(
+        found(&home, "deployed --until 2026-01-01T10:00:00Z"),
+        nothing
+    );
+    assert_eq!(found(&home, "lunch --since 2026-01-03T10:00:00Z"), ["c"]);
     assert_eq!(found(&home, "deployed --thread a"), ["a"]);
     assert_eq!(found(&home, "deployed --type log"), Vec::<String>::new());
     assert_eq!(found(&home, "b")[0], "b");
