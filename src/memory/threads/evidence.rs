@@ -1,5 +1,6 @@
 //! What speaks for a message beginning a thread, and for its going on from another one.
 
+use super::cases::{cases, step};
 use super::chat::{Channel, Said};
 use super::fitted::Group;
 use super::forest::Forest;
@@ -120,19 +121,6 @@ struct ThreadNow {
     has_addressee: bool,
     starter: u32,
     last_speaker: u32,
-}
-
-/// The first case that the value does not exceed.
-fn step(value: usize, steps: &[usize]) -> usize {
-    steps.iter().take_while(|&&step| value > step).count()
-}
-
-/// A case made of several questions, the first of least weight.
-fn cases<const N: usize>(answers: [bool; N]) -> usize {
-    answers
-        .iter()
-        .rev()
-        .fold(0, |case, &answer| case * 2 + usize::from(answer))
 }
 
 fn size(count: u32) -> usize {
@@ -365,10 +353,8 @@ impl<'c> Moment<'c> {
         add: &mut impl FnMut(Group, usize),
     ) {
         let (sum, rarest) = rarity.shared(&self.speech.words, &said.words);
-        let degree =
-            |value: f32, steps: [f32; 5]| steps.iter().filter(|&&step| value > step).count();
-        let sum = degree(sum, [0.0, 4.0, 6.0, 9.0, 14.0]);
-        let rarest = degree(rarest, [0.0, 3.5, 4.5, 5.5, 6.5]);
+        let sum = step(sum, &[0.0, 4.0, 6.0, 9.0, 14.0]);
+        let rarest = step(rarest, &[0.0, 3.5, 4.5, 5.5, 6.5]);
         let (sums, rarests) = match closeness {
             Closeness::Own => (Group::WordsOwn, Group::RarestOwn),
             Closeness::Involved => (Group::WordsInvolved, Group::RarestInvolved),

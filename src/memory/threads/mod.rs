@@ -11,6 +11,7 @@
 //! It keeps no text, reads no clock and touches no file. Who calls it counts the fragments as it does: from 0, by one a call.
 
 mod bytes;
+mod cases;
 mod chat;
 mod events;
 mod evidence;

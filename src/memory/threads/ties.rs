@@ -1,5 +1,6 @@
 //! What speaks for an event beginning a thread, and for its going on with one.
 
+use super::cases::{cases, step};
 use super::events::{Event, Events};
 use super::fitted_events::Trait;
 use super::forest::Forest;
@@ -109,23 +110,6 @@ struct ThreadNow {
     has_text: bool,
     /// How much of what the event says it says, too.
     hit: f32,
-}
-
-/// The first case that the value does not exceed.
-fn step(value: u64, steps: &[u64]) -> usize {
-    steps.iter().take_while(|&&step| value > step).count()
-}
-
-fn degree(value: f32, steps: &[f32]) -> usize {
-    steps.iter().take_while(|&&step| value > step).count()
-}
-
-/// A case made of several questions, the first of least weight.
-fn cases<const N: usize>(answers: [bool; N]) -> usize {
-    answers
-        .iter()
-        .rev()
-        .fold(0, |case, &answer| case * 2 + usize::from(answer))
 }
 
 const WEIGHTS: [f32; 10] = [0.0, 3.0, 6.0, 10.0, 15.0, 20.0, 30.0, 45.0, 65.0, 90.0];
@@ -255,7 +239,7 @@ impl<'e> Moment<'e> {
     pub(super) fn alone(&self, mut add: impl FnMut(Trait, usize)) {
         let class = usize::from(self.event.class);
         add(Trait::AloneClass, class + 8 * usize::from(self.event.bare));
-        add(Trait::AloneHit, degree(self.best, &WEIGHTS));
+        add(Trait::AloneHit, step(self.best, &WEIGHTS));
     }
 
     /// What speaks for a choice, and which event it is; to be asked in their order, newest first.
@@ -270,14 +254,14 @@ impl<'e> Moment<'e> {
 
     fn far(&self, far: usize, mut add: impl FnMut(Trait, usize)) -> Tie {
         let weight = self.far[far].weight;
-        add(Trait::FarHit, degree(weight, &WEIGHTS));
+        add(Trait::FarHit, step(weight, &WEIGHTS));
         add(Trait::FarBest, self.best_case(weight));
         Tie::Far
     }
 
     fn best_case(&self, weight: f32) -> usize {
         let is_best = weight >= self.best * 0.8;
-        degree(self.best, &WEIGHTS).min(7) + if is_best { 8 } else { 0 }
+        step(self.best, &WEIGHTS).min(7) + if is_best { 8 } else { 0 }
     }
 
     fn near(&mut self, back: usize, one: &Event, mut add: impl FnMut(Trait, usize)) -> Tie {
@@ -344,8 +328,8 @@ impl<'e> Moment<'e> {
     /// What both speak of.
     fn subject(&self, back: usize, one: &Event, add: &mut impl FnMut(Trait, usize)) {
         let thread = &self.threads[self.of[back]];
-        let part = |part: f32, whole: f32| degree(part / whole.max(0.1), &PARTS);
-        add(Trait::Hit, degree(thread.hit, &WEIGHTS));
+        let part = |part: f32, whole: f32| step(part / whole.max(0.1), &PARTS);
+        add(Trait::Hit, step(thread.hit, &WEIGHTS));
         add(Trait::HitPart, part(thread.hit, self.weight));
         add(Trait::HitBest, self.best_case(thread.hit));
         let rarity = &self.events.rarity;
@@ -354,9 +338,6 @@ impl<'e> Moment<'e> {
             add(Trait::HeadHere, 1 + part(here, one.head_weight));
         }
         let (_, rarest) = rarity.shared(&self.event.words, &one.words);
-        add(
-            Trait::Rarest,
-            degree(rarest, &[0.0, 1.0, 2.0, 3.5, 5.0, 6.5]),
-        );
+        add(Trait::Rarest, step(rarest, &[0.0, 1.0, 2.0, 3.5, 5.0, 6.5]));
     }
 }
