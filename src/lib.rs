@@ -10,7 +10,7 @@
 //! desk      permit → do → log → follow-ups: the only room that knows several others
 //! supervisor ─► agents, logs                          metrics ─► logs, mailbox, tasks, agents
 //! memory    ─► logs, mailbox, tasks
-//! mailbox   agents   tasks   logs   security         (never one another)
+//! mailbox   agents   tasks   logs   security   duplicates   (never one another)
 //! store     journal, lock, pages, replace, watch
 //! root  names  time                                  (cli stands beside them, over these three alone)
 //! ```
@@ -31,6 +31,7 @@
 pub mod agents;
 pub mod cli;
 pub mod desk;
+pub mod duplicates;
 pub mod logs;
 pub mod mailbox;
 pub mod memory;
