@@ -70,11 +70,11 @@ pub struct Conflict {
     /// The path of its keys, as `server.port`.
     pub key: String,
     /// By file, then by line.
-    pub values: Vec<Value>,
+    pub values: Vec<Setting>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Value {
+pub struct Setting {
     pub file: String,
     pub line: usize,
     pub value: String,

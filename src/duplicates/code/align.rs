@@ -1,0 +1,145 @@
+//! How like two pieces of code are: the longest common subsequence of their tokens, by bit vectors
+//! (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004), and the names that stand at its places.
+
+/// Room that is used again for every pair.
+#[derive(Debug, Default)]
+pub(super) struct Aligner {
+    /// Open addressing: a word, and which row of `masks` is its.
+    slots: Vec<(u32, u32)>,
+    used: Vec<usize>,
+    masks: Vec<u64>,
+    rows: Vec<u64>,
+}
+
+const EMPTY: u32 = u32::MAX;
+
+impl Aligner {
+    fn slot(&self, word: u32) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = (word.wrapping_mul(0x9e37_79b1) >> 7) as usize & mask;
+        while self.slots[at].1 != EMPTY && self.slots[at].0 != word {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    /// Where each word stands in `b`.
+    fn index(&mut self, b: &[u32]) -> usize {
+        let width = b.len().div_ceil(64);
+        let wanted = (b.len() * 2).next_power_of_two().max(64);
+        if self.slots.len() < wanted {
+            self.slots = vec![(0, EMPTY); wanted];
+        } else {
+            for at in self.used.drain(..) {
+                self.slots[at].1 = EMPTY;
+            }
+        }
+        self.used.clear();
+        self.masks.clear();
+        for (at, &word) in b.iter().enumerate() {
+            let slot = self.slot(word);
+            if self.slots[slot].1 == EMPTY {
+                let row = self.masks.len() / width;
+                self.slots[slot] = (word, u32::try_from(row).unwrap_or(EMPTY - 1));
+                self.used.push(slot);
+                self.masks.resize(self.masks.len() + width, 0);
+            }
+            let row = self.slots[slot].1 as usize * width;
+            self.masks[row + at / 64] |= 1 << (at % 64);
+        }
+        width
+    }
+
+    /// One more word of `a`: `row` becomes the next.
+    fn step(row: &mut [u64], matches: &[u64]) {
+        let mut carry = false;
+        for (v, &m) in row.iter_mut().zip(matches) {
+            let u = *v & m;
+            let (sum, over) = v.overflowing_add(u);
+            let (sum, more) = sum.overflowing_add(u64::from(carry));
+            carry = over || more;
+            *v = sum | (*v & !m);
+        }
+    }
+
+    /// The length of the longest common subsequence.
+    pub(super) fn common(&mut self, a: &[u32], b: &[u32]) -> usize {
+        if a.is_empty() || b.is_empty() {
+            return 0;
+        }
+        let width = self.index(b);
+        let mut row = std::mem::take(&mut self.rows);
+        row.clear();
+        row.resize(width, u64::MAX);
+        for &word in a {
+            let slot = self.slots[self.slot(word)].1;
+            if slot != EMPTY {
+                let at = slot as usize * width;
+                Self::step(&mut row, &self.masks[at..at + width]);
+            }
+        }
+        let common = zeros(&row, b.len());
+        self.rows = row;
+        common
+    }
+
+    /// The places of a longest common subsequence, in order.
+    pub(super) fn matches(&mut self, a: &[u32], b: &[u32]) -> Vec<(usize, usize)> {
+        if a.is_empty() || b.is_empty() {
+            return Vec::new();
+        }
+        let width = self.index(b);
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        rows.resize(width * (a.len() + 1), u64::MAX);
+        for (at, &word) in a.iter().enumerate() {
+            let (before, after) = rows.split_at_mut((at + 1) * width);
+            let row = &mut after[..width];
+            row.copy_from_slice(&before[at * width..]);
+            let slot = self.slots[self.slot(word)].1;
+            if slot != EMPTY {
+                let at = slot as usize * width;
+                Self::step(row, &self.masks[at..at + width]);
+            }
+        }
+        let is_set = |i: usize, j: usize| rows[i * width + j / 64] >> (j % 64) & 1 == 1;
+        let (mut i, mut j) = (a.len(), b.len());
+        let mut matches = Vec::new();
+        while i > 0 && j > 0 {
+            if is_set(i, j - 1) {
+                j -= 1;
+            } else if !is_set(i - 1, j - 1) {
+                i -= 1;
+            } else {
+                i -= 1;
+                j -= 1;
+                matches.push((i, j));
+            }
+        }
+        self.rows = rows;
+        matches.reverse();
+        matches
+    }
+}
+
+fn zeros(row: &[u64], bits: usize) -> usize {
+    let zeros: usize = row.iter().map(|it| it.count_zeros() as usize).sum();
+    // Bits above the last are never cleared by a match; a carry may clear them.
+    let spare = row.len() * 64 - bits;
+    let last = row.last().copied().unwrap_or(u64::MAX);
+    let above = if spare == 0 {
+        0
+    } else {
+        (last >> (64 - spare)).count_zeros() as usize - (64 - spare)
+    };
+    zeros - above
+}
+
+/// Of two lengths and what they have in common: 1 is the same.
+#[expect(clippy::cast_precision_loss, reason = "tokens of a file are few")]
+pub(super) fn ratio(common: usize, a: usize, b: usize) -> f64 {
+    if a + b == 0 {
+        return 1.0;
+    }
+    2.0 * common as f64 / (a + b) as f64
+}

@@ -1,0 +1,294 @@
+//! Pairs become classes: all copies of one thing together, of which each is like each.
+
+use std::collections::HashMap;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::align::Aligner;
+use super::compare::{Likeness, blinded, compare};
+use super::search::Pair;
+use super::source::{Sources, Span};
+use crate::duplicates::{Class, Fragment, Sameness};
+
+/// Two spans of a file are one, if what they share is so much of what both hold.
+const ONE: f64 = 0.75;
+/// Of a class so many are asked whether they are like a newcomer.
+const ASKED: usize = 8;
+
+pub(super) fn classes(sources: &Sources, pairs: &[Pair]) -> Vec<Class> {
+    let (nodes, edges) = unify(pairs);
+    let groups = group(sources, nodes, &edges);
+    let groups = outermost(groups);
+    let mut classes: Vec<Class> = groups.iter().map(|it| class(sources, it)).collect();
+    classes.sort_by(|a, b| {
+        weight(b)
+            .cmp(&weight(a))
+            .then_with(|| a.fragments.cmp(&b.fragments))
+    });
+    classes
+}
+
+/// What would be saved.
+fn weight(class: &Class) -> usize {
+    class.tokens * (class.fragments.len() - 1)
+}
+
+/// Two copies, and the places that they are counted as.
+struct Edge {
+    nodes: (usize, usize),
+    spans: (Span, Span),
+    likeness: Likeness,
+}
+
+/// Spans that are one place get one number; the likest pairs first.
+fn unify(pairs: &[Pair]) -> (usize, Vec<Edge>) {
+    let mut spans: Vec<Span> = pairs.iter().flat_map(|it| [it.here, it.there]).collect();
+    // What is met most often names the place; of equal ones the longer.
+    spans.sort_unstable();
+    let mut counted: Vec<(usize, Span)> = spans
+        .chunk_by(|a, b| a == b)
+        .map(|it| (it.len(), it[0]))
+        .collect();
+    counted.sort_by_key(|it| (it.1.file, std::cmp::Reverse((it.0, it.1.len())), it.1));
+    let mut nodes: Vec<Span> = Vec::new();
+    let mut node_of: HashMap<Span, usize> = HashMap::new();
+    let mut first_of_file = 0;
+    for (_, span) in counted {
+        if nodes
+            .get(first_of_file)
+            .is_none_or(|it| it.file != span.file)
+        {
+            first_of_file = nodes.len();
+        }
+        let same = nodes[first_of_file..]
+            .iter()
+            .position(|it| is_one(*it, span));
+        let node = same.map_or(nodes.len(), |it| first_of_file + it);
+        if node == nodes.len() {
+            nodes.push(span);
+        }
+        node_of.insert(span, node);
+    }
+    let edge = |pair: &Pair| Edge {
+        nodes: (node_of[&pair.here], node_of[&pair.there]),
+        spans: (pair.here, pair.there),
+        likeness: pair.likeness,
+    };
+    let mut edges: Vec<Edge> = pairs
+        .iter()
+        .map(edge)
+        .filter(|it| it.nodes.0 != it.nodes.1)
+        .collect();
+    edges.sort_by(|a, b| {
+        b.likeness
+            .similarity
+            .total_cmp(&a.likeness.similarity)
+            .then(a.spans.cmp(&b.spans))
+    });
+    (nodes.len(), edges)
+}
+
+fn is_one(a: Span, b: Span) -> bool {
+    let common = a.common(b);
+    f64::from(common) >= ONE * f64::from(a.len() + b.len() - common)
+}
+
+struct Group {
+    spans: Vec<Span>,
+    kind: Sameness,
+    similarity: f64,
+}
+
+/// The likest first; two groups become one, if each is like each.
+fn group(sources: &Sources, nodes: usize, edges: &[Edge]) -> Vec<Group> {
+    let mut aligner = Aligner::default();
+    let mut group_of: Vec<usize> = (0..nodes).collect();
+    let mut members: Vec<Vec<(usize, Span)>> = vec![Vec::new(); nodes];
+    let mut likeness: Vec<Option<Likeness>> = vec![None; nodes];
+    let mut refused: HashMap<(usize, usize), usize> = HashMap::new();
+    for edge in edges {
+        let (a, b) = edge.nodes;
+        let (x, y) = (group_of[a], group_of[b]);
+        if x == y {
+            continue;
+        }
+        let size = members[x].len() + members[y].len();
+        if size > 0 && refused.get(&(x.min(y), x.max(y))) == Some(&size) {
+            continue;
+        }
+        // Who is alone yet comes as the pair has it.
+        let alone = |group: usize, node: usize, span: Span| {
+            if members[group].is_empty() {
+                vec![(node, span)]
+            } else {
+                members[group].clone()
+            }
+        };
+        let (of_x, of_y) = (alone(x, a, edge.spans.0), alone(y, b, edge.spans.1));
+        let mut all = worst(worst(Some(edge.likeness), likeness[x]), likeness[y]);
+        if size > 0 {
+            all = all
+                .and_then(|it| worst(Some(it), Some(likest(sources, &of_x, &of_y, &mut aligner)?)));
+        }
+        let Some(all) = all else {
+            refused.insert((x.min(y), x.max(y)), size);
+            continue;
+        };
+        for (node, _) in &of_y {
+            group_of[*node] = x;
+        }
+        members[y] = Vec::new();
+        members[x] = of_x;
+        members[x].extend(of_y);
+        likeness[x] = Some(all);
+    }
+    let groups = members.iter().zip(&likeness).filter(|it| it.0.len() > 1);
+    groups
+        .map(|(members, like)| {
+            let mut spans: Vec<Span> = members.iter().map(|it| it.1).collect();
+            spans.sort_unstable();
+            let like = like.expect("whoever has joined is like somebody");
+            Group {
+                spans,
+                kind: like.kind,
+                similarity: like.similarity,
+            }
+        })
+        .collect()
+}
+
+/// Of those that are least like each other; `None`: some are not alike.
+fn likest(
+    sources: &Sources,
+    x: &[(usize, Span)],
+    y: &[(usize, Span)],
+    aligner: &mut Aligner,
+) -> Option<Likeness> {
+    let mut all = None;
+    for (_, one) in x.iter().take(ASKED) {
+        for (_, other) in y.iter().take(ASKED) {
+            if one.common(*other) > 0 {
+                return None;
+            }
+            all = worst(
+                all,
+                Some(compare(
+                    sources.piece(*one),
+                    sources.piece(*other),
+                    aligner,
+                )?),
+            );
+        }
+    }
+    all
+}
+
+fn worst(a: Option<Likeness>, b: Option<Likeness>) -> Option<Likeness> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Likeness {
+            kind: a.kind.max(b.kind),
+            similarity: a.similarity.min(b.similarity),
+        }),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Without the groups that stand in another, each in another fragment.
+fn outermost(mut groups: Vec<Group>) -> Vec<Group> {
+    let size = |it: &Group| it.spans.iter().map(|it| it.len()).max().unwrap_or(0);
+    groups.sort_by(|a, b| {
+        size(b)
+            .cmp(&size(a))
+            .then_with(|| b.spans.len().cmp(&a.spans.len()))
+            .then_with(|| a.spans.cmp(&b.spans))
+    });
+    let mut by_file: HashMap<u32, Vec<(usize, Span)>> = HashMap::new();
+    let mut kept: Vec<Group> = Vec::new();
+    for group in groups {
+        if !is_inside(&group, &kept, &by_file) {
+            for span in &group.spans {
+                by_file
+                    .entry(span.file)
+                    .or_default()
+                    .push((kept.len(), *span));
+            }
+            kept.push(group);
+        }
+    }
+    kept
+}
+
+fn is_inside(group: &Group, kept: &[Group], by_file: &HashMap<u32, Vec<(usize, Span)>>) -> bool {
+    let first = group.spans[0];
+    let around = by_file
+        .get(&first.file)
+        .into_iter()
+        .flatten()
+        .filter(|it| mostly_holds(it.1, first));
+    around.map(|it| it.0).any(|outer| {
+        let mut used: Vec<Span> = Vec::new();
+        group.spans.iter().all(|span| {
+            let holder = kept[outer]
+                .spans
+                .iter()
+                .find(|it| mostly_holds(**it, *span) && !used.contains(it));
+            holder.is_some_and(|it| {
+                used.push(*it);
+                true
+            })
+        })
+    })
+}
+
+fn mostly_holds(outer: Span, inner: Span) -> bool {
+    outer.holds(inner) || f64::from(outer.common(inner)) >= 0.9 * f64::from(inner.len())
+}
+
+fn class(sources: &Sources, group: &Group) -> Class {
+    let mut fragments: Vec<Fragment> = group
+        .spans
+        .iter()
+        .map(|span| {
+            let (start, end) = sources.lines_told(*span);
+            Fragment {
+                file: sources.of(span.file).file.clone(),
+                start: start as usize,
+                end: end as usize,
+                name: sources.name(*span).map(str::to_owned),
+            }
+        })
+        .collect();
+    fragments.sort();
+    let tokens = group
+        .spans
+        .iter()
+        .map(|it| it.len() as usize)
+        .max()
+        .unwrap_or(0);
+    let lines = fragments
+        .iter()
+        .map(|it| it.end - it.start + 1)
+        .max()
+        .unwrap_or(0);
+    Class {
+        kind: group.kind,
+        similarity: (group.similarity * 1000.0).floor() / 1000.0,
+        lines,
+        tokens,
+        fingerprint: fingerprint(sources, group, &fragments),
+        fragments,
+    }
+}
+
+/// Of the files and of what the first says when names are blinded: lines may move.
+fn fingerprint(sources: &Sources, group: &Group, fragments: &[Fragment]) -> String {
+    let mut text: Vec<u8> = Vec::new();
+    for fragment in fragments {
+        text.extend(fragment.file.as_bytes());
+        text.push(0);
+    }
+    for word in blinded(sources.piece(group.spans[0])) {
+        text.extend(word.to_le_bytes());
+    }
+    format!("{:016x}", xxh3_64(&text))
+}

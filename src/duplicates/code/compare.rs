@@ -1,0 +1,140 @@
+//! Whether two pieces of code are copies of each other, and of which sort.
+
+use super::align::{Aligner, ratio};
+use super::tokens::{Sort, blind};
+use crate::duplicates::Sameness;
+
+/// A piece of code: the same places of both lists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'t> {
+    pub(super) words: &'t [u32],
+    pub(super) sorts: &'t [u8],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Likeness {
+    pub(super) kind: Sameness,
+    pub(super) similarity: f64,
+}
+
+/// From here on, what the two say is the same code edited.
+pub(super) const SIMILAR: f64 = 0.70;
+/// The same for what is left when names are blinded, in runs of three and of six…
+const BLIND: f64 = 0.78;
+const BLIND_LONG: f64 = 0.68;
+/// …if the names go together so often and so much is the same unblinded,
+const TOGETHER: f64 = 0.75;
+const UNBLINDED: f64 = 0.52;
+/// and, of the groups of four signs, so many differ; what differs less is a table.
+const VARIED: f64 = 0.36;
+/// The same shape may vary less, if so much is the same unblinded.
+const SAME_SHAPE: (f64, f64) = (0.2, 0.62);
+/// A table must be the same unblinded, and so much.
+const SAME_TABLE: f64 = 0.84;
+/// The longest pieces that are compared otherwise than whole.
+pub(super) const LONGEST: usize = 20_000;
+
+pub(super) fn compare(a: Piece, b: Piece, aligner: &mut Aligner) -> Option<Likeness> {
+    let (n, m) = (a.words.len(), b.words.len());
+    if a.words == b.words {
+        return Some(Likeness {
+            kind: Sameness::Exact,
+            similarity: 1.0,
+        });
+    }
+    if n > LONGEST || m > LONGEST || ratio(n.min(m), n, m) < SIMILAR {
+        return None;
+    }
+    let raw = ratio(aligner.common(a.words, b.words), n, m);
+    let (blind_a, blind_b) = (blinded(a), blinded(b));
+    let same_shape = blind_a == blind_b;
+    let variety = variety(&blind_a).min(variety(&blind_b));
+    let enough = if variety < VARIED {
+        SAME_TABLE
+    } else {
+        SIMILAR
+    };
+    if raw >= enough && !same_shape {
+        let raw = ratio(in_runs(&aligner.matches(a.words, b.words), 2), n, m);
+        if raw >= enough {
+            return Some(Likeness {
+                kind: Sameness::Similar,
+                similarity: raw,
+            });
+        }
+    }
+    let varies = variety >= VARIED
+        || same_shape && (raw >= SAME_TABLE || variety >= SAME_SHAPE.0 && raw >= SAME_SHAPE.1);
+    if !same_shape && raw < UNBLINDED || !varies {
+        return None;
+    }
+    let matches: Vec<(usize, usize)> = if same_shape {
+        (0..n).map(|it| (it, it)).collect()
+    } else {
+        aligner.matches(&blind_a, &blind_b)
+    };
+    let alike = ratio(in_runs(&matches, 3), n, m);
+    if alike < BLIND || ratio(in_runs(&matches, 6), n, m) < BLIND_LONG {
+        return None;
+    }
+    let together = together(a, b, &matches);
+    (together >= TOGETHER).then_some(Likeness {
+        kind: if same_shape {
+            Sameness::Renamed
+        } else {
+            Sameness::Similar
+        },
+        similarity: raw.max(alike * together).min(0.999),
+    })
+}
+
+/// Matches that stand beside so many others: single signs stand in any code.
+fn in_runs(matches: &[(usize, usize)], least: usize) -> usize {
+    let runs = matches.chunk_by(|a, b| a.0 + 1 == b.0 && a.1 + 1 == b.1);
+    runs.map(<[_]>::len).filter(|it| *it >= least).sum()
+}
+
+pub(super) fn blinded(piece: Piece) -> Vec<u32> {
+    let both = piece.words.iter().zip(piece.sorts);
+    both.map(|(word, sort)| blind(*word, *sort)).collect()
+}
+
+/// How much of the blinded code is not said again and again.
+#[expect(clippy::cast_precision_loss, reason = "tokens of a file are few")]
+fn variety(blind: &[u32]) -> f64 {
+    let mut fours: Vec<u64> = blind
+        .windows(4)
+        .map(|it| {
+            it.iter().fold(0, |all, word| {
+                (all ^ u64::from(*word))
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                    .rotate_left(23)
+            })
+        })
+        .collect();
+    let all = fours.len().max(1);
+    fours.sort_unstable();
+    fours.dedup();
+    fours.len() as f64 / all as f64
+}
+
+/// Of the names at common places, how many stand beside the name that they mostly stand beside.
+#[expect(clippy::cast_precision_loss, reason = "tokens of a file are few")]
+fn together(a: Piece, b: Piece, matches: &[(usize, usize)]) -> f64 {
+    let is_name = |sort: u8| sort == Sort::Name as u8 || sort == Sort::Member as u8;
+    let names = matches.iter().filter(|it| is_name(a.sorts[it.0]));
+    let mut pairs: Vec<(u32, u32)> = names.map(|it| (a.words[it.0], b.words[it.1])).collect();
+    if pairs.is_empty() {
+        return 0.0;
+    }
+    pairs.sort_unstable();
+    let mut best = 0;
+    for of_one in pairs.chunk_by(|x, y| x.0 == y.0) {
+        best += of_one
+            .chunk_by(|x, y| x.1 == y.1)
+            .map(<[_]>::len)
+            .max()
+            .unwrap_or(0);
+    }
+    best as f64 / pairs.len() as f64
+}

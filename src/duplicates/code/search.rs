@@ -1,0 +1,284 @@
+//! From seeds to pairs of pieces that are copies of each other.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::align::Aligner;
+use super::bounds::{grown, snapped};
+use super::chains::{Chain, Run, chains, runs};
+use super::compare::{Likeness, compare};
+use super::seeds::{Index, seeds};
+use super::source::{Source, Sources, Span};
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// What is shorter is no copy of anything.
+    pub least_tokens: usize,
+    pub least_lines: usize,
+    /// Only what is the same but for layout and comments.
+    pub exact: bool,
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            least_tokens: 40,
+            least_lines: 5,
+            exact: false,
+            threads: 1,
+        }
+    }
+}
+
+/// Two copies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pair {
+    pub(super) here: Span,
+    pub(super) there: Span,
+    pub(super) likeness: Likeness,
+}
+
+/// Each of `0..n` done once by some thread, in their order.
+pub(super) fn each<T: Send>(
+    n: usize,
+    threads: usize,
+    work: impl Fn(usize, &mut Aligner) -> T + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut aligner = Aligner::default();
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= n {
+                return done;
+            }
+            done.push((at, work(at, &mut aligner)));
+        }
+    };
+    if threads <= 1 {
+        return run().into_iter().map(|it| it.1).collect();
+    }
+    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        running
+            .into_iter()
+            .flat_map(|it| it.join().expect("no worker panics"))
+            .collect()
+    });
+    all.sort_unstable_by_key(|it| it.0);
+    all.into_iter().map(|it| it.1).collect()
+}
+
+/// Tokens in common from which on two functions are compared.
+const FEW: u32 = 13;
+/// Tokens in common of a chain outside of functions.
+const SOME: u32 = 22;
+/// Of what is reported in one piece, so much is reported already.
+const MOSTLY: f64 = 0.6;
+
+pub(super) fn pairs(sources: &Sources, options: &Options) -> Vec<Pair> {
+    let of_each = each(sources.all.len(), options.threads, |at, _| {
+        let source: &Source = &sources.all[at];
+        seeds(&source.tokens, &source.plan, !options.exact)
+    });
+    let index = Index::of(of_each, &sources.bases);
+    let found = each(sources.all.len(), options.threads, |at, aligner| {
+        let mut finder = Finder {
+            sources,
+            options,
+            aligner,
+            found: Vec::new(),
+        };
+        finder.file(at, &index);
+        finder.found
+    });
+    found.into_iter().flatten().collect()
+}
+
+/// The functions around a place, the inner before the outer.
+fn functions(source: &Source, place: u32) -> Vec<u32> {
+    let mut block = source.plan.function_of(source.plan.block_of(place));
+    let mut all = Vec::new();
+    while block != 0 && all.len() < 3 {
+        all.push(u32::try_from(block).unwrap_or(0));
+        block = source
+            .plan
+            .function_of(source.plan.blocks[block].parent as usize);
+    }
+    all
+}
+
+struct Finder<'f> {
+    sources: &'f Sources<'f>,
+    options: &'f Options,
+    aligner: &'f mut Aligner,
+    found: Vec<Pair>,
+}
+
+impl Finder<'_> {
+    fn file(&mut self, at: usize, index: &Index) {
+        let mut pairs = Vec::new();
+        index.pairs(at, &mut pairs);
+        let here = u32::try_from(at).unwrap_or(0);
+        let all = runs(&pairs);
+        let mut by_file: Vec<(u32, Run)> = all
+            .into_iter()
+            .map(|run| (self.sources.file_of(run.start + run.distance), run))
+            .collect();
+        by_file.sort_by_key(|it| (it.0, it.1.start, it.1.distance));
+        for group in by_file.chunk_by(|a, b| a.0 == b.0) {
+            let mut runs: Vec<Run> = group.iter().map(|it| it.1).collect();
+            self.two_files(here, group[0].0, &mut runs);
+        }
+    }
+
+    fn two_files(&mut self, here: u32, there: u32, runs: &mut [Run]) {
+        let from = self.found.len();
+        if !self.options.exact {
+            self.functions(here, there, runs);
+            self.larger(here, there, from);
+        }
+        for chain in chains(runs, SOME) {
+            self.chain(here, there, chain, from);
+        }
+    }
+
+    /// Whole functions that have something in common.
+    fn functions(&mut self, here: u32, there: u32, runs: &[Run]) {
+        let (a, b) = (self.sources.of(here), self.sources.of(there));
+        let base = (
+            self.sources.bases[here as usize],
+            self.sources.bases[there as usize],
+        );
+        let mut both: Vec<(u32, u32, u32)> = Vec::new();
+        for run in runs {
+            let middle = run.start + run.len() / 2;
+            let in_a = functions(a, middle - base.0);
+            let in_b = functions(b, middle + run.distance - base.1);
+            both.extend(
+                in_a.iter()
+                    .flat_map(|x| in_b.iter().map(|y| (*x, *y, run.len()))),
+            );
+        }
+        both.sort_unstable();
+        for group in both.chunk_by(|x, y| (x.0, x.1) == (y.0, y.1)) {
+            let common: u32 = group.iter().map(|it| it.2).sum();
+            let (x, y) = (
+                a.plan.blocks[group[0].0 as usize],
+                b.plan.blocks[group[0].1 as usize],
+            );
+            let (x, y) = (x.span(here), y.span(there));
+            if common >= FEW.max(x.len().max(y.len()) / 6) {
+                self.compare(x, y);
+            }
+        }
+    }
+
+    /// Classes and files of which most functions are copies.
+    fn larger(&mut self, here: u32, there: u32, from: usize) {
+        let (a, b) = (self.sources.of(here), self.sources.of(there));
+        let mut around: Vec<(u32, u32, u32)> = Vec::new();
+        for pair in &self.found[from..] {
+            let class = |source: &Source, span: Span| {
+                let block = source
+                    .plan
+                    .blocks
+                    .iter()
+                    .position(|it| it.start == span.start && it.end == span.end);
+                u32::try_from(source.plan.class_of(block.unwrap_or(0))).unwrap_or(0)
+            };
+            around.push((
+                class(a, pair.here),
+                class(b, pair.there),
+                pair.here.len().min(pair.there.len()),
+            ));
+        }
+        for at in 0..around.len() {
+            around.push((0, 0, around[at].2));
+        }
+        around.sort_unstable();
+        for group in around.chunk_by(|x, y| (x.0, x.1) == (y.0, y.1)) {
+            let common: u32 = group.iter().map(|it| it.2).sum();
+            let (x, y) = (
+                a.plan.blocks[group[0].0 as usize].span(here),
+                b.plan.blocks[group[0].1 as usize].span(there),
+            );
+            if x != y && common * 2 >= x.len().max(y.len()) {
+                self.compare(x, y);
+            }
+        }
+    }
+
+    /// Whether they are copies.
+    fn compare(&mut self, x: Span, y: Span) -> bool {
+        if x.common(y) > 0 || !self.is_long_enough(x) || !self.is_long_enough(y) {
+            return false;
+        }
+        let (a, b) = (self.sources.piece(x), self.sources.piece(y));
+        let likeness = compare(a, b, self.aligner);
+        if let Some(likeness) = likeness {
+            self.found.push(Pair {
+                here: x,
+                there: y,
+                likeness,
+            });
+        }
+        likeness.is_some()
+    }
+
+    fn is_long_enough(&self, span: Span) -> bool {
+        if (span.len() as usize) < self.options.least_tokens {
+            return false;
+        }
+        let (first, last) = self.sources.lines(span);
+        (last - first) as usize + 1 >= self.options.least_lines
+    }
+
+    /// What no function holds in one piece; what is none as a whole is looked at in parts.
+    fn chain(&mut self, here: u32, there: u32, chain: Chain, from: usize) {
+        if (chain.common() as usize) * 2 < self.options.least_tokens {
+            return;
+        }
+        let span = |file: u32, places: (u32, u32)| {
+            let base = self.sources.bases[file as usize];
+            Span {
+                file,
+                start: places.0 - base,
+                end: places.1 - base,
+            }
+        };
+        let (a, b) = (span(here, chain.here()), span(there, chain.there()));
+        if self.is_reported(a, b, from) {
+            return;
+        }
+        let (a, b) = if self.options.exact {
+            (a, b)
+        } else {
+            grown(self.sources, a, b)
+        };
+        let (a, b) = (snapped(self.sources, a), snapped(self.sources, b));
+        if let (Some(a), Some(b)) = (a, b)
+            && (self.is_reported(a, b, from) || self.compare(a, b))
+        {
+            return;
+        }
+        if let Some((one, other)) = chain.split() {
+            self.chain(here, there, one, from);
+            self.chain(here, there, other, from);
+        }
+    }
+
+    fn is_reported(&self, a: Span, b: Span, from: usize) -> bool {
+        let mostly = |part: u32, whole: Span| f64::from(part) >= MOSTLY * f64::from(whole.len());
+        let (mut in_a, mut in_b) = (0, 0);
+        for pair in &self.found[from..] {
+            if pair.here.common(a) > 0 && pair.there.common(b) > 0 {
+                in_a += pair.here.common(a);
+                in_b += pair.there.common(b);
+            }
+        }
+        mostly(in_a, a) && mostly(in_b, b)
+    }
+}

@@ -1,0 +1,205 @@
+//! What two places have in common at least: groups of tokens, blinded so that renaming keeps them, of which each
+//! neighbourhood keeps the least (winnowing: Schleimer, Wilkerson and Aiken, 2003).
+
+use super::blocks::Plan;
+use super::lex::word;
+use super::tokens::{Sort, Tokens};
+
+/// Tokens of a seed.
+pub(super) const LENGTH: usize = 11;
+/// Of so many neighbours one is kept.
+const NEIGHBOURS: usize = 4;
+/// Of longer ones, which fewer places have.
+const LONG: usize = 24;
+const LONG_NEIGHBOURS: usize = 8;
+/// A place is paired with so many later ones that say the same.
+const MOST: usize = 16;
+/// A group with fewer different signs is a table's.
+const SIGNS: u32 = 5;
+
+/// What is read before the code itself.
+const IMPORTS: &[&str] = &[
+    "import", "use", "using", "from", "package", "include", "require", "extern",
+];
+
+/// A seed, and the token that it begins with.
+pub(super) fn seeds(tokens: &Tokens, plan: &Plan, blinds: bool) -> Vec<(u32, u32)> {
+    let codes = if blinds { codes(tokens) } else { raw(tokens) };
+    let imports = imports(tokens, plan);
+    let kept = |length: usize, neighbours: usize| {
+        let hashes: Vec<u32> = codes
+            .windows(length)
+            .enumerate()
+            .map(|(at, group)| if imports[at] { u32::MAX } else { hash(group) })
+            .collect();
+        winnow(&hashes, neighbours)
+    };
+    let mut seeds = kept(LENGTH, NEIGHBOURS);
+    // Where the short ones are said everywhere, longer ones are not.
+    seeds.extend(kept(LONG, LONG_NEIGHBOURS));
+    seeds.sort_unstable_by_key(|it| it.1);
+    seeds
+}
+
+/// Sign, or how far back the same name stands.
+#[derive(Clone, Copy)]
+struct Code {
+    sign: u32,
+    back: u32,
+}
+
+const NAMED: u32 = 1;
+
+fn raw(tokens: &Tokens) -> Vec<Code> {
+    tokens
+        .words
+        .iter()
+        .map(|&sign| Code { sign, back: 0 })
+        .collect()
+}
+
+fn codes(tokens: &Tokens) -> Vec<Code> {
+    // The last place of a name; another of the same slot only hides it.
+    let mut last = vec![(0_u32, 0_usize); 4096];
+    let each = tokens.words.iter().zip(&tokens.sorts).enumerate();
+    each.map(|(at, (&word, &sort))| {
+        if sort != Sort::Name as u8 {
+            let sign = super::tokens::blind(word, sort);
+            return Code { sign, back: 0 };
+        }
+        let slot = &mut last[word as usize & 4095];
+        let back = if slot.0 == word { at - slot.1 } else { 0 };
+        *slot = (word, at);
+        Code {
+            sign: NAMED,
+            back: u32::try_from(back).unwrap_or(0),
+        }
+    })
+    .collect()
+}
+
+/// [`u32::MAX`]: of a table.
+fn hash(group: &[Code]) -> u32 {
+    let mut hash = 0x9e37_79b9_u64;
+    let mut seen = 0_u64;
+    for (at, code) in group.iter().enumerate() {
+        // A name that stood before this group is new to it.
+        let back = if code.back as usize <= at {
+            code.back
+        } else {
+            0
+        };
+        let one = u64::from(code.sign) << 8 | u64::from(back);
+        hash = (hash ^ one)
+            .wrapping_mul(0x2127_599b_f432_5c37)
+            .rotate_left(29);
+        seen |= 1 << (code.sign.wrapping_mul(0x9e37_79b1) >> 26);
+    }
+    if seen.count_ones() < SIGNS {
+        return u32::MAX;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    let hash = (hash ^ hash >> 32) as u32;
+    hash.min(u32::MAX - 1)
+}
+
+/// Which tokens are of statements that only name other files.
+fn imports(tokens: &Tokens, plan: &Plan) -> Vec<bool> {
+    let mut imports = vec![false; tokens.len()];
+    let words: Vec<u32> = IMPORTS.iter().map(|it| word(it.as_bytes())).collect();
+    for (at, &start) in plan.statements.iter().enumerate() {
+        let start = start as usize;
+        let end = plan
+            .statements
+            .get(at + 1)
+            .map_or(tokens.len(), |it| *it as usize);
+        let first = (start..end).find(|it| tokens.words[*it] != u32::from(b'#'));
+        if first.is_some_and(|it| {
+            tokens.sorts[it] == Sort::Fixed as u8 && words.contains(&tokens.words[it])
+        }) {
+            imports[start..end].fill(true);
+        }
+    }
+    imports
+}
+
+fn winnow(hashes: &[u32], neighbours: usize) -> Vec<(u32, u32)> {
+    let mut kept: Vec<(u32, u32)> = Vec::with_capacity(hashes.len() / 2);
+    let mut last = usize::MAX;
+    for from in 0..(hashes.len() + 1).saturating_sub(neighbours) {
+        let window = &hashes[from..from + neighbours];
+        // The last of the least, so that a run of equal ones keeps few.
+        let (at, &hash) = window
+            .iter()
+            .enumerate()
+            .rev()
+            .min_by_key(|it| *it.1)
+            .expect("a window is not empty");
+        if hash != u32::MAX && last != from + at {
+            last = from + at;
+            kept.push((hash, u32::try_from(last).unwrap_or(u32::MAX)));
+        }
+    }
+    kept
+}
+
+/// All seeds of all files, by what they say.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// The seed above, which one it is in the order of places below.
+    entries: Vec<u64>,
+    /// For the nth seed: its place in all files, and where it is in `entries`.
+    places: Vec<u32>,
+    ranks: Vec<u32>,
+    /// The first seed of each file; one more than files.
+    files: Vec<usize>,
+}
+
+impl Index {
+    /// Of the seeds of each file, with the place of its first token in all files.
+    pub(super) fn of(seeds: Vec<Vec<(u32, u32)>>, bases: &[u32]) -> Self {
+        let all = seeds.iter().map(Vec::len).sum();
+        let mut index = Self {
+            entries: Vec::with_capacity(all),
+            places: Vec::with_capacity(all),
+            ranks: vec![0; all],
+            files: vec![0],
+        };
+        for (seeds, base) in seeds.into_iter().zip(bases) {
+            for (hash, at) in seeds {
+                index
+                    .entries
+                    .push(u64::from(hash) << 32 | index.places.len() as u64);
+                index.places.push(base + at);
+            }
+            index.files.push(index.places.len());
+        }
+        index.entries.sort_unstable();
+        for (rank, entry) in index.entries.iter().enumerate() {
+            index.ranks[low(*entry) as usize] = u32::try_from(rank).unwrap_or(u32::MAX);
+        }
+        index
+    }
+
+    /// Later places that say the same as a place of this file: the distance above, this place below.
+    pub(super) fn pairs(&self, file: usize, pairs: &mut Vec<u64>) {
+        pairs.clear();
+        for nth in self.files[file]..self.files[file + 1] {
+            let rank = self.ranks[nth] as usize;
+            let (own, place) = (self.entries[rank], self.places[nth]);
+            let later = self.entries[rank + 1..]
+                .iter()
+                .take(MOST)
+                .take_while(|it| *it >> 32 == own >> 32);
+            pairs.extend(later.map(|it| {
+                u64::from(self.places[low(*it) as usize] - place) << 32 | u64::from(place)
+            }));
+        }
+        pairs.sort_unstable();
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+pub(super) const fn low(pair: u64) -> u32 {
+    pair as u32
+}

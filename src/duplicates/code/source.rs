@@ -1,0 +1,207 @@
+//! A file that was read, and places in it.
+
+use super::blocks::{Block, Form, Plan, plan};
+use super::compare::Piece;
+use super::language::Language;
+use super::lex::lex;
+use super::tokens::Tokens;
+
+/// One file as the search knows it.
+#[derive(Debug)]
+pub struct Source {
+    pub file: String,
+    pub(super) tokens: Tokens,
+    pub(super) plan: Plan,
+    /// Names of blocks that have one, by their number.
+    pub(super) names: Vec<(u32, Box<str>)>,
+}
+
+impl Source {
+    pub fn read(file: String, text: &str, language: &'static Language) -> Self {
+        let tokens = lex(text.as_bytes(), language);
+        let plan = plan(&tokens, language);
+        let names = names(&tokens, &plan, text);
+        Self {
+            file,
+            tokens,
+            plan,
+            names,
+        }
+    }
+}
+
+/// What stands where a block's name is.
+fn names(tokens: &Tokens, plan: &Plan, text: &str) -> Vec<(u32, Box<str>)> {
+    let mut lines: Vec<&str> = Vec::new();
+    let mut names = Vec::new();
+    for (at, block) in plan.blocks.iter().enumerate() {
+        let Some(name) = block
+            .name
+            .filter(|_| matches!(block.form, Form::Function | Form::Class))
+        else {
+            continue;
+        };
+        if lines.is_empty() {
+            lines = text.split('\n').collect();
+        }
+        let line = lines
+            .get(tokens.lines[name as usize] as usize - 1)
+            .copied()
+            .unwrap_or_default();
+        let words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+        let found = words
+            .filter(|it| !it.is_empty())
+            .find(|it| super::lex::word(it.as_bytes()) == tokens.words[name as usize]);
+        if let Some(found) = found {
+            names.push((u32::try_from(at).unwrap_or(0), found.into()));
+        }
+    }
+    names
+}
+
+/// Longer comments are about what follows.
+const COMMENT: u32 = 8;
+
+/// Tokens of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Span {
+    pub(super) file: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+impl Span {
+    pub(super) const fn len(self) -> u32 {
+        self.end - self.start
+    }
+
+    /// Tokens that both hold.
+    pub(super) fn common(self, other: Self) -> u32 {
+        if self.file != other.file {
+            return 0;
+        }
+        self.end
+            .min(other.end)
+            .saturating_sub(self.start.max(other.start))
+    }
+
+    pub(super) fn holds(self, other: Self) -> bool {
+        self.common(other) == other.len()
+    }
+}
+
+/// All files of a scan, as if they were one text.
+pub(super) struct Sources<'s> {
+    pub(super) all: &'s [Source],
+    /// The place of each file's first token.
+    pub(super) bases: Vec<u32>,
+}
+
+impl<'s> Sources<'s> {
+    pub(super) fn new(all: &'s [Source]) -> Self {
+        let mut next = 0;
+        let bases = all
+            .iter()
+            .map(|it| {
+                let base = next;
+                next += u32::try_from(it.tokens.len()).unwrap_or(0);
+                base
+            })
+            .collect();
+        Self { all, bases }
+    }
+
+    /// The file of a place.
+    pub(super) fn file_of(&self, place: u32) -> u32 {
+        let after = self.bases.partition_point(|it| *it <= place);
+        u32::try_from(after).unwrap_or(0) - 1
+    }
+
+    pub(super) fn of(&self, file: u32) -> &'s Source {
+        &self.all[file as usize]
+    }
+
+    pub(super) fn piece(&self, span: Span) -> Piece<'s> {
+        let tokens = &self.of(span.file).tokens;
+        let range = span.start as usize..span.end as usize;
+        Piece {
+            words: &tokens.words[range.clone()],
+            sorts: &tokens.sorts[range],
+        }
+    }
+
+    /// First and last line.
+    pub(super) fn lines(&self, span: Span) -> (u32, u32) {
+        let tokens = &self.of(span.file).tokens;
+        (
+            tokens.lines[span.start as usize],
+            tokens.last_line(span.end as usize - 1),
+        )
+    }
+
+    /// With the comments that end a piece which is no whole block.
+    pub(super) fn lines_told(&self, span: Span) -> (u32, u32) {
+        let source = self.of(span.file);
+        let (first, last) = self.lines(span);
+        let plan = &source.plan;
+        let is_block = plan
+            .blocks
+            .iter()
+            .any(|it| it.form != Form::Other && it.start == span.start && it.end == span.end);
+        let is_in_function = plan.function_of(plan.block_of(span.end - 1)) != 0 && !is_block;
+        let comments = source
+            .tokens
+            .comments_after(span.end as usize - 1)
+            .filter(|it| is_in_function && *it <= last + COMMENT);
+        (first, comments.map_or(last, |it| it.max(last)))
+    }
+
+    /// The name of the function or class that it is.
+    pub(super) fn name(&self, span: Span) -> Option<&'s str> {
+        let source = self.of(span.file);
+        let found = source.names.iter().find(|(at, _)| {
+            let block = source.plan.blocks[*at as usize];
+            block.start == span.start && block.end == span.end
+        });
+        found.map(|it| &*it.1)
+    }
+}
+
+impl Plan {
+    /// The innermost block that holds a token.
+    pub(super) fn block_of(&self, token: u32) -> usize {
+        let after = self.blocks.partition_point(|it| it.start <= token);
+        let mut at = after.saturating_sub(1);
+        while at != 0 && self.blocks[at].end <= token {
+            at = self.blocks[at].parent as usize;
+        }
+        at
+    }
+
+    /// The innermost function around a block, or itself; the file, if there is none.
+    pub(super) fn function_of(&self, mut block: usize) -> usize {
+        while block != 0 && self.blocks[block].form != Form::Function {
+            block = self.blocks[block].parent as usize;
+        }
+        block
+    }
+
+    /// The class or file around a block.
+    pub(super) fn class_of(&self, block: usize) -> usize {
+        let mut at = self.blocks[block].parent as usize;
+        while at != 0 && self.blocks[at].form != Form::Class {
+            at = self.blocks[at].parent as usize;
+        }
+        at
+    }
+}
+
+impl Block {
+    pub(super) const fn span(&self, file: u32) -> Span {
+        Span {
+            file,
+            start: self.start,
+            end: self.end,
+        }
+    }
+}
