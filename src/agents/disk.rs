@@ -62,21 +62,19 @@ pub fn read(home: &Home) -> Result<Roster, Error> {
     let Some(source) = Source::find(home)? else {
         return Ok(Roster::default());
     };
-    let dir = Dir::open(home.dir())?;
-    match compiled(&dir, home, &source) {
+    match compiled(home, &source) {
         Some(roster) => Ok(roster),
-        None => compile(&dir, home, &source),
+        None => compile(home, &source),
     }
 }
 
-fn compiled(dir: &Dir, home: &Home, source: &Source) -> Option<Roster> {
-    let below = home.roster_cache();
-    let roster = store::compiled(dir, home.inside(&below), &source.version, FORMAT)?;
+fn compiled(home: &Home, source: &Source) -> Option<Roster> {
+    let roster = store::compiled(home, &home.roster_cache(), &source.version, FORMAT)?;
     serde_json::from_slice(&roster).ok()
 }
 
-fn compile(dir: &Dir, home: &Home, source: &Source) -> Result<Roster, Error> {
-    let (file, bytes) = whole(dir, home, source)?;
+fn compile(home: &Home, source: &Source) -> Result<Roster, Error> {
+    let (file, bytes) = whole(home, source)?;
     let roster = parse::roster(&bytes, source.dialect, &source.path)?;
     if source.is_still(file.opened()) && source.is_still(file.ident()?) {
         // Without a copy the next program parses again: slower, not wrong.
@@ -85,8 +83,8 @@ fn compile(dir: &Dir, home: &Home, source: &Source) -> Result<Roster, Error> {
     Ok(roster)
 }
 
-fn whole(dir: &Dir, home: &Home, source: &Source) -> Result<(File, Vec<u8>), Error> {
-    let file = dir.file_below(home.inside(&source.path), Open::Read)?;
+fn whole(home: &Home, source: &Source) -> Result<(File, Vec<u8>), Error> {
+    let file = File::of(home, &source.path, Open::Read)?;
     if file.opened().size > LARGEST_SOURCE {
         return Err(Error::Huge {
             path: source.path.clone(),
@@ -101,7 +99,7 @@ fn launch(home: &Home) -> Result<Launch, Error> {
     let Some(source) = Source::find(home)? else {
         return Ok(Launch::default());
     };
-    let (_, bytes) = whole(&Dir::open(home.dir())?, home, &source)?;
+    let (_, bytes) = whole(home, &source)?;
     launch::read(&bytes, source.dialect, &source.path)
 }
 
@@ -116,7 +114,7 @@ pub(crate) fn may_tell_how_they_do(home: &Home) -> Result<bool, Error> {
     let Some(source) = Source::find(home)? else {
         return Ok(false);
     };
-    let (_, bytes) = whole(&Dir::open(home.dir())?, home, &source)?;
+    let (_, bytes) = whole(home, &source)?;
     let holds = |word: &[u8]| bytes.windows(word.len()).any(|bytes| bytes == word);
     Ok(holds(b"heartbeat") || holds(b"harness"))
 }
@@ -207,7 +205,7 @@ fn converted(home: &Home) -> Result<Registry, Error> {
     let path = home.agents_yaml();
     match Source::find(home)? {
         Some(source) if source.dialect == Dialect::Original => {
-            let (_, bytes) = whole(&Dir::open(home.dir())?, home, &source)?;
+            let (_, bytes) = whole(home, &source)?;
             registry::from_original(&bytes, &source.path, &path)
         }
         _ => Registry::read(String::new(), &path),

@@ -189,12 +189,13 @@ impl Desk {
         if self.is_closed.swap(true, Ordering::Relaxed) {
             return;
         }
-        let closed = Dir::open(self.home.dir()).and_then(|home| {
-            PRIVATE.iter().try_for_each(|name| match home.look(name)? {
-                Some(look) if look.mode & 0o077 != 0 => home.set_mode(name, 0o700),
+        let home = self.home.dir();
+        let closed = PRIVATE
+            .iter()
+            .try_for_each(|name| match Dir::look_at(&home.join(name))? {
+                Some(look) if look.mode & 0o077 != 0 => Dir::open(home)?.set_mode(name, 0o700),
                 _ => Ok(()),
-            })
-        });
+            });
         if let Err(error) = closed {
             (self.warn)(&format!("the home is not closed to others: {error}"));
         }

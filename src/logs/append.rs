@@ -4,6 +4,7 @@
 //! alone while it renames the file. So a writer never writes into a renamed log, and it waits no longer than a moment: a
 //! log that stays locked is an error, which must not fail what it tells of.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -35,7 +36,6 @@ pub fn append(home: &Home, caller: &Caller, events: &[Event], now: Timestamp) ->
     if channels.is_empty() {
         return Ok(());
     }
-    let dir = Dir::open(home.dir())?;
     let pid = std::process::id();
     let mut outcome = Ok(());
     // What was waited for counts once.
@@ -44,14 +44,13 @@ pub fn append(home: &Home, caller: &Caller, events: &[Event], now: Timestamp) ->
         let of_channel = events.iter().filter(|event| event.channel == channel);
         let lines = of_channel
             .map(|event| Line::new(event, caller, now, pid, std::mem::take(&mut waited_ms)));
-        outcome = outcome.and(write(home, &dir, channel, lines, now));
+        outcome = outcome.and(write(home, channel, lines, now));
     }
     outcome
 }
 
 fn write<'e>(
     home: &Home,
-    dir: &Dir,
     channel: Channel,
     mut lines: impl Iterator<Item = Line<'e>>,
     now: Timestamp,
@@ -59,7 +58,7 @@ fn write<'e>(
     let path = home.log(channel);
     // Before the log is held: a rotator waits for no spelling.
     let mut piece = spelled(&mut lines);
-    let (file, due) = open_shared(home, dir, home.inside(&path), channel, now)?;
+    let (file, due) = open_shared(home, &path, channel, now)?;
     let mut written = 0;
     while !piece.is_empty() {
         put(&file, &piece)?;
@@ -100,16 +99,15 @@ fn put(file: &File, lines: &[u8]) -> Result<(), store::Error> {
 /// grown far beyond its size takes nobody new for a moment, so that somebody gets it alone.
 fn open_shared(
     home: &Home,
-    dir: &Dir,
-    path: &str,
+    path: &Path,
     channel: Channel,
     now: Timestamp,
 ) -> Result<(File, Due), Error> {
     let mut pause = Duration::from_micros(20);
     let mut waiting: Option<[Deadline; 2]> = None;
     loop {
-        let file = open(home, dir, path)?;
-        let due = Due::of(home, dir, &file, now);
+        let file = open(home, path)?;
+        let due = Due::of(home, &file, now);
         let is_over = |nth: usize| waiting.is_some_and(|it| it[nth].is_over());
         if !is_over(0) && due.is_overdue(&file) {
             match due.close(home, channel, &file, now) {
@@ -118,7 +116,7 @@ fn open_shared(
                 // It is told after the line, which it does not stop.
                 Err(_) => waiting = Some([Duration::ZERO, PATIENCE].map(Deadline::after)),
             }
-        } else if try_hold(&file, Hold::Shared)? && is_named(dir, path, &file)? {
+        } else if try_hold(&file, Hold::Shared)? && is_named(path, &file)? {
             return Ok((file, due));
         } else if is_over(1) {
             return Err(busy(&file).into());
@@ -130,16 +128,16 @@ fn open_shared(
 }
 
 /// Renamed between our opening and our locking: what we wrote would be in a log that is closed.
-fn is_named(dir: &Dir, path: &str, file: &File) -> Result<bool, store::Error> {
-    let now = dir.ident(path)?;
-    Ok(now.is_some_and(|now| now.ino == file.opened().ino))
+fn is_named(path: &Path, file: &File) -> Result<bool, store::Error> {
+    let now = Dir::look_at(path)?;
+    Ok(now.is_some_and(|now| now.ident.ino == file.opened().ino))
 }
 
-fn open(home: &Home, dir: &Dir, path: &str) -> Result<File, store::Error> {
-    match dir.file_below(path, Open::AppendCreate) {
+fn open(home: &Home, path: &Path) -> Result<File, store::Error> {
+    match File::of(home, path, Open::AppendCreate) {
         Err(e) if e.is(Errno::NOENT) => {
             Dir::make_path(home.dir(), home.inside(&home.logs()))?;
-            dir.file_below(path, Open::AppendCreate)
+            File::of(home, path, Open::AppendCreate)
         }
         other => other,
     }
@@ -170,7 +168,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
     use std::process::{Child, Command, Stdio};
 
     use serde_json::{Map, Value, json};

@@ -29,13 +29,8 @@ pub struct Rotated {
 
 /// `config/logs.json`, or what holds where there is none.
 pub fn limits(home: &Home) -> Result<Limits, Error> {
-    limits_in(home, &Dir::open(home.dir())?)
-}
-
-/// As `limits`, for whoever has the home open.
-fn limits_in(home: &Home, dir: &Dir) -> Result<Limits, Error> {
     let path = home.logs_json();
-    let text = match dir.file_below(home.inside(&path), Open::Read) {
+    let text = match File::of(home, &path, Open::Read) {
         Ok(file) => file.read_to_end(1 << 20)?,
         Err(error) if error.is_absent() => return Ok(Limits::default()),
         Err(error) => return Err(error.into()),
@@ -47,12 +42,12 @@ fn limits_in(home: &Home, dir: &Dir) -> Result<Limits, Error> {
 pub(super) struct Due(Option<(Limits, Option<Error>)>);
 
 impl Due {
-    pub(super) fn of(home: &Home, dir: &Dir, file: &File, now: Timestamp) -> Self {
+    pub(super) fn of(home: &Home, file: &File, now: Timestamp) -> Self {
         let grown = grown(file, 0);
         if grown.size < LEAST && !grown.is_of_a_day_before(now) {
             return Self(None);
         }
-        Self(Some(match limits_in(home, dir) {
+        Self(Some(match limits(home) {
             Ok(limits) => (limits, None),
             Err(error) => (Limits::default(), Some(error)),
         }))

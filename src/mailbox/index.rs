@@ -18,7 +18,7 @@ use self::layout::{
     BITMAP_LEN, DIRTY, DUES_LEN, Due, Geometry, HEADER_LEN, Header, KINDS, MOST_SLOTS,
     SLOTS_A_PAGE, SUMMARY_LEN,
 };
-use super::slot::{Slot, State};
+use super::slot::{SLOT_LEN, Slot, State};
 use crate::names::Class;
 use crate::store::{self, File, Pages};
 
@@ -62,8 +62,8 @@ impl Index {
     }
 
     fn divided(file: File, geometry: Geometry) -> Result<Self, store::Error> {
-        let mut pages = Pages::new(file);
-        let bytes = pages.read(0)?;
+        let pages = Pages::new(file);
+        let bytes = pages.read_now(0)?;
         let written = Header::from_bytes(&bytes, geometry, pages.end());
         Ok(Self {
             pages,
@@ -91,8 +91,8 @@ impl Index {
     }
 
     /// Neither empty nor unfinished nor ours: no header with a right sum.
-    pub(super) fn is_garbage(&mut self) -> Result<bool, store::Error> {
-        let bytes: [u8; HEADER_LEN] = self.pages.read(0)?;
+    pub(super) fn is_garbage(&self) -> Result<bool, store::Error> {
+        let bytes: [u8; HEADER_LEN] = self.pages.read_now(0)?;
         let (body, sum) = bytes.split_at(HEADER_LEN - 8);
         Ok(bytes.iter().any(|&b| b != 0) && store::sum(body, 0).to_le_bytes() != sum)
     }
@@ -340,8 +340,11 @@ impl Index {
         if n >= self.header.len {
             return Err(self.spoilt("it has fewer slots"));
         }
-        let bytes = self.pages.read(self.geometry.slot(n))?;
-        let slot = Slot::from_bytes(&bytes, self.header.identity.salt)
+        let salt = self.header.identity.salt;
+        let bytes = self.pages.view(self.geometry.slot(n), SLOT_LEN)?;
+        let slot = bytes
+            .first_chunk()
+            .and_then(|bytes| Slot::from_bytes(bytes, salt))
             .ok_or_else(|| self.spoilt("a slot is broken"))?;
         if self.place_if_dense(slot.seq) != (n >= self.header.old).then_some(n) {
             return Err(self.spoilt("a slot stands in the wrong place"));
@@ -427,6 +430,55 @@ impl Index {
         Ok(None)
     }
 
+    /// The first pending slots in delivery order, `most` of them if there are so many: those of [`Self::next_pending`],
+    /// without looking for the place of each anew.
+    pub(super) fn first_pending(&mut self, most: usize) -> Result<Vec<Slot>, store::Error> {
+        let all: u64 = Class::ALL
+            .into_iter()
+            .map(|class| self.pending(class))
+            .sum();
+        let mut found = Vec::with_capacity(usize::try_from(all).map_or(most, |all| all.min(most)));
+        for class in Class::ALL {
+            if self.pending(class) > 0 {
+                self.add_pending_of(class, most, &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those of one class, which has some.
+    fn add_pending_of(
+        &mut self,
+        class: Class,
+        most: usize,
+        found: &mut Vec<Slot>,
+    ) -> Result<(), store::Error> {
+        let kind = pending_of(class);
+        let is_there = |slot: &Slot| slot.state.is_pending() && slot.class == class;
+        let mut next = self.next_of(kind, 0)?;
+        if next.is_none() {
+            return self.counted(None, is_there).map(drop);
+        }
+        while let Some(place) = next {
+            let (chunk, _) = self.chunk_of(place);
+            let first = chunk * self.geometry.chunk_slots();
+            let words: [u8; BITMAP_LEN] = self.pages.read(self.bitmap(kind, chunk))?;
+            for (at, &word) in (0u64..).zip(words.as_chunks().0) {
+                let mut word = u64::from_le_bytes(word);
+                while word != 0 {
+                    if found.len() >= most {
+                        return Ok(());
+                    }
+                    let place = first + at * 64 + u64::from(word.trailing_zeros());
+                    found.extend(self.counted(Some(place), is_there)?);
+                    word &= word - 1;
+                }
+            }
+            next = self.next_of(kind, first + self.geometry.chunk_slots())?;
+        }
+        Ok(())
+    }
+
     /// The slot that a bitmap or a count promised.
     fn counted(
         &mut self,
@@ -446,7 +498,8 @@ impl Index {
     fn next_of(&mut self, kind: usize, from: u64) -> Result<Option<u64>, store::Error> {
         let chunk_slots = self.geometry.chunk_slots();
         let (mut chunk, bit) = self.chunk_of(from);
-        if bit > 0 {
+        // Where there is but one chunk it says all that the summary says.
+        if bit > 0 || (chunk == 0 && self.header.len <= chunk_slots) {
             if let Some(bit) = self.first_bit(self.bitmap(kind, chunk), BITMAP_LEN, bit)? {
                 return Ok(Some(chunk * chunk_slots + bit));
             }

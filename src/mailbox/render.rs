@@ -15,7 +15,7 @@ use super::slot::Slot;
 use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
 use super::view;
 use super::visit::Visit;
-use crate::names::{Class, Level, MessageId};
+use crate::names::{Level, MessageId};
 use crate::store::{self, Dir, File, Ident, Open, Target, random_u64};
 
 pub(super) const FACE: &str = "inbox.json";
@@ -104,7 +104,7 @@ impl Visit<'_> {
         if let Some(it) = stamps.stamp.as_ref().filter(|_| swapped) {
             mark_shown(&mut held, it)?;
         }
-        let window = window(&mut held)?;
+        let mut slots = window(&mut held)?;
         let last_dead = held.index.last_dead();
         // Neither is flushed: after a power cut the stamp is of another boot, or gone, and `dead.json` may be empty.
         let is_sure = |it: &Stamp| it.dead == last_dead && it.boot == self.mailbox.boot;
@@ -124,18 +124,15 @@ impl Visit<'_> {
         let clock_us = u64::try_from(self.now.wall.unix_ms()).unwrap_or(0) * 1000;
         let rev = clock_us.max(stamp_rev + 1).max(highest_rev + 1);
         let mut earlier = Earlier::read(dir, stamps.stamp.as_ref().filter(|_| swapped), state)?;
-        let mut durable: Vec<Slot> = window
-            .into_iter()
-            .filter(|slot| slot.send.offset + u64::from(slot.send.len) <= covers)
-            .collect();
+        slots.retain(|slot| slot.send.offset + u64::from(slot.send.len) <= covers);
         let random = random_u64();
         let temporary = temporary_name(random);
         let (text, shown, next) = loop {
-            let (text, shown) = compose(&written.journal, &durable, &mut earlier, rev)?;
-            match self.write_aside(&temporary, &text) {
+            let (text, shown) = compose(&written.journal, &slots, &mut earlier, rev)?;
+            match self.write_aside(&temporary, &text, random) {
                 // A disk so full that the ballast is gone too: a face of fewer messages is still a true one.
                 Err(Error::Store(error)) if error.is_no_space() && shown.len() > 1 => {
-                    durable.truncate(shown.len() / 2);
+                    slots.truncate(shown.len() / 2);
                 }
                 outcome => break (text, shown, outcome?),
             }
@@ -199,15 +196,16 @@ impl Visit<'_> {
         Ok(covers.min(written.end))
     }
 
-    /// Writes a whole file under a passing name; returns what it is known by. Where the disk is full, the
-    /// ballast makes room.
-    fn write_aside(&self, name: &str, text: &[u8]) -> Result<Ident, Error> {
+    /// Writes a whole file under a passing name; returns what it is known by, with a time of that random number. Where
+    /// the disk is full, the ballast makes room.
+    fn write_aside(&self, name: &str, text: &[u8], random: u64) -> Result<Ident, Error> {
         let dir = self.dir();
+        let second = self.now.wall.unix_ms().div_euclid(1000);
         let write = || -> Result<Ident, store::Error> {
             let file = dir.file(name, Open::New)?;
             let outcome = file
                 .write_at(0, text)
-                .and_then(|()| file.mark_time(self.now.wall.unix_ms().div_euclid(1000)))
+                .and_then(|()| file.mark_time(second, random))
                 .and_then(|()| file.ident());
             if outcome.is_err() {
                 dir.remove(name)?;
@@ -278,10 +276,11 @@ impl Visit<'_> {
         let mut swapped = stamp.is_some_and(|it| {
             it.settled || dir.ident(FACE).ok().flatten() != it.prev || it.prev.is_none()
         });
-        for name in dir.names()? {
+        let is_ours = |name: &str| name.starts_with(DISPLACED) || name.starts_with(TEMPORARY);
+        for name in dir.names_where(&is_ours)? {
             if name.starts_with(DISPLACED) {
                 self.merge_left_over(&name, stamp, true)?;
-            } else if name.starts_with(TEMPORARY) {
+            } else {
                 let Some(file) = dir.file_if_any(&name, Open::Read)? else {
                     continue;
                 };
@@ -494,8 +493,9 @@ impl Visit<'_> {
     }
 
     fn replace_dead(&self, text: &[u8]) -> Result<(), Error> {
-        let temporary = temporary_name(random_u64());
-        self.write_aside(&temporary, text)?;
+        let random = random_u64();
+        let temporary = temporary_name(random);
+        self.write_aside(&temporary, text, random)?;
         Ok(self.dir().rename(&temporary, DEAD, Target::Replaced)?)
     }
 
@@ -514,7 +514,7 @@ impl Visit<'_> {
                 n += 1;
                 kept = format!("{REJECTED_DEAD}{time}-{n}");
             }
-            self.write_aside(&kept, text)?;
+            self.write_aside(&kept, text, random_u64())?;
             match dir.rename(&kept, DEAD, Target::Exchanged) {
                 Err(error) if error.is_unsupported() => {
                     dir.rename(DEAD, &kept, Target::Replaced)?;
@@ -762,17 +762,7 @@ fn mark_shown(held: &mut Held<'_>, stamp: &Stamp) -> Result<(), Error> {
 
 /// The first pending messages in delivery order, as many as a face shows at most.
 pub(super) fn window(held: &mut Held<'_>) -> Result<Vec<Slot>, Error> {
-    let most =
-        usize::try_from(held.pending()).map_or(face::MOST_MESSAGES, |n| n.min(face::MOST_MESSAGES));
-    let mut window: Vec<Slot> = Vec::with_capacity(most);
-    let mut after: Option<(Class, u64)> = None;
-    while window.len() < face::MOST_MESSAGES
-        && let Some(slot) = held.ask(|index| index.next_pending(after))?
-    {
-        after = Some((slot.class, slot.seq));
-        window.push(slot);
-    }
-    Ok(window)
+    held.ask(|index| index.first_pending(face::MOST_MESSAGES))
 }
 
 /// The newest dead letters of this generation, oldest first.

@@ -14,7 +14,7 @@ use super::plain;
 use super::policy::{Policy, Question, Turn, count};
 use crate::names::{AgentId, Finding, Roster, Token};
 use crate::root::Home;
-use crate::store::{self, Dir, Open, Version, compiled, keep_compiled, random_u128};
+use crate::store::{self, Dir, File, Open, Version, compiled, keep_compiled, random_u128};
 use crate::time::{Now, Timestamp};
 
 /// Format of the compiled copy: another number, and every copy is made anew.
@@ -61,22 +61,20 @@ impl Policies {
     }
 
     fn read(&self, version: &Version) -> Result<Policy, Error> {
-        let dir = Dir::open(self.home.dir())?;
-        match self.compiled(&dir, version) {
+        match self.compiled(version) {
             Some(policy) => Ok(policy),
-            None => self.compile(&dir, version),
+            None => self.compile(version),
         }
     }
 
-    fn compiled(&self, dir: &Dir, version: &Version) -> Option<Policy> {
-        let below = self.home.policy_cache();
-        let copy = compiled(dir, self.home.inside(&below), version, FORMAT)?;
+    fn compiled(&self, version: &Version) -> Option<Policy> {
+        let copy = compiled(&self.home, &self.home.policy_cache(), version, FORMAT)?;
         Policy::of_copy(&copy)
     }
 
-    fn compile(&self, dir: &Dir, version: &Version) -> Result<Policy, Error> {
+    fn compile(&self, version: &Version) -> Result<Policy, Error> {
         let path = self.home.policies();
-        let file = dir.file_below(self.home.inside(&path), Open::Read)?;
+        let file = File::of(&self.home, &path, Open::Read)?;
         if file.opened().size > LARGEST {
             return Err(Error::Huge {
                 path,

@@ -88,7 +88,7 @@ impl Place {
     /// Of a file in a home, no link being followed; `None` where there is no such directory.
     pub(super) fn seek(home: &Home, path: &Path) -> Result<Option<Self>, Error> {
         let (parent, name) = split(path)?;
-        match Dir::open(home.dir())?.sub(home.inside(parent)) {
+        match Dir::of(home, parent) {
             Err(error) if error.is_absent() => Ok(None),
             dir => Ok(Some(Self { dir: dir?, name })),
         }

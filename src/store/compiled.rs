@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::{Dir, Error, Ident, Open, Target, random_u64};
+use super::{Dir, Error, File, Ident, Open, Target, random_u64};
+use crate::root::Home;
 
 const LARGEST: u64 = 64 << 20;
 
@@ -51,8 +52,8 @@ impl Version {
 }
 
 /// What the copy says behind its first line, if there is one of this version.
-pub(crate) fn compiled(root: &Dir, below: &str, of: &Version, format: u32) -> Option<Vec<u8>> {
-    let copy = root.file_below(below, Open::Read).ok()?;
+pub(crate) fn compiled(home: &Home, path: &Path, of: &Version, format: u32) -> Option<Vec<u8>> {
+    let copy = File::of(home, path, Open::Read).ok()?;
     let size = usize::try_from(copy.opened().size.min(LARGEST)).ok()?;
     // As young as its source: the source may have been edited again within the same tick of the clock.
     if copy.opened().mtime_ns <= of.ident.mtime_ns {

@@ -1,13 +1,14 @@
 //! A directory by descriptor, and plain files below it.
 
 use std::ffi::CString;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType, MemfdFlags, Mode, OFlags, RenameFlags, ResolveFlags,
-    Stat, Timespec, Timestamps,
+    AtFlags, CWD, FallocateFlags, FileType, MemfdFlags, Mode, OFlags, RawDir, RenameFlags,
+    ResolveFlags, Stat, Timespec, Timestamps,
 };
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -17,6 +18,8 @@ use crate::root::Home;
 
 /// What is read whole has so many bytes of room behind it.
 const ROOM: usize = 1 << 10;
+/// So much of a listing is read at once.
+const LISTING: usize = 4 << 10;
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
 /// Deeper trees are a mistake or a trap.
@@ -109,6 +112,14 @@ impl Open {
         // Non-blocking: a FIFO must not hang us before we have seen that it is one.
         how | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
     }
+
+    /// For `openat2`, which refuses a mode where nothing can be made.
+    fn mode(self) -> Mode {
+        match self {
+            Self::Read | Self::Write | Self::Append => Mode::empty(),
+            Self::AppendCreate | Self::Create | Self::New => FILE_MODE,
+        }
+    }
 }
 
 pub(crate) fn random_u64() -> u64 {
@@ -180,7 +191,8 @@ impl Dir {
         Self::beneath(path, home.inside(path).split('/').count())
     }
 
-    /// As `of`, where the home is so many levels above. One call, unless there is a link on the whole way.
+    /// As `of`, where the home is so many levels above. One call, unless there is a link on the whole way: then, and
+    /// where something on it is no directory, it is gone step by step.
     pub(crate) fn beneath(path: &Path, levels: usize) -> Result<Self, Error> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
         let all = ResolveFlags::NO_SYMLINKS;
@@ -189,7 +201,7 @@ impl Dir {
                 fd,
                 path: path.into(),
             }),
-            Err(Errno::LOOP) => {
+            Err(Errno::LOOP | Errno::NOTDIR) => {
                 let home = path.ancestors().nth(levels).unwrap_or(path);
                 let below = path.strip_prefix(home).ok().and_then(Path::to_str);
                 Self::open(home)?.sub(below.filter(|it| !it.is_empty()).unwrap_or("."))
@@ -250,67 +262,14 @@ impl Dir {
 
     pub(crate) fn file(&self, name: &str, how: Open) -> Result<File, Error> {
         let fd = rustix::fs::openat(&self.fd, name, how.flags(), FILE_MODE);
-        self.plain(name, fd)
+        File::plain(self.path.join(name), fd)
     }
 
     /// Opens a file any number of levels below: one call, no link is followed, nothing outside is reached.
     pub(crate) fn file_below(&self, path: &str, how: Open) -> Result<File, Error> {
-        let flags = how.flags();
-        // The kernel refuses a mode where nothing can be made.
-        let mode = if flags.contains(OFlags::CREATE) {
-            FILE_MODE
-        } else {
-            Mode::empty()
-        };
         let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let fd = rustix::fs::openat2(&self.fd, path, flags, mode, beneath);
-        self.plain(path, fd)
-    }
-
-    /// What was opened, if it is a plain file of our own.
-    fn plain(&self, name: &str, fd: Result<OwnedFd, Errno>) -> Result<File, Error> {
-        let path = self.path.join(name);
-        let fd = fd.map_err(|source| match source {
-            Errno::LOOP | Errno::XDEV => Error::NotPlain {
-                path: path.clone(),
-                what: "a link",
-            },
-            Errno::ISDIR => Error::NotPlain {
-                path: path.clone(),
-                what: "a directory",
-            },
-            Errno::NXIO => Error::NotPlain {
-                path: path.clone(),
-                what: "a pipe or device",
-            },
-            source => Error::Io {
-                doing: "open",
-                path: path.clone(),
-                source,
-            },
-        })?;
-        let stat = rustix::fs::fstat(&fd).map_err(|source| Error::Io {
-            doing: "look at",
-            path: path.clone(),
-            source,
-        })?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::NotPlain {
-                path,
-                what: "a pipe, socket, device or directory",
-            });
-        }
-        if stat.st_nlink > 1 {
-            return Err(Error::NotPlain {
-                path,
-                what: "a file with a second name (hard link)",
-            });
-        }
-        Ok(File {
-            fd,
-            path,
-            opened: ident(&stat),
-        })
+        let fd = rustix::fs::openat2(&self.fd, path, how.flags(), how.mode(), beneath);
+        File::plain(self.path.join(path), fd)
     }
 
     /// `None` where there is no such file.
@@ -335,6 +294,19 @@ impl Dir {
             Ok(stat) => Ok(Some(look(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(self.fail("look at", name)(e)),
+        }
+    }
+
+    /// As `look`, at a whole path.
+    pub(crate) fn look_at(path: &Path) -> Result<Option<Look>, Error> {
+        match rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(look(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(source) => Err(Error::Io {
+                doing: "look at",
+                path: path.into(),
+                source,
+            }),
         }
     }
 
@@ -470,14 +442,25 @@ impl Dir {
 
     /// All names but `.` and `..`, sorted.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
-        let listing = rustix::fs::Dir::read_from(&self.fd).map_err(self.fail("list", "."))?;
+        self.names_where(&|_| true)
+    }
+
+    /// Those of them that are asked for, without memory for the others.
+    pub(crate) fn names_where(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Error> {
+        // Of its own: the place in a listing is that of the descriptor.
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+        let fd = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())
+            .map_err(self.fail("list", "."))?;
+        let mut room = [const { MaybeUninit::uninit() }; LISTING];
+        let mut listing = RawDir::new(fd, &mut room);
         let mut names = Vec::new();
-        for entry in listing {
+        while let Some(entry) = listing.next() {
             let entry = entry.map_err(self.fail("list", "."))?;
             // A name that is no UTF-8 is none of ours.
             if let Ok(name) = entry.file_name().to_str()
                 && name != "."
                 && name != ".."
+                && wanted(name)
             {
                 names.push(name.to_owned());
             }
@@ -555,6 +538,61 @@ impl AsFd for Dir {
 }
 
 impl File {
+    /// Opens a file in a home: links in the way to the home are the user's, behind it none is followed. One call, unless
+    /// something is wrong with it: then it is gone step by step.
+    pub(crate) fn of(home: &Home, path: &Path, how: Open) -> Result<Self, Error> {
+        let all = ResolveFlags::NO_SYMLINKS;
+        match rustix::fs::openat2(CWD, path, how.flags(), how.mode(), all) {
+            Ok(fd) => Self::plain(path.into(), Ok(fd)),
+            Err(_) => Dir::open(home.dir())?.file_below(home.inside(path), how),
+        }
+    }
+
+    /// What was opened, if it is a plain file of our own.
+    fn plain(path: PathBuf, fd: Result<OwnedFd, Errno>) -> Result<Self, Error> {
+        let fd = fd.map_err(|source| match source {
+            Errno::LOOP | Errno::XDEV => Error::NotPlain {
+                path: path.clone(),
+                what: "a link",
+            },
+            Errno::ISDIR => Error::NotPlain {
+                path: path.clone(),
+                what: "a directory",
+            },
+            Errno::NXIO => Error::NotPlain {
+                path: path.clone(),
+                what: "a pipe or device",
+            },
+            source => Error::Io {
+                doing: "open",
+                path: path.clone(),
+                source,
+            },
+        })?;
+        let stat = rustix::fs::fstat(&fd).map_err(|source| Error::Io {
+            doing: "look at",
+            path: path.clone(),
+            source,
+        })?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::NotPlain {
+                path,
+                what: "a pipe, socket, device or directory",
+            });
+        }
+        if stat.st_nlink > 1 {
+            return Err(Error::NotPlain {
+                path,
+                what: "a file with a second name (hard link)",
+            });
+        }
+        Ok(Self {
+            fd,
+            path,
+            opened: ident(&stat),
+        })
+    }
+
     pub(crate) fn into_fd(self) -> OwnedFd {
         self.fd
     }
@@ -673,10 +711,10 @@ impl File {
         }
     }
 
-    /// Gives the file a modification time that no other version has: the second of the clock, random
-    /// nanoseconds.
-    pub(crate) fn mark_time(&self, seconds: i64) -> Result<(), Error> {
-        self.set_time(i128::from(seconds) * SECOND + i128::from(random_u64()) % SECOND)
+    /// Gives the file a modification time that no other version has: the second of the clock, nanoseconds of a random
+    /// number.
+    pub(crate) fn mark_time(&self, seconds: i64, random: u64) -> Result<(), Error> {
+        self.set_time(i128::from(seconds) * SECOND + i128::from(random) % SECOND)
     }
 
     /// Gives the file this modification time, in nanoseconds since 1970.

@@ -99,16 +99,20 @@ impl Pages {
     }
 
     fn page(&mut self, number: u64) -> Result<&mut Page, Error> {
-        let known = if self.cache.len() <= FEW {
-            self.cache.iter().position(|page| page.number == number)
-        } else {
-            self.places.get(&number).copied()
-        };
-        let place = match known {
+        let place = match self.known(number) {
             Some(place) => place,
             None => self.load(number)?,
         };
         Ok(&mut self.cache[place])
+    }
+
+    /// Where in `cache` a page lies, if it is there.
+    fn known(&self, number: u64) -> Option<usize> {
+        if self.cache.len() <= FEW {
+            self.cache.iter().position(|page| page.number == number)
+        } else {
+            self.places.get(&number).copied()
+        }
     }
 
     fn load(&mut self, number: u64) -> Result<usize, Error> {
@@ -193,10 +197,19 @@ impl Pages {
         Ok(())
     }
 
+    /// What stands in the file, past the cache: for what is looked at once, and is not worth a page of memory.
+    pub(crate) fn read_now<const N: usize>(&self, offset: u64) -> Result<[u8; N], Error> {
+        let mut out = [0; N];
+        self.file.read_at(offset, &mut out)?;
+        Ok(out)
+    }
+
     /// Writes past the cache, at once.
     pub(crate) fn write_now(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-        let (at, page) = ((offset % PAGE) as usize, self.page(offset / PAGE)?);
-        page.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        if let Some(place) = self.known(offset / PAGE) {
+            let at = (offset % PAGE) as usize;
+            self.cache[place].bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        }
         self.file.write_at(offset, bytes)?;
         self.end = self.end.max(offset / PAGE + 1);
         Ok(())

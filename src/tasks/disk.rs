@@ -290,7 +290,7 @@ impl Shelf {
         self.comms.remove(&unborn)?;
         let file = self.comms.file(&unborn, Open::New)?;
         file.write_at(0, text)?;
-        file.mark_time(now.unix_ms().div_euclid(1000))?;
+        file.mark_time(now.unix_ms().div_euclid(1000), random_u64())?;
         let mode = self.comms.look(&name)?.map(|look| look.mode & 0o777);
         if let Some(mode) = mode {
             self.comms.set_mode(&unborn, mode)?;
