@@ -13,6 +13,7 @@ mod build;
 mod column;
 mod disk;
 mod error;
+mod families;
 mod filter;
 mod postings;
 mod question;

@@ -11,16 +11,16 @@ const B: f32 = 0.4;
 /// every issue among them a long one, and a sum that was written would depend on what came later.
 const USUAL_LENGTH: f32 = 25.0;
 /// What a token as a whole counts beside its parts.
-pub(super) const WHOLE: f64 = 0.5;
+pub(super) const WHOLE: f64 = 0.8;
 /// What a word counts that says what is done, not to what: `add`, `fix`.
 pub(super) const ACTION: f64 = 0.4;
 /// What a word of the question adds where it stands at the very beginning of a document, in shares of its weight: what a
 /// text is about it says early. It falls with the root of the place, counted in so many words.
-const EARLY: f32 = 0.7;
+const EARLY: f32 = 0.8;
 const EARLY_STEP: f32 = 2.0;
 /// What two words that follow one another in the question add where they do so in a document, in shares of both weights;
 /// at twice the distance half as much. The other way round is twice as far.
-const TOGETHER: f32 = 0.05;
+const TOGETHER: f32 = 0.1;
 const FARTHEST: u32 = 8;
 /// What a neighbour gives of its own score at most. Not fitted: what is tied to what, and how strongly, the caller says.
 const NEIGHBOUR: f32 = 0.15;

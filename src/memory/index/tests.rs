@@ -506,7 +506,8 @@ fn what_a_newer_version_wrote_is_not_read() {
     let home = tempfile::tempdir().unwrap();
     build(home.path(), &memories(9, 3), 1);
     let list = home.path().join("index.json");
-    let newer = r#"{"format":2,"segments":[],"unheard":true}"#;
+    let newer = super::disk::FORMAT + 1;
+    let newer = format!(r#"{{"format":{newer},"segments":[],"unheard":true}}"#);
     std::fs::write(&list, newer).unwrap();
     let error = Index::open(&open(home.path())).unwrap_err();
     assert!(

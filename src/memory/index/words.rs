@@ -2,12 +2,14 @@
 //!
 //! A token is what people write without a space: a word, an identifier, a path, a version. Of a token every part counts
 //! (`cmd/initCmd.go`: cmd, init, cmd, go) and so do the token as a whole and the names between its slashes. English is
-//! brought to its stem; case counts nowhere; `read-only`, `readOnly` and `readonly` are the same as a whole.
+//! brought to its stem, and stems of one family are one; case counts nowhere; `read-only`, `readOnly` and `readonly` are
+//! the same as a whole.
 
 use snowball_stemmers_rs::{Algorithm, Stemmer};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Term;
+use super::families::family;
 
 /// Words and what is matched exactly never meet.
 const WORD: u64 = 1;
@@ -153,7 +155,7 @@ pub(super) struct Words {
 impl Words {
     pub(super) fn new() -> Self {
         Self {
-            stemmer: Stemmer::create(Algorithm::English),
+            stemmer: english(),
             folded: String::new(),
             pieces: Vec::new(),
             split: Split::default(),
@@ -276,8 +278,16 @@ fn plain(word: &str) -> Term {
     xxh3_64_with_seed(word.as_bytes(), WORD)
 }
 
-/// Of what is no English word, the word itself.
+pub(super) fn english() -> Stemmer {
+    Stemmer::create(Algorithm::English)
+}
+
 fn stemmed(stemmer: &Stemmer, word: &str) -> Term {
+    family(stem(stemmer, word))
+}
+
+/// Of what is no English word, the word itself.
+pub(super) fn stem(stemmer: &Stemmer, word: &str) -> Term {
     let english = (SHORTEST_STEMMED..=LONGEST_STEMMED).contains(&word.len())
         && word
             .bytes()
@@ -335,6 +345,13 @@ mod tests {
         assert_eq!(parts("Größe ÉTÉ ΛΌΓΟΣ"), parts("größe été λόγος"));
         assert_ne!(parts("größen"), parts("größe"));
         assert_ne!(parts("lock"), parts("locket"));
+    }
+
+    #[test]
+    fn what_is_short_for_a_word_is_that_word() {
+        assert_eq!(parts("db configs"), parts("databases configuration"));
+        assert_eq!(parts("failed to_parse"), parts("failure to parser"));
+        assert_ne!(parts("app"), parts("apply"));
     }
 
     #[test]

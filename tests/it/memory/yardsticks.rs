@@ -99,7 +99,7 @@ fn issues_are_recalled_as_well_as_must_be() {
         judged["mrr"].as_f64().unwrap(),
     );
     assert!(
-        recall >= 59.0 && mrr >= 53.0,
+        recall >= 60.0 && mrr >= 53.0,
         "recall@5 {recall}, MRR {mrr}"
     );
 }
