@@ -102,8 +102,8 @@ impl Run for Ingest {
         let agent = self.agent.as_deref();
         let agent = agent.map(|name| known_as(context, name)).transpose()?;
         let wanted = || self.wanted(&files, agent.as_deref());
-        let mut ingester = Ingester::default();
-        let mut once = || ingester.look(&home, &house, &wanted, Now::read().wall, &telling);
+        let mut looks = Ingester::default();
+        let mut once = || looks.look(&home, &house, &wanted, Now::read().wall, &telling);
         let mut ingested = once()?;
         complain(context, &ingested);
         if let (Some(waker), Some(interrupt)) = (&mut waker, &interrupt) {
@@ -117,14 +117,14 @@ impl Run for Ingest {
             }
         }
         let line = said(&ingested);
-        let place = |(at, why)| Place { at, why };
+        let told = |(at, why)| Place { at, why };
         let document = Document {
             schema: "dreamos.memory-ingested/1",
             added: ingested.added,
             changed: ingested.changed,
             known: ingested.known,
             skipped: ingested.skipped,
-            places: ingested.places.into_iter().map(place).collect(),
+            places: ingested.places.into_iter().map(told).collect(),
             sources: ingested.sources,
         };
         context.report(&line, &document);

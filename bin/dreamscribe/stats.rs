@@ -22,6 +22,10 @@ struct Document {
 
 impl Run for Stats {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is of one lifetime, and asked for of any"
+        )]
         let known = asked(context, |memory| memory.stats())?.unwrap_or_default();
         if context.format().is_json() {
             context.print_json(&Document {

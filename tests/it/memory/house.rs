@@ -163,7 +163,7 @@ fn a_follower_remembers_what_comes() {
 /// What stays in memory between two looks is what is on the disk, also where somebody else was there meanwhile.
 #[test]
 fn a_follower_links_as_one_does_who_begins_anew_each_time() {
-    let (followed, anew) = (Home::new(), Home::new());
+    let (watched, anew) = (Home::new(), Home::new());
     let line = |n: u32| {
         let at = format!("2026-11-22T10:00:{n:02}Z");
         super::line(
@@ -177,21 +177,21 @@ fn a_follower_links_as_one_does_who_begins_anew_each_time() {
     let write = |home: &Home, name: &str, lines: std::ops::Range<u32>| {
         super::file(home, name, &lines.map(line).collect::<String>());
     };
-    for home in [&followed, &anew] {
+    for home in [&watched, &anew] {
         write(home, "f.jsonl", 0..4);
     }
-    let follower = Follower::of(&followed, &["f.jsonl"]);
+    let follower = Follower::of(&watched, &["f.jsonl"]);
     follower.wait_for("saffron step 3");
     ingest(&anew, "f.jsonl");
     for (n, name) in [(4, "g.jsonl"), (8, "f.jsonl"), (12, "f.jsonl")] {
         let from = if name == "f.jsonl" { 0 } else { n };
-        for home in [&followed, &anew] {
+        for home in [&watched, &anew] {
             write(home, name, from..n + 4);
         }
         ingest(&anew, name);
         if name == "g.jsonl" {
             // It may be busy.
-            while speak(&followed, "ingest g.jsonl").code == 75 {}
+            while speak(&watched, "ingest g.jsonl").code == 75 {}
         }
         follower.wait_for(&format!("saffron step {}", n + 3));
     }
@@ -203,6 +203,6 @@ fn a_follower_links_as_one_does_who_begins_anew_each_time() {
         }
         all
     };
-    assert_eq!(told(&followed), told(&anew));
-    assert_eq!(threads(&followed), threads(&anew));
+    assert_eq!(told(&watched), told(&anew));
+    assert_eq!(threads(&watched), threads(&anew));
 }
