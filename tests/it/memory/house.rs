@@ -66,6 +66,19 @@ fn events_mail_tasks_and_devlogs_become_memories_once() {
 }
 
 #[test]
+fn a_line_of_a_script_in_a_log_has_the_time_at_which_it_was_seen() {
+    let home = Home::new();
+    ingest(&home, "");
+    let log = home.dir.join("runtime/logs/bridge.log");
+    std::fs::write(log, "plain words\n").unwrap();
+    assert_eq!(ingest(&home, "events"), 1);
+    assert_eq!(ingest(&home, "events"), 0);
+    let one = &fragments(&home)[0];
+    assert_eq!(one["timestamp"], one["ingested_at"]);
+    assert_eq!(one["context"]["undated"], true);
+}
+
+#[test]
 fn what_was_sealed_pruned_and_carried_over_comes_once() {
     let home = Home::new();
     for n in 0..5 {
