@@ -19,10 +19,8 @@ pub(crate) struct Recent {
 
 impl Run for Recent {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let all = asked(context, |memory| {
-            memory.recent(&self.wanted.filter(), self.limit)
-        })?
-        .unwrap_or_default();
+        let filter = self.wanted.filter(context)?;
+        let all = asked(context, |memory| memory.recent(&filter, self.limit))?.unwrap_or_default();
         output::fragments(context, &all)?;
         Ok(if all.is_empty() { Exit::NO } else { Exit::DONE })
     }
@@ -57,8 +55,9 @@ fn likeness(text: &str) -> Result<f64, &'static str> {
 
 impl Run for Similar {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let filter = self.wanted.filter(context)?;
         let mut all = asked(context, |memory| {
-            memory.similar(&self.id, &self.wanted.filter(), self.limit)
+            memory.similar(&self.id, &filter, self.limit)
         })?
         .unwrap_or_default();
         all.retain(|hit| hit.score >= self.at_least);

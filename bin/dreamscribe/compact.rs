@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::desk::TakenAway;
-use dreamos::memory::compact;
+use dreamos::memory::{Telling, compact};
 use dreamos::time::{Now, parse_span};
 use serde::Serialize;
 
 use super::desk::open;
+use super::progress::Pace;
 
 /// Fold old memories of little weight into summaries, which keep their ids
 ///
@@ -42,7 +43,12 @@ impl Run for Compact {
         }
         let now = Now::read();
         let mode = self.dry_run.into();
-        let done = compact(&home, self.older, mode, now.wall, &context.warner())?;
+        let pace = Pace::of(context, "folding");
+        let telling = Telling {
+            warn: &context.warner(),
+            progress: &|it| pace.say(it),
+        };
+        let done = compact(&home, self.older, mode, now.wall, &telling)?;
         if !self.dry_run && done.folded > 0 {
             desk.tell_taken_away(
                 TakenAway::Folded {

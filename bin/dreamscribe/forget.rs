@@ -1,11 +1,12 @@
 use dreamos::cli::{Context, Error, Exit, Failure, Run, confirm};
 use dreamos::desk::TakenAway;
-use dreamos::memory::forget;
+use dreamos::memory::{Telling, forget};
 use dreamos::time::Now;
 use serde::Serialize;
 
 use super::desk::open;
 use super::options::{Wanted, asked};
+use super::progress::Pace;
 
 /// Forget memories for good: they are removed from disk and never come back, also if their source is read again
 ///
@@ -36,7 +37,7 @@ struct Document {
 
 impl Run for Forget {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let filter = self.wanted.filter();
+        let filter = self.wanted.filter(context)?;
         if self.ids.is_empty() && filter == dreamos::memory::Filter::default() {
             return Err(Error::advice(
                 "nothing says what to forget",
@@ -56,7 +57,12 @@ impl Run for Forget {
             let desk = open(context)?;
             desk.may_take_memories_away()?;
             let now = Now::read();
-            let forgotten = forget(&home, &ids, &by, now.wall, &context.warner())?;
+            let pace = Pace::of(context, "forgetting");
+            let telling = Telling {
+                warn: &context.warner(),
+                progress: &|it| pace.say(it),
+            };
+            let forgotten = forget(&home, &ids, &by, now.wall, &telling)?;
             desk.tell_taken_away(TakenAway::Forgotten(forgotten), now);
         }
         let would = if self.dry_run {

@@ -1,12 +1,13 @@
-use std::cell::Cell;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use std::fmt::Write as _;
-
 use dreamos::cli::{Audience, Context, Error, Exit, Failure, Interrupt, Run};
-use dreamos::memory::{House, Ingested, Input, Progress, Telling, Waker, Wanted, ingest};
+use dreamos::memory::{House, Ingested, Ingester, Input, Telling, Waker, Wanted};
 use dreamos::time::Now;
 use serde::Serialize;
+
+use super::options::known_as;
+use super::progress::Pace;
 
 /// Remember what is new: events, mail, finished tasks and devlogs of this home, or any log
 ///
@@ -72,12 +73,12 @@ impl Ingest {
         (house.collect(), files.map(PathBuf::from).collect())
     }
 
-    fn wanted(&self, files: &[PathBuf]) -> Vec<Wanted> {
+    fn wanted(&self, files: &[PathBuf], agent: Option<&str>) -> Vec<Wanted> {
         let wanted = |path: &PathBuf| Wanted {
             stream: (path.as_os_str() == "-").then(|| Box::new(std::io::stdin()) as Box<_>),
             path: path.clone(),
             input: self.input,
-            agent: self.agent.clone(),
+            agent: agent.map(str::to_owned),
         };
         files.iter().map(wanted).collect()
     }
@@ -93,21 +94,16 @@ impl Run for Ingest {
         }
         let mut waker = self.follow.then(|| Waker::new(&home, &files));
         let interrupt = self.follow.then(Interrupt::at_once).transpose()?;
-        let told = Cell::new(std::time::Instant::now());
-        let progress = |it: Progress| say(context, &told, it);
+        let pace = Pace::of(context, "reading");
         let telling = Telling {
             warn: &context.warner(),
-            progress: &progress,
+            progress: &|it| pace.say(it),
         };
-        let once = || {
-            ingest(
-                &home,
-                &house,
-                &|| self.wanted(&files),
-                Now::read().wall,
-                &telling,
-            )
-        };
+        let agent = self.agent.as_deref();
+        let agent = agent.map(|name| known_as(context, name)).transpose()?;
+        let wanted = || self.wanted(&files, agent.as_deref());
+        let mut looks = Ingester::default();
+        let mut once = || looks.look(&home, &house, &wanted, Now::read().wall, &telling);
         let mut ingested = once()?;
         complain(context, &ingested);
         if let (Some(waker), Some(interrupt)) = (&mut waker, &interrupt) {
@@ -121,33 +117,19 @@ impl Run for Ingest {
             }
         }
         let line = said(&ingested);
-        let place = |(at, why)| Place { at, why };
+        let told = |(at, why)| Place { at, why };
         let document = Document {
             schema: "dreamos.memory-ingested/1",
             added: ingested.added,
             changed: ingested.changed,
             known: ingested.known,
             skipped: ingested.skipped,
-            places: ingested.places.into_iter().map(place).collect(),
+            places: ingested.places.into_iter().map(told).collect(),
             sources: ingested.sources,
         };
         context.report(&line, &document);
         Ok(interrupt.and_then(|it| it.exit()).unwrap_or(Exit::DONE))
     }
-}
-
-/// Once a second at most, to a person alone.
-fn say(context: &Context, told: &Cell<std::time::Instant>, it: Progress) {
-    if !context.on_terminal() || told.get().elapsed().as_secs() < 1 {
-        return;
-    }
-    told.set(std::time::Instant::now());
-    let part = it.of.map(|(n, of)| format!(", {}%", 100 * n / of.max(1)));
-    context.note(&format!(
-        "{} remembered{}",
-        it.added,
-        part.unwrap_or_default()
-    ));
 }
 
 fn complain(context: &Context, ingested: &Ingested) {

@@ -29,8 +29,9 @@ struct Document {
 
 impl Run for Insights {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let filter = self.wanted.filter(context)?;
         let findings = asked(context, |memory| {
-            memory.insights(&self.wanted.filter(), self.limit, Now::read().wall)
+            memory.insights(&filter, self.limit, Now::read().wall)
         })?
         .unwrap_or_default();
         let exit = if findings.is_empty() {

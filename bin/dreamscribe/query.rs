@@ -10,7 +10,8 @@ const LARGEST_BATCH: usize = 256 << 20;
 /// Memories that speak of something, the best first
 ///
 /// Words are taken by their stems; an id finds its memory. Those that say nearly the same are one line; what has a later
-/// version says so. Exit 1 where there is none.
+/// version says so. Mail is told to whoever may read it alone, as by every verb here that shows memories. Exit 1 where there
+/// is none.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   dreamscribe query 'why did the deploy fail'
@@ -56,10 +57,10 @@ fn queries(text: &str) -> Result<Vec<Asked>, Error> {
 
 impl Run for Search {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let filter = self.wanted.filter();
+        let filter = self.wanted.filter(context)?;
         if let Some(batch) = &self.batch {
             let queries = queries(&whole_text(batch, LARGEST_BATCH)?)?;
-            let ids = |memory: &Memory| {
+            let ids = |memory: &Memory<'_>| {
                 let each = queries.iter();
                 each.map(|it| memory.query_ids(&it.text, &filter, self.limit))
                     .collect()

@@ -1,7 +1,9 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
-use dreamos::memory::rebuild;
+use dreamos::memory::{Telling, rebuild};
 use dreamos::time::Now;
 use serde::Serialize;
+
+use super::progress::Pace;
 
 /// Make the index, the threads and the insights anew of the fragments
 ///
@@ -20,7 +22,12 @@ struct Document {
 impl Run for Rebuild {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let home = context.home()?;
-        let memories = rebuild(&home, Now::read().wall, &context.warner())?;
+        let pace = Pace::of(context, "indexing");
+        let telling = Telling {
+            warn: &context.warner(),
+            progress: &|it| pace.say(it),
+        };
+        let memories = rebuild(&home, Now::read().wall, &telling)?;
         let document = Document {
             schema: "dreamos.memory-rebuilt/1",
             memories,

@@ -2,7 +2,7 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::time::Now;
 use serde::Serialize;
 
-use super::options::asked;
+use super::options::{asked, known_as};
 
 /// What an agent should remember when it starts, in so many bytes and never more
 ///
@@ -33,6 +33,7 @@ struct Document {
 impl Run for Remember {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let agent = self.agent.unwrap_or_else(|| context.speaker());
+        let agent = known_as(context, &agent)?;
         let text = asked(context, |memory| {
             memory.context(&agent, Now::read().wall, self.budget)
         })?

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use dreamos::cli::{Context, Exit, Failure, Run};
-use dreamos::memory::{Memory, Stats as Known};
+use dreamos::memory::Stats as Known;
 use serde::Serialize;
 
 use super::options::asked;
@@ -22,7 +22,11 @@ struct Document {
 
 impl Run for Stats {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let known = asked(context, Memory::stats)?.unwrap_or_default();
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is of one lifetime, and asked for of any"
+        )]
+        let known = asked(context, |memory| memory.stats())?.unwrap_or_default();
         if context.format().is_json() {
             context.print_json(&Document {
                 schema: "dreamos.memory-stats/1",

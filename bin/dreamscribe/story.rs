@@ -28,10 +28,9 @@ struct Document {
 
 impl Run for Story {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let chapters = asked(context, |memory| {
-            memory.story(&self.wanted.filter(), self.limit)
-        })?
-        .unwrap_or_default();
+        let filter = self.wanted.filter(context)?;
+        let chapters =
+            asked(context, |memory| memory.story(&filter, self.limit))?.unwrap_or_default();
         let exit = if chapters.is_empty() {
             Exit::NO
         } else {

@@ -36,8 +36,8 @@ struct One {
 
 impl Run for Threads {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let mut all =
-            asked(context, |memory| memory.threads(&self.wanted.filter()))?.unwrap_or_default();
+        let filter = self.wanted.filter(context)?;
+        let mut all = asked(context, |memory| memory.threads(&filter))?.unwrap_or_default();
         if let Some(limit) = self.limit {
             let first = all.len().saturating_sub(limit);
             all.drain(..first);

@@ -31,7 +31,8 @@ struct Document {
 impl Run for Topic {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let text = self.text.join(" ");
-        let known = asked(context, |memory| memory.topic(&text, &self.wanted.filter()))?
+        let filter = self.wanted.filter(context)?;
+        let known = asked(context, |memory| memory.topic(&text, &filter))?
             .unwrap_or_else(|| Known::nothing(&text));
         let exit = if known.memory_count > 0 {
             Exit::DONE

@@ -258,6 +258,11 @@ impl Context {
         io::stdout().is_terminal()
     }
 
+    /// Whether a person sees the talk.
+    pub fn talk_on_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// How many columns a line may have: without a terminal, what a mail reader shows.
     pub fn columns(&self) -> usize {
         const USUAL: usize = 100;

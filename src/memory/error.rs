@@ -25,6 +25,8 @@ pub enum Error {
     Changed { path: PathBuf },
     #[error("there is no memory {id:?}")]
     NoMemory { id: String },
+    #[error("the memory {id:?} is of mail in the mailbox of {mailbox}")]
+    NotYours { id: String, mailbox: String },
     #[error("there is no thread {id:?}")]
     NoThread { id: String },
     #[error("{path} is neither a file nor a directory", path = path.display())]
@@ -57,6 +59,7 @@ impl Explain for Error {
             Self::Newer { .. } => Kind::Config,
             Self::Changed { .. } => Kind::Busy,
             Self::NoMemory { .. } | Self::NoThread { .. } => Kind::Unknown,
+            Self::NotYours { .. } => Kind::Refused,
             Self::NoSource { .. } | Self::NoStream { .. } => Kind::Usage,
             Self::BadSource { .. } => Kind::Corrupt,
         }
@@ -72,6 +75,7 @@ impl Explain for Error {
             Self::Newer { .. } => "use the newer program; nothing was changed".into(),
             Self::Changed { .. } => "try again: what is there is kept".into(),
             Self::NoMemory { .. } => "`dreamscribe recent` shows some; `query` finds them by what they say".into(),
+            Self::NotYours { .. } => "only who may read that mailbox, or sent the message, may see it".into(),
             Self::NoThread { .. } => "`dreamscribe threads` lists them".into(),
             Self::NoSource { .. } => "name a log, a fragments.jsonl, a memory_corpus.json, a devlog.md, a directory of narrative threads, or events, mail, tasks, devlogs".into(),
             Self::NoStream { .. } => "write it into a file, and name that".into(),

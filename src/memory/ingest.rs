@@ -11,13 +11,16 @@ use serde_json::{Map, Value};
 use super::error::Error;
 use super::keep::Keeper;
 use super::recall::mend;
+use super::saved::Linking;
 use super::sources::{self, Found, House, Skip, Source, Wanted};
 use crate::root::Home;
 use crate::time::Timestamp;
 
 /// So many memories, or so many bytes of them, are made durable at once.
 const BATCH: u64 = 65_536;
-const BATCH_BYTES: usize = 32 << 20;
+pub(super) const BATCH_BYTES: usize = 32 << 20;
+/// How far it is is told after so many.
+const TOLD_AFTER: u64 = 4096;
 /// So many places of what was passed over are told.
 const MOST_TOLD: usize = 100;
 
@@ -41,14 +44,35 @@ pub struct Ingested {
 pub struct Progress {
     pub added: u64,
     pub known: u64,
-    /// Bytes of the files that are read, and of these so many are.
+    /// So much of so much is done: bytes of the files that are read, or memories that are indexed again.
     pub of: Option<(u64, u64)>,
+}
+
+impl Progress {
+    /// Nothing is added: what is there is gone through.
+    pub(super) const fn of(done: u64, all: u64) -> Self {
+        Self {
+            added: 0,
+            known: 0,
+            of: Some((done, all)),
+        }
+    }
 }
 
 /// Whom it is told how it goes.
 pub struct Telling<'t> {
     pub warn: &'t dyn Fn(&str),
     pub progress: &'t dyn Fn(Progress),
+}
+
+impl<'t> Telling<'t> {
+    /// To whom only what is wrong matters.
+    pub(super) const fn warning(warn: &'t dyn Fn(&str)) -> Self {
+        Self {
+            warn,
+            progress: &|_| {},
+        }
+    }
 }
 
 impl Ingested {
@@ -72,37 +96,61 @@ impl Ingested {
     }
 }
 
-/// Takes up all that is new in these sources. An index that turns out to be broken is made anew, and what can be read
-/// again is.
-pub fn ingest(
-    home: &Home,
-    house: &[House],
-    wanted: &dyn Fn() -> Vec<Wanted>,
-    now: Timestamp,
-    telling: &Telling<'_>,
-) -> Result<Ingested, Error> {
-    let first = wanted();
-    let may_be_read_again = first.iter().all(|it| it.stream.is_none());
-    match take_up(home, house, first, now, telling) {
-        Err(error) if error.is_of_a_broken_index() => {
-            mend(home, &error, now, telling.warn)?;
-            if may_be_read_again {
-                return take_up(home, house, wanted(), now, telling);
+/// Whoever takes up what is new, look by look; between two of them nothing is locked, and what linking knows stays in memory.
+#[derive(Default)]
+pub struct Ingester {
+    linking: Option<Linking>,
+}
+
+impl Ingester {
+    /// Takes up all that is new in these sources. An index that turns out to be broken is made anew, and what can be read
+    /// again is.
+    pub fn look(
+        &mut self,
+        home: &Home,
+        house: &[House],
+        wanted: &dyn Fn() -> Vec<Wanted>,
+        now: Timestamp,
+        telling: &Telling<'_>,
+    ) -> Result<Ingested, Error> {
+        let first = wanted();
+        let may_be_read_again = first.iter().all(|it| it.stream.is_none());
+        match self.take_up(home, house, first, now, telling) {
+            Err(error) if error.is_of_a_broken_index() => {
+                mend(home, &error, now, telling)?;
+                if may_be_read_again {
+                    return self.take_up(home, house, wanted(), now, telling);
+                }
+                Err(error)
             }
-            Err(error)
+            other => other,
         }
-        other => other,
+    }
+
+    /// Whatever fails, the next look begins with what was saved.
+    fn take_up(
+        &mut self,
+        home: &Home,
+        house: &[House],
+        wanted: Vec<Wanted>,
+        now: Timestamp,
+        telling: &Telling<'_>,
+    ) -> Result<Ingested, Error> {
+        let keeper = Keeper::open(home, now, telling, self.linking.take())?;
+        let (ingested, linking) = take_up(keeper, home, house, wanted, now, telling)?;
+        self.linking = Some(linking);
+        Ok(ingested)
     }
 }
 
 fn take_up(
+    mut keeper: Keeper,
     home: &Home,
     house: &[House],
     wanted: Vec<Wanted>,
     now: Timestamp,
     telling: &Telling<'_>,
-) -> Result<Ingested, Error> {
-    let mut keeper = Keeper::open(home, now, telling.warn)?;
+) -> Result<(Ingested, Linking), Error> {
     let mut ingested = Ingested::default();
     let mut sources = Vec::new();
     {
@@ -132,6 +180,9 @@ fn take_up(
             &mut ingested,
         )?;
         since += 1;
+        if since % TOLD_AFTER == 0 {
+            (telling.progress)(progress(&streams, &ingested));
+        }
         if since >= BATCH || keeper.waiting_bytes() >= BATCH_BYTES {
             // What was read ahead goes into the batch: its source is behind it.
             for stream in &mut streams {
@@ -149,8 +200,8 @@ fn take_up(
     }
     keeper.commit(&places(&streams))?;
     (telling.progress)(progress(&streams, &ingested));
-    keeper.finish(now)?;
-    Ok(ingested)
+    let linking = keeper.finish(now)?;
+    Ok((ingested, linking))
 }
 
 /// A source, and what it will give next.

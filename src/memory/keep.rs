@@ -12,14 +12,15 @@ use super::forgotten::{self, Forgotten};
 use super::fragment::{Connection, Fragment, Reason};
 use super::index::{self, Index};
 use super::indexing::Indexing;
+use super::ingest::{Progress, Telling};
 use super::line;
 use super::numbers::{NO_TIE, Numbers, write_threads, write_ties};
 use super::places::{self, Places};
-use super::saved;
+use super::saved::{self, Linking};
 use super::shelf::{self, Append, Change, Covered, Day, Place, Shelf, Texts};
 use super::sources::{Found, fingerprint};
 use super::tell;
-use super::templates::Miner;
+use super::templates::{Group, Miner};
 use super::threads::{Link, Linker};
 use crate::root::Home;
 use crate::store::{Dir, Lock};
@@ -32,6 +33,9 @@ const TERMS: &str = "terms";
 const DAYS: &str = "days.json";
 /// What linking knows is written again once so many memories came, and half as many again as there were.
 const SAVE_AFTER: u32 = 100_000;
+/// How far it is is told after so many.
+const TOLD_AFTER: u64 = 1024;
+const UNLINKED: &str = "what is known of threads and templates cannot be read";
 /// What a thread of the original lists.
 const MEMBERS: &str = "members";
 /// What was said under the id of a memory that a summary stands for: nobody knows any more.
@@ -67,6 +71,8 @@ pub(super) struct Keeper {
     append: Append,
     linker: Linker,
     linker_saved: u32,
+    /// Of what was saved last.
+    sum: u64,
     miner: Miner,
     places: Places,
     /// Of what was added since it was opened.
@@ -112,25 +118,53 @@ impl Fresh {
     }
 }
 
+/// The first line of each template that lines say they are of: what they say stays true when they are learnt again, in
+/// whatever order.
+#[derive(Default)]
+struct Groups(BTreeMap<Group, (Timestamp, Timestamp, Place)>);
+
+impl Groups {
+    fn see(&mut self, fragment: &Fragment, place: Place) {
+        let template = fragment.template.as_deref().and_then(Group::parse);
+        let Some(group) = template.filter(|_| is_line(&fragment.kind)) else {
+            return;
+        };
+        // Who was told first made the group.
+        let told = (fragment.ingested_at, fragment.timestamp, place);
+        let first = self.0.entry(group).or_insert(told);
+        if (told.0, told.1) < (first.0, first.1) {
+            *first = told;
+        }
+    }
+}
+
 impl Keeper {
     /// What somebody was killed over is taken up first, and what a person changed is indexed anew.
-    pub(super) fn open(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<Self, Error> {
+    /// What linking knew when it was saved last need not be read again.
+    pub(super) fn open(
+        home: &Home,
+        now: Timestamp,
+        telling: &Telling<'_>,
+        linking: Option<Linking>,
+    ) -> Result<Self, Error> {
         let shelf = Shelf::make(home)?;
         let lock = shelf.lock()?;
-        Self::with(shelf, lock, now, warn)
+        Self::with(shelf, lock, now, telling, linking)
     }
 
     pub(super) fn with(
         shelf: Shelf,
         lock: Lock,
         now: Timestamp,
-        warn: &dyn Fn(&str),
+        telling: &Telling<'_>,
+        linking: Option<Linking>,
     ) -> Result<Self, Error> {
+        let warn = telling.warn;
         shelf.sweep()?;
         let derived = shelf.derived(DERIVED)?;
         shelf::sweep(&derived)?;
         let places = places::read(&shelf, now, warn)?;
-        let mut keeper = match Self::as_it_is(shelf, lock, derived, places, now)? {
+        let mut keeper = match Self::as_it_is(shelf, lock, derived, places, now, linking)? {
             Ok(keeper) => keeper,
             Err((shelf, lock, places, why)) => {
                 warn(&format!("the index is made anew of the fragments: {why}"));
@@ -138,7 +172,7 @@ impl Keeper {
             }
         };
         keeper.forgotten = forgotten::read(&keeper.shelf)?;
-        keeper.take_up(now, warn)?;
+        keeper.take_up(now, telling)?;
         Ok(keeper)
     }
 
@@ -162,6 +196,7 @@ impl Keeper {
             append: Append::default(),
             linker: Linker::default(),
             linker_saved: 0,
+            sum: 0,
             miner: Miner::default(),
             places,
             fresh: Fresh::default(),
@@ -184,6 +219,7 @@ impl Keeper {
         derived: Dir,
         places: Places,
         now: Timestamp,
+        linking: Option<Linking>,
     ) -> Result<Result<Self, (Shelf, Lock, Places, String)>, Error> {
         let terms = terms(&derived)?;
         let index = match Index::open(&terms) {
@@ -201,25 +237,11 @@ impl Keeper {
         for (name, it) in days.covered {
             covered.extend(Day::parse(&name).map(|day| (day, it)));
         }
-        let (linker, miner) = match saved::read(&derived)? {
-            None => (Some(Linker::default()), Some(Miner::default())),
-            Some(it) => (Linker::load(it.linker()), Miner::load(it.miner())),
+        let linking = match linking_of(&derived, &terms, linking)? {
+            Ok(linking) if linking.linker.len() <= count && days.count <= count => linking,
+            Ok(_) => return Ok(Err((shelf, lock, places, UNLINKED.to_owned()))),
+            Err(why) => return Ok(Err((shelf, lock, places, why.to_owned()))),
         };
-        let (linker, miner) = match (linker, miner) {
-            (Some(linker), Some(miner)) if linker.len() <= count && days.count <= count => {
-                (linker, miner)
-            }
-            _ => {
-                let why = "what is known of threads and templates cannot be read".to_owned();
-                return Ok(Err((shelf, lock, places, why)));
-            }
-        };
-        let mut ties = Numbers::open(&terms)?.ties().unwrap_or_default();
-        if ties.len() < linker.len() as usize {
-            let why = "what memories are tied to cannot be read".to_owned();
-            return Ok(Err((shelf, lock, places, why)));
-        }
-        ties.truncate(linker.len() as usize);
         // Of the index, but not covered yet: somebody was killed in between.
         let mut texts = Texts::new(&shelf);
         for ordinal in days.count..count {
@@ -247,28 +269,31 @@ impl Keeper {
                 base: count,
                 ..Fresh::default()
             },
-            linker_saved: linker.len(),
+            linker_saved: linking.linker.len(),
+            sum: linking.sum,
             shelf,
             _lock: lock,
             derived,
             index,
             covered,
             append: Append::default(),
-            linker,
-            miner,
+            linker: linking.linker,
+            miner: linking.miner,
             places,
             forgotten: Forgotten::default(),
             joins: Vec::new(),
-            ties,
+            ties: linking.ties,
             begun: None,
             ingested_at: now,
         }))
     }
 
     /// What lies there and nobody has indexed or linked yet.
-    fn take_up(&mut self, now: Timestamp, warn: &dyn Fn(&str)) -> Result<(), Error> {
+    fn take_up(&mut self, now: Timestamp, telling: &Telling<'_>) -> Result<(), Error> {
+        let warn = telling.warn;
         self.link_what_is_indexed()?;
         let mut behind: Vec<(Timestamp, Place)> = Vec::new();
+        let mut groups = Groups::default();
         for day in self.shelf.days()? {
             let from = self.covered.get(&day).map_or(0, |it| it.size);
             if self.shelf.is_covered(day, from)? {
@@ -286,14 +311,15 @@ impl Keeper {
             let end = self.shelf.scan(day, from, |offset, line| {
                 covered.reach(offset, line);
                 match line::parse(line) {
-                    Ok(fragment) => behind.push((
-                        fragment.timestamp,
-                        Place {
+                    Ok(fragment) => {
+                        let place = Place {
                             day,
                             offset,
                             length: u32::try_from(line.len()).unwrap_or(0),
-                        },
-                    )),
+                        };
+                        groups.see(&fragment, place);
+                        behind.push((fragment.timestamp, place));
+                    }
                     Err(_) => bad += 1,
                 }
                 Ok(())
@@ -314,7 +340,16 @@ impl Keeper {
         behind.sort_by_key(|(at, _)| *at);
         let view = self.shelf.again()?;
         let mut texts = Texts::new(&view);
-        for (_, place) in behind {
+        for (group, (_, _, place)) in groups.0 {
+            if let Some(line) = texts.fragment(place, false)? {
+                self.miner.plant(&line.content, line.timestamp, group);
+            }
+        }
+        let of = behind.len() as u64;
+        for (n, (_, place)) in (0..).zip(behind) {
+            if n % TOLD_AFTER == 0 {
+                (telling.progress)(Progress::of(n, of));
+            }
             let Some(fragment) = texts.fragment(place, true)? else {
                 continue;
             };
@@ -581,13 +616,23 @@ impl Keeper {
     }
 
     /// What is derived beside the index, brought up to date.
-    pub(super) fn finish(mut self, now: Timestamp) -> Result<(), Error> {
+    pub(super) fn finish(mut self, now: Timestamp) -> Result<Linking, Error> {
         self.settle()?;
         let count = self.linker.len();
         let numbers = Numbers::open(&terms(&self.derived)?)?;
-        if count == self.linker_saved && numbers.are_of(count) && count > 0 {
-            return Ok(());
+        if count != self.linker_saved || !numbers.are_of(count) || count == 0 {
+            self.derive(&numbers, now)?;
         }
+        Ok(Linking {
+            sum: self.sum,
+            miner: self.miner,
+            linker: self.linker,
+            ties: self.ties,
+        })
+    }
+
+    fn derive(&mut self, numbers: &Numbers, now: Timestamp) -> Result<(), Error> {
+        let count = self.linker.len();
         self.miner.settle();
         self.save_linking()?;
         let Some(index) = Index::open(&terms(&self.derived)?)? else {
@@ -605,10 +650,40 @@ impl Keeper {
         self.join_members()?;
         // Before what knows how many they are.
         write_ties(&terms(&self.derived)?, &self.ties)?;
-        saved::write(&self.derived, &self.miner, &self.linker)?;
+        self.sum = saved::write(&self.derived, &self.miner, &self.linker)?;
         self.linker_saved = self.linker.len();
         Ok(())
     }
+}
+
+/// What linking knows, as it is in memory or was saved; or why it cannot be used.
+fn linking_of(
+    derived: &Dir,
+    terms: &Dir,
+    known: Option<Linking>,
+) -> Result<Result<Linking, &'static str>, Error> {
+    let sum = saved::sum(derived)?;
+    if let Some(known) = known.filter(|it| Some(it.sum) == sum) {
+        return Ok(Ok(known));
+    }
+    let (sum, linker, miner) = match saved::read(derived)? {
+        None => (0, Some(Linker::default()), Some(Miner::default())),
+        Some(it) => (it.sum, Linker::load(it.linker()), Miner::load(it.miner())),
+    };
+    let (Some(linker), Some(miner)) = (linker, miner) else {
+        return Ok(Err(UNLINKED));
+    };
+    let mut ties = Numbers::open(terms)?.ties().unwrap_or_default();
+    if ties.len() < linker.len() as usize {
+        return Ok(Err("what memories are tied to cannot be read"));
+    }
+    ties.truncate(linker.len() as usize);
+    Ok(Ok(Linking {
+        sum,
+        miner,
+        linker,
+        ties,
+    }))
 }
 
 /// Whether the index covers just what lies there, by a look at each file.
@@ -654,38 +729,49 @@ pub(super) fn read(shelf: &Shelf) -> Result<Option<(Index, Numbers)>, Error> {
 }
 
 /// All that is derived is made anew of the fragments, which stay as they are.
-pub(super) fn rebuild(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<u32, Error> {
+pub(super) fn rebuild(home: &Home, now: Timestamp, telling: &Telling<'_>) -> Result<u32, Error> {
     let shelf = Shelf::make(home)?;
     let lock = shelf.lock()?;
-    let places = places::read(&shelf, now, warn)?;
+    let places = places::read(&shelf, now, telling.warn)?;
     let mut keeper = Keeper::anew(shelf, lock, places, now)?;
-    keeper.take_up(now, warn)?;
+    keeper.take_up(now, telling)?;
     let count = keeper.linker.len();
     keeper.finish(now)?;
     Ok(count)
 }
 
+/// What is written down of those that never come back.
+pub(super) struct Note<'n> {
+    pub(super) ids: &'n HashSet<String>,
+    pub(super) said: &'n dyn Fn(&str) -> Value,
+}
+
 /// Takes these memories out of their days, then makes the index anew. With a note of each they never come back.
 pub(super) fn take_out(
     home: &Home,
-    ids: &HashSet<String>,
-    note: Option<&dyn Fn(&str) -> Value>,
+    is_meant: &dyn Fn(&str) -> bool,
+    note: Option<Note<'_>>,
     now: Timestamp,
-    warn: &dyn Fn(&str),
+    telling: &Telling<'_>,
 ) -> Result<u64, Error> {
     let shelf = Shelf::make(home)?;
     let lock = shelf.lock()?;
     shelf.sweep()?;
+    let is_for_good = note.is_some();
     if let Some(note) = note {
-        forgotten::note(&shelf, ids, note)?;
+        forgotten::note(&shelf, note.ids, note.said)?;
     }
     let mut taken = 0;
     for day in shelf.days()? {
-        taken += shelf.without(day, ids)?;
+        taken += shelf.without(day, is_meant)?;
     }
-    let places = places::read(&shelf, now, warn)?;
+    // What is folded stays, in its summary; what is forgotten is nowhere.
+    if is_for_good {
+        taken += shelf.without_asides(is_meant)?;
+    }
+    let places = places::read(&shelf, now, telling.warn)?;
     let mut keeper = Keeper::anew(shelf, lock, places, now)?;
-    keeper.take_up(now, warn)?;
+    keeper.take_up(now, telling)?;
     keeper.finish(now)?;
     Ok(taken)
 }

@@ -71,6 +71,16 @@ pub(super) fn id_of(line: &[u8]) -> Option<&str> {
     (rest.get(id.len()) == Some(&b'"')).then(|| std::str::from_utf8(id).ok())?
 }
 
+/// The id that a line tells which is torn, or that a person made something else of.
+pub(super) fn id_within(line: &[u8]) -> Option<String> {
+    const KEY: &[u8] = br#""memory_id""#;
+    let at = memchr::memmem::find(line, KEY)?;
+    let rest = line[at + KEY.len()..].trim_ascii_start();
+    let value = rest.strip_prefix(b":")?;
+    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<String>();
+    values.next()?.ok()
+}
+
 /// What names a memory: some text on one line.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
@@ -160,6 +170,24 @@ mod tests {
             assert!(parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }
         assert_eq!(id_of(br#"{"memory_id":"a\"b"}"#), None);
+    }
+
+    #[test]
+    fn a_torn_line_tells_its_id_if_that_is_whole() {
+        let whole = |line: &[u8]| id_within(line);
+        assert_eq!(
+            whole(br#"{"memory_id":"a\"b","timest"#).as_deref(),
+            Some("a\"b")
+        );
+        assert_eq!(whole(br#"x "memory_id" : "a b""#).as_deref(), Some("a b"));
+        for torn in [
+            &br#"{"memory_id":"a"#[..],
+            br#"{"memory_id":"#,
+            br#"{"memory"#,
+            b"\xff",
+        ] {
+            assert_eq!(whole(torn), None);
+        }
     }
 
     #[test]

@@ -10,10 +10,12 @@ use serde::Serialize;
 use super::derive::{self, Template};
 use super::error::Error;
 use super::fragment::{Connection, Fragment};
-use super::index::{Index, Only, Query};
+use super::index::{self, Index, Only, Query};
+use super::ingest::Telling;
 use super::keep::{self, Keeper};
 use super::numbers::Numbers;
 use super::shelf::{Shelf, Texts};
+use super::sight::{LeftOut, Letter, Sight};
 use super::tell::{Chapter, Finding, Form, Gather, Told, chapters, digest, remember};
 use super::templates::Group;
 use super::verbs::{self, Stats};
@@ -27,6 +29,8 @@ const MOST_TOLD: usize = 50_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     pub agent: Option<String>,
+    /// Under this name, where nothing is remembered of the first.
+    pub or_agent: Option<String>,
     pub kind: Option<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
@@ -47,7 +51,7 @@ impl Filter {
             .collect()
     }
 
-    fn only<'f>(&'f self, terms: &'f [String]) -> Only<'f> {
+    fn only<'f>(&'f self, terms: &'f [String], among: Option<&'f [u32]>) -> Only<'f> {
         Only {
             agent: self.agent.as_deref(),
             kind: self.kind.as_deref(),
@@ -55,6 +59,7 @@ impl Filter {
             // The index takes the last moment in.
             until: self.until.map(|it| it.minus(Duration::from_millis(1))),
             terms,
+            among,
         }
     }
 }
@@ -101,21 +106,22 @@ pub struct Thread {
     pub members: Vec<String>,
 }
 
-/// Asks what is remembered; `None`: nothing ever was. An index that turns out to be broken is made anew of the
-/// fragments, with a notice, and asked again.
+/// Asks what is remembered; `None`: nothing ever was. Mail that the asker may not see is left out. An index that turns out
+/// to be broken is made anew of the fragments, with a notice, and asked again.
 pub fn ask<T>(
     home: &Home,
     now: Timestamp,
     warn: &dyn Fn(&str),
-    question: impl Fn(&Memory) -> Result<T, Error>,
+    may_see: &dyn Fn(Letter<'_>) -> bool,
+    question: impl Fn(&Memory<'_>) -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
     let asked = || {
-        let memory = Memory::open(home, now, warn)?;
+        let memory = Memory::open(home, now, warn, may_see)?;
         memory.as_ref().map(&question).transpose()
     };
     match asked() {
         Err(error) if error.is_of_a_broken_index() => {
-            mend(home, &error, now, warn)?;
+            mend(home, &error, now, &Telling::warning(warn))?;
             asked()
         }
         other => other,
@@ -127,30 +133,38 @@ pub(super) fn mend(
     home: &Home,
     error: &Error,
     now: Timestamp,
-    warn: &dyn Fn(&str),
+    telling: &Telling<'_>,
 ) -> Result<(), Error> {
-    warn(&format!("the index is made anew of the fragments: {error}"));
-    verbs::rebuild(home, now, warn).map(drop)
+    (telling.warn)(&format!("the index is made anew of the fragments: {error}"));
+    verbs::rebuild(home, now, telling).map(drop)
 }
 
-pub struct Memory {
+pub struct Memory<'a> {
     shelf: Shelf,
     index: Index,
     numbers: Numbers,
+    sight: Sight<'a>,
 }
 
-impl Memory {
+impl<'a> Memory<'a> {
     /// `None`: nothing was ever remembered.
-    pub fn open(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<Option<Self>, Error> {
+    pub fn open(
+        home: &Home,
+        now: Timestamp,
+        warn: &dyn Fn(&str),
+        may_see: &'a dyn Fn(Letter<'_>) -> bool,
+    ) -> Result<Option<Self>, Error> {
         let Some(shelf) = Shelf::open(home)? else {
             return Ok(None);
         };
+        let telling = Telling::warning(warn);
         if !keep::is_current(&shelf)?
             && let Some(lock) = shelf.try_lock()?
         {
             // A reader may not be allowed to write: then it goes by what is there.
-            match Keeper::with(shelf.again()?, lock, now, warn).and_then(|it| it.finish(now)) {
-                Ok(()) => {}
+            let keeper = Keeper::with(shelf.again()?, lock, now, &telling, None);
+            match keeper.and_then(|it| it.finish(now)) {
+                Ok(_) => {}
                 Err(error) => warn(&format!("the index is not up to date: {error}")),
             }
         }
@@ -160,7 +174,7 @@ impl Memory {
             // Somebody makes it anew: what is remembered is not nothing.
             None => {
                 let lock = shelf.lock()?;
-                Keeper::with(shelf.again()?, lock, now, warn)?.finish(now)?;
+                Keeper::with(shelf.again()?, lock, now, &telling, None)?.finish(now)?;
                 match keep::read(&shelf)? {
                     Some(there) => there,
                     None => return Ok(None),
@@ -171,7 +185,13 @@ impl Memory {
             shelf,
             index,
             numbers,
+            sight: Sight::new(may_see),
         }))
+    }
+
+    /// Of all that was asked so far.
+    pub fn left_out(&self) -> LeftOut {
+        self.sight.left_out()
     }
 
     /// How many there are.
@@ -187,49 +207,67 @@ impl Memory {
         Texts::new(&self.shelf)
     }
 
-    /// One by its number.
+    /// One by its number, if it is to be seen.
     fn fragment(&self, texts: &mut Texts<'_>, ordinal: u32) -> Result<Option<Fragment>, Error> {
-        texts.fragment(keep::place(&self.index, ordinal)?, false)
+        self.seen(texts, ordinal, false)
+    }
+
+    fn seen(
+        &self,
+        texts: &mut Texts<'_>,
+        ordinal: u32,
+        ahead: bool,
+    ) -> Result<Option<Fragment>, Error> {
+        let fragment = texts.fragment(keep::place(&self.index, ordinal)?, ahead)?;
+        Ok(fragment.filter(|it| self.sight.lets(ordinal, it)))
     }
 
     /// The best first.
     pub fn query(&self, text: &str, filter: &Filter, limit: usize) -> Result<Vec<Hit>, Error> {
-        let thread = match &filter.thread {
-            Some(id) => Some(self.numbers.thread(self.number(id)?)?),
-            None => None,
-        };
-        // A thread is asked for by its own numbers: more are looked for than are told.
-        let most = if thread.is_some() {
-            self.len() as usize
-        } else {
-            limit
-        };
+        let filter = &self.by_name(filter)?;
         let terms = filter.terms();
-        let query = Query {
-            text,
-            only: filter.only(&terms),
-            limit: most,
-        };
+        let among = self.members_of(filter)?;
         let neighbours = |ordinal| self.numbers.tie(ordinal);
-        let found = self.index.search(&query, &neighbours)?;
+        // Where the best are not to be seen, more are looked for than are told.
+        let mut most = limit;
+        loop {
+            let query = Query {
+                text,
+                only: filter.only(&terms, among.as_deref()),
+                limit: most,
+            };
+            let found = self.index.search(&query, &neighbours)?;
+            let is_all = found.len() < most;
+            let hits = self.shown(found, limit)?;
+            if is_all || hits.len() >= limit {
+                return Ok(hits);
+            }
+            most = most.saturating_mul(4);
+        }
+    }
+
+    /// Of the best those that are to be seen.
+    fn shown(&self, found: Vec<index::Hit>, limit: usize) -> Result<Vec<Hit>, Error> {
         let mut texts = self.texts();
         let mut hits = Vec::new();
-        for hit in found {
+        for mut hit in found {
             if hits.len() >= limit {
                 break;
             }
-            if let Some(thread) = thread
-                && self.numbers.thread(hit.ordinal)? != thread
-            {
-                continue;
+            let mut fragment = self.fragment(&mut texts, hit.ordinal)?;
+            let mut folded = Vec::new();
+            for ordinal in std::mem::take(&mut hit.folded) {
+                if fragment.is_some() {
+                    folded.extend(self.id(&mut texts, ordinal)?);
+                } else {
+                    // The first that is to be seen stands for the others.
+                    fragment = self.fragment(&mut texts, ordinal)?;
+                    hit.ordinal = ordinal;
+                }
             }
-            let Some(fragment) = self.fragment(&mut texts, hit.ordinal)? else {
+            let Some(fragment) = fragment else {
                 continue;
             };
-            let mut folded = Vec::new();
-            for ordinal in hit.folded {
-                folded.extend(self.id(&mut texts, ordinal)?);
-            }
             hits.push(Hit {
                 score: f64::from(hit.score),
                 thread: self.thread_id(&mut texts, hit.ordinal)?,
@@ -239,6 +277,31 @@ impl Memory {
             });
         }
         Ok(hits)
+    }
+
+    /// The same, of whom it means.
+    fn by_name(&self, filter: &Filter) -> Result<Filter, Error> {
+        let mut filter = filter.clone();
+        let (Some(agent), Some(other)) = (&filter.agent, filter.or_agent.take()) else {
+            return Ok(filter);
+        };
+        let only = Only {
+            agent: Some(agent),
+            ..Only::default()
+        };
+        if self.index.recent(&only, 1)?.is_empty() {
+            filter.agent = Some(other);
+        }
+        Ok(filter)
+    }
+
+    /// The numbers of all that are of the thread that is asked for, in their order.
+    fn members_of(&self, filter: &Filter) -> Result<Option<Vec<u32>>, Error> {
+        let Some(id) = &filter.thread else {
+            return Ok(None);
+        };
+        let number = self.numbers.thread(self.number(id)?)?;
+        self.numbers.members(number).map(Some)
     }
 
     /// Ids alone, the best first: what a batch of queries is answered with.
@@ -288,8 +351,16 @@ impl Memory {
     pub fn show(&self, id: &str) -> Result<Hit, Error> {
         let ordinal = self.number(id)?;
         let mut texts = self.texts();
-        let fragment = self.fragment(&mut texts, ordinal)?;
+        let fragment = texts.fragment(keep::place(&self.index, ordinal)?, false)?;
         let fragment = fragment.ok_or_else(|| Error::NoMemory { id: id.to_owned() })?;
+        if !self.sight.lets(ordinal, &fragment)
+            && let Some(mailbox) = self.sight.kept_back(&fragment)
+        {
+            return Err(Error::NotYours {
+                id: id.to_owned(),
+                mailbox: mailbox.to_owned(),
+            });
+        }
         Ok(Hit {
             score: 1.0,
             thread: self.thread_id(&mut texts, ordinal)?,
@@ -304,6 +375,20 @@ impl Memory {
         let number = self.numbers.thread(self.number(id)?)?;
         let members = self.numbers.members(number)?;
         self.fragments(&members)
+    }
+
+    /// As they are numbered, each of them; who changes them meanwhile is told to wait.
+    pub(super) fn numbered(&self, ordinals: &[u32]) -> Result<Vec<Fragment>, Error> {
+        let mut texts = self.texts();
+        let mut all = Vec::with_capacity(ordinals.len());
+        for ordinal in ordinals {
+            let place = keep::place(&self.index, *ordinal)?;
+            let fragment = texts.fragment(place, false)?;
+            all.push(fragment.ok_or_else(|| Error::Changed {
+                path: self.shelf.path(place.day),
+            })?);
+        }
+        Ok(all)
     }
 
     /// In the order of their time.
@@ -339,24 +424,32 @@ impl Memory {
 
     /// The newest first.
     pub fn recent(&self, filter: &Filter, limit: usize) -> Result<Vec<Fragment>, Error> {
-        let mut texts = self.texts();
-        let mut all = Vec::new();
-        for ordinal in self.chosen(filter, limit)? {
-            all.extend(self.fragment(&mut texts, ordinal)?);
+        let mut most = limit;
+        loop {
+            let chosen = self.chosen(filter, most)?;
+            let is_all = chosen.len() < most;
+            let mut texts = self.texts();
+            let mut all = Vec::new();
+            for ordinal in chosen {
+                if all.len() >= limit {
+                    break;
+                }
+                all.extend(self.fragment(&mut texts, ordinal)?);
+            }
+            if is_all || all.len() >= limit {
+                return Ok(all);
+            }
+            most = most.saturating_mul(4);
         }
-        Ok(all)
     }
 
     /// The numbers of the newest that are so, the newest first.
     fn chosen(&self, filter: &Filter, limit: usize) -> Result<Vec<u32>, Error> {
+        let filter = &self.by_name(filter)?;
         let terms = filter.terms();
-        let mut found = self.index.recent(&filter.only(&terms), limit)?;
-        if let Some(id) = &filter.thread {
-            let number = self.numbers.thread(self.number(id)?)?;
-            let members: HashSet<u32> = self.numbers.members(number)?.into_iter().collect();
-            found.retain(|ordinal| members.contains(ordinal));
-        }
-        Ok(found)
+        let among = self.members_of(filter)?;
+        let only = filter.only(&terms, among.as_deref());
+        Ok(self.index.recent(&only, limit)?)
     }
 
     /// Those that say the same as one, the best first, itself left out.
@@ -372,7 +465,10 @@ impl Memory {
             }
             // Those that are told as one elsewhere are what is asked for here.
             for other in alike.iter().filter(|other| *other != id).take(limit) {
-                hits.push(self.show(other)?);
+                match self.show(other) {
+                    Err(Error::NotYours { .. }) => {}
+                    shown => hits.push(shown?),
+                }
             }
         }
         for hit in &mut hits {
@@ -383,25 +479,38 @@ impl Memory {
         Ok(hits)
     }
 
-    /// Shows all that are so, in the order of their time, each with the number of its thread.
+    /// Shows the last that are so, in the order of their time, each with the number of its thread.
     pub fn tell(
         &self,
         filter: &Filter,
         limit: usize,
         mut see: impl FnMut(&Told<'_>),
     ) -> Result<u64, Error> {
-        let mut ordinals = self.chosen(filter, limit)?;
+        self.each(filter, limit, |_, fragment, thread| {
+            let fragment = &fragment;
+            see(&Told { fragment, thread });
+        })
+    }
+
+    /// As `tell`, with the number of each.
+    pub(super) fn each(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        mut see: impl FnMut(u32, Fragment, u32),
+    ) -> Result<u64, Error> {
+        let mut ordinals = self.chosen(filter, limit.saturating_add(1))?;
+        if ordinals.len() > limit {
+            ordinals.truncate(limit);
+            self.sight.cut(limit);
+        }
         ordinals.reverse();
         let mut texts = self.texts();
         let mut count = 0;
         for ordinal in ordinals {
-            let place = keep::place(&self.index, ordinal)?;
-            if let Some(fragment) = texts.fragment(place, true)? {
+            if let Some(fragment) = self.seen(&mut texts, ordinal, true)? {
                 count += 1;
-                see(&Told {
-                    fragment: &fragment,
-                    thread: self.numbers.thread(ordinal)?,
-                });
+                see(ordinal, fragment, self.numbers.thread(ordinal)?);
             }
         }
         Ok(count)
@@ -488,6 +597,9 @@ impl Memory {
                 all.push((fragment, self.numbers.thread(ordinal)?));
             }
         }
+        if all.len() > limit {
+            self.sight.cut(limit);
+        }
         Ok(in_order(all, limit, chapters))
     }
 
@@ -565,16 +677,21 @@ impl Memory {
         }))
     }
 
-    /// The ids of those that are named, and of all that are so.
+    /// The ids of those that are named, and of all that are so, whoever may read them.
     pub fn named(&self, ids: &[String], filter: &Filter) -> Result<Vec<String>, Error> {
         let mut all = Vec::new();
+        let mut texts = self.texts();
         for id in ids {
-            all.push(self.show(id)?.fragment.memory_id);
+            match self.number(id) {
+                // It was torn, but not without its id.
+                Err(Error::NoMemory { .. }) if self.shelf.is_aside(id)? => all.push(id.clone()),
+                number => all.extend(self.id(&mut texts, number?)?),
+            }
         }
         if *filter != Filter::default() {
-            self.tell(filter, usize::MAX, |told| {
-                all.push(told.fragment.memory_id.clone());
-            })?;
+            for ordinal in self.chosen(filter, usize::MAX)? {
+                all.extend(self.id(&mut texts, ordinal)?);
+            }
         }
         all.sort_unstable();
         all.dedup();

@@ -1,7 +1,7 @@
 //! `runtime/memories/`: the fragments day by day, and what is derived of them. Whoever changes anything there holds its
 //! lock.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ const MS_A_DAY: i64 = 86_400_000;
 /// Of one file that is read line by line.
 const PIECE: usize = 64 << 10;
 const MOST_OPEN: usize = 64;
+/// In the name of what was set aside, before the time of it.
+const ASIDE: &str = ".rejected-";
+const LARGEST_ASIDE: u64 = 256 << 20;
 
 /// Days since 1970, as the files are called; whatever is before is of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -241,7 +244,7 @@ impl Shelf {
             return Ok(None);
         }
         let at = now.to_utc().format("%Y%m%dT%H%M%SZ");
-        let name = format!("{}.rejected-{at}", Self::file_name(day));
+        let name = format!("{}{ASIDE}{at}", Self::file_name(day));
         let aside = self.fragments.file(&name, Open::New)?;
         aside.write_at(0, &rest)?;
         aside.sync_data()?;
@@ -252,13 +255,13 @@ impl Shelf {
 
     /// Makes a day anew without these; how many of them there were. All else stays as it is, byte for byte, whatever a
     /// person or a crash made of it; of a day that somebody writes to meanwhile nothing is taken.
-    pub(super) fn without(&self, day: Day, ids: &HashSet<String>) -> Result<u64, Error> {
+    pub(super) fn without(&self, day: Day, is_meant: &dyn Fn(&str) -> bool) -> Result<u64, Error> {
         let name = Self::file_name(day);
         let file = self.file(day, Open::Read)?;
         let size = file.size()?;
         let mut gone: Vec<(u64, u64)> = Vec::new();
         self.scan(day, 0, |offset, line| {
-            if derive::id_of(line).is_some_and(|id| ids.contains(&id)) {
+            if derive::id_of(line).is_some_and(|id| is_meant(&id)) {
                 gone.push((offset, offset + line.len() as u64 + 1));
             }
             Ok(())
@@ -289,6 +292,58 @@ impl Shelf {
         }
         self.fragments.sync()?;
         Ok(gone.len() as u64)
+    }
+
+    /// What was set aside of days that were torn.
+    fn asides(&self) -> Result<Vec<String>, Error> {
+        let mut names = self.fragments.file_names()?;
+        names.retain(|name| name.contains(ASIDE));
+        Ok(names)
+    }
+
+    fn aside(&self, name: &str) -> Result<Vec<u8>, Error> {
+        Ok(self
+            .fragments
+            .file(name, Open::Read)?
+            .read_to_end(LARGEST_ASIDE)?)
+    }
+
+    /// Whether what was set aside tells of a memory.
+    pub(super) fn is_aside(&self, id: &str) -> Result<bool, Error> {
+        for name in self.asides()? {
+            let text = self.aside(&name)?;
+            let mut lines = text.split(|byte| *byte == b'\n');
+            if lines.any(|line| line::id_within(line).as_deref() == Some(id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes these out of what was set aside as well; how many there were.
+    pub(super) fn without_asides(&self, is_meant: &dyn Fn(&str) -> bool) -> Result<u64, Error> {
+        let mut gone = 0;
+        for name in self.asides()? {
+            let text = self.aside(&name)?;
+            let mut left = Vec::with_capacity(text.len());
+            for line in text.split_inclusive(|byte| *byte == b'\n') {
+                if line::id_within(line).is_some_and(|id| is_meant(&id)) {
+                    gone += 1;
+                } else {
+                    left.extend_from_slice(line);
+                }
+            }
+            if left.len() == text.len() {
+                continue;
+            }
+            if left.is_empty() {
+                self.fragments.remove(&name)?;
+                self.fragments.sync()?;
+            } else {
+                replace(&self.fragments, &name, &left)?;
+            }
+        }
+        Ok(gone)
     }
 
     /// Where the copy ends.

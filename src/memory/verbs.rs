@@ -4,21 +4,26 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::Error;
 use super::fragment::Fragment;
-use super::keep::{self, Keeper};
+use super::ingest::{BATCH_BYTES, Progress, Telling};
+use super::keep::{self, Keeper, Note};
 use super::recall::{Filter, Memory};
 use super::shelf::Shelf;
 use super::sources::Found;
-use super::tell::{LIGHT, Plan, Told};
-use super::templates::Group;
+use super::tell::{Fold, LIGHT, Plan, Told};
+use super::templates::{Group, Miner};
 use crate::root::Home;
 use crate::time::Timestamp;
 
+/// How far it is is told after so many.
+const TOLD_AFTER: u64 = 1024;
+
 /// All that is derived, made anew of the fragments; how many memories there are.
-pub fn rebuild(home: &Home, now: Timestamp, warn: &dyn Fn(&str)) -> Result<u32, Error> {
-    keep::rebuild(home, now, warn)
+pub fn rebuild(home: &Home, now: Timestamp, telling: &Telling<'_>) -> Result<u32, Error> {
+    keep::rebuild(home, now, telling)
 }
 
 /// What became of it.
@@ -63,11 +68,15 @@ pub fn forget(
     ids: &[String],
     by: &str,
     now: Timestamp,
-    warn: &dyn Fn(&str),
+    telling: &Telling<'_>,
 ) -> Result<u64, Error> {
     let ids: HashSet<String> = ids.iter().cloned().collect();
     let note = |id: &str| serde_json::json!({"memory_id": id, "at": now, "by": by});
-    keep::take_out(home, &ids, Some(&note), now, warn)
+    let note = Note {
+        ids: &ids,
+        said: &note,
+    };
+    keep::take_out(home, &|id| ids.contains(id), Some(note), now, telling)
 }
 
 /// Folds what is older than `older` and weighs little into summaries.
@@ -76,47 +85,85 @@ pub fn compact(
     older: Duration,
     mode: Mode,
     now: Timestamp,
-    warn: &dyn Fn(&str),
+    telling: &Telling<'_>,
 ) -> Result<Compacted, Error> {
-    let Some(memory) = Memory::open(home, now, warn)? else {
+    let Some(memory) = Memory::open(home, now, telling.warn, &|_| true)? else {
         return Ok(Compacted::default());
     };
+    let patterns = Patterns(keep::miner(&Shelf::make(home)?)?);
     let mut plan = Plan::new(now, older, LIGHT);
-    let miner = keep::miner(&Shelf::make(home)?)?;
-    memory.tell(&Filter::default(), usize::MAX, |told| {
-        // A summary says what its lines have in common, not how that is called.
-        let group = told.fragment.template.as_deref().and_then(Group::parse);
-        let pattern = group.and_then(|it| miner.as_ref()?.pattern(it));
-        let fragment = Fragment {
-            template: pattern.map(|it| it.text),
-            ..told.fragment.clone()
-        };
-        plan.see(&Told {
-            fragment: &fragment,
-            thread: told.thread,
-        });
-    })?;
-    let summaries = plan.finish();
-    let folded: HashSet<String> = summaries.iter().flat_map(|it| it.of.clone()).collect();
+    let (all, mut seen) = (u64::from(memory.len()), 0);
+    memory.each(
+        &Filter::default(),
+        usize::MAX,
+        |ordinal, fragment, thread| {
+            if seen % TOLD_AFTER == 0 {
+                (telling.progress)(Progress::of(seen, all));
+            }
+            seen += 1;
+            let fragment = &patterns.spell(fragment);
+            plan.see(&Told { fragment, thread }, ordinal);
+        },
+    )?;
+    let folds = plan.finish();
     let compacted = Compacted {
-        folded: folded.len() as u64,
-        summaries: summaries.len() as u64,
+        folded: folds.iter().map(|it| it.of.len() as u64).sum(),
+        summaries: folds.len() as u64,
     };
-    if mode == Mode::Rehearse || summaries.is_empty() {
+    if mode == Mode::Rehearse || folds.is_empty() {
         return Ok(compacted);
     }
+    let folded = fold(home, &memory, &folds, &patterns, now, telling)?;
     drop(memory);
-    // The summaries are durable before anything goes: their ids are made of what they stand for, so that whoever is
-    // killed in between does not add them twice.
-    let mut keeper = Keeper::open(home, now, warn)?;
-    for summary in summaries {
+    let is_folded = |id: &str| folded.contains(&xxh3_128(id.as_bytes()));
+    keep::take_out(home, &is_folded, None, now, telling)?;
+    Ok(compacted)
+}
+
+/// The summaries are durable before anything goes: their ids are made of what they stand for, so that whoever is killed in
+/// between does not add them twice. Returns the sums of the ids that they stand for.
+fn fold(
+    home: &Home,
+    memory: &Memory<'_>,
+    folds: &[Fold],
+    patterns: &Patterns,
+    now: Timestamp,
+    telling: &Telling<'_>,
+) -> Result<HashSet<u128>, Error> {
+    let mut keeper = Keeper::open(home, now, telling, None)?;
+    let mut folded = HashSet::new();
+    for fold in folds {
+        let fragments = memory.numbered(&fold.of)?.into_iter();
+        let fragments: Vec<Fragment> = fragments.map(|it| patterns.spell(it)).collect();
+        // Somebody may have taken memories away before the lock was ours.
+        if !fold.is_of(&fragments) {
+            let path = home.memories();
+            return Err(Error::Changed { path });
+        }
+        let summary = fold.summary(&fragments, now);
+        folded.extend(summary.of.iter().map(|id| xxh3_128(id.as_bytes())));
         keeper.take(Found::summary(summary))?;
+        if keeper.waiting_bytes() >= BATCH_BYTES {
+            keeper.commit(&serde_json::Map::new())?;
+        }
     }
     keeper.commit(&serde_json::Map::new())?;
     keeper.settle()?;
-    drop(keeper);
-    keep::take_out(home, &folded, None, now, warn)?;
-    Ok(compacted)
+    Ok(folded)
+}
+
+/// A summary says what its lines have in common, not how that is called.
+struct Patterns(Option<Miner>);
+
+impl Patterns {
+    fn spell(&self, fragment: Fragment) -> Fragment {
+        let group = fragment.template.as_deref().and_then(Group::parse);
+        let pattern = group.and_then(|it| self.0.as_ref()?.pattern(it));
+        Fragment {
+            template: pattern.map(|it| it.text),
+            ..fragment
+        }
+    }
 }
 
 /// How many bytes the index takes.

@@ -10,7 +10,14 @@ use crate::time::Timestamp;
 /// Which documents of one segment count.
 pub(super) struct Filter<'s> {
     cursors: Vec<Cursor<'s>>,
+    among: Option<Among<'s>>,
     times: Option<Times<'s>>,
+}
+
+/// Those that the caller names, and of these what is still ahead.
+struct Among<'s> {
+    first: u32,
+    ahead: &'s [u32],
 }
 
 struct Times<'s> {
@@ -31,7 +38,7 @@ enum Within {
 
 impl<'s> Filter<'s> {
     /// `None`: nothing in the segment counts.
-    pub(super) fn new(segment: &'s Segment, only: &Only<'_>) -> Result<Option<Self>, Error> {
+    pub(super) fn new(segment: &'s Segment, only: &Only<'s>) -> Result<Option<Self>, Error> {
         let agent = only.agent.map(|it| exact(Field::Agent, it));
         let kind = only.kind.map(|it| exact(Field::Kind, it));
         let terms = only.terms.iter().map(|it| exact(Field::Extra, it));
@@ -44,6 +51,10 @@ impl<'s> Filter<'s> {
             cursors.push(segment.cursor(found)?);
         }
         cursors.sort_by_key(|it| it.found.count);
+        let among = only.among.map(|all| Among::of(segment, all));
+        if among.as_ref().is_some_and(|it| it.ahead.is_empty()) {
+            return Ok(None);
+        }
         let from = only.since.map_or(i64::MIN, Timestamp::unix_ms);
         let to = only.until.map_or(i64::MAX, Timestamp::unix_ms);
         if segment.span.1 < from || segment.span.0 > to {
@@ -54,12 +65,16 @@ impl<'s> Filter<'s> {
         } else {
             Some(Times::new(segment, from, to)?)
         };
-        Ok(Some(Self { cursors, times }))
+        Ok(Some(Self {
+            cursors,
+            among,
+            times,
+        }))
     }
 
     /// Nothing is asked but when it was.
     pub(super) fn is_wide(&self) -> bool {
-        self.cursors.is_empty()
+        self.cursors.is_empty() && self.among.is_none()
     }
 
     /// The first document from `doc` on that holds all that it must.
@@ -76,7 +91,11 @@ impl<'s> Filter<'s> {
                     continue 'again;
                 }
             }
-            return Ok(aim);
+            let named = self.among.as_mut().map_or(aim, |it| it.seek(aim));
+            if named == aim || named == NO_MORE {
+                return Ok(named);
+            }
+            aim = named;
         }
     }
 
@@ -85,6 +104,25 @@ impl<'s> Filter<'s> {
             None => Ok(true),
             Some(times) => times.holds(doc),
         }
+    }
+}
+
+impl<'s> Among<'s> {
+    /// Those of all that lie in the segment.
+    fn of(segment: &Segment, all: &'s [u32]) -> Self {
+        let first = all.partition_point(|it| *it < segment.first);
+        let end = all.partition_point(|it| *it < segment.first + segment.docs);
+        Self {
+            first: segment.first,
+            ahead: &all[first..end],
+        }
+    }
+
+    /// The first of them from `doc` on.
+    fn seek(&mut self, doc: u32) -> u32 {
+        let passed = self.ahead.partition_point(|it| it - self.first < doc);
+        self.ahead = &self.ahead[passed..];
+        self.ahead.first().map_or(NO_MORE, |it| it - self.first)
     }
 }
 

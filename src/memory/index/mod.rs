@@ -79,6 +79,8 @@ pub struct Only<'q> {
     pub until: Option<Timestamp>,
     /// All of them must be among its `extra_terms`.
     pub terms: &'q [String],
+    /// None but these, in their order.
+    pub among: Option<&'q [u32]>,
 }
 
 #[derive(Clone, Copy, Debug)]

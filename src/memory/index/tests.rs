@@ -137,6 +137,9 @@ fn is_among(memory: &Memory, only: &Only<'_>) -> bool {
         && only.since.is_none_or(|it| it.unix_ms() <= memory.at)
         && only.until.is_none_or(|it| it.unix_ms() >= memory.at)
         && only.terms.iter().all(|it| memory.terms.contains(it))
+        && only
+            .among
+            .is_none_or(|all| all.iter().any(|it| memory.id == format!("m-{it}")))
 }
 
 /// The same sums, by looking at every memory; those that say the same are one.
@@ -214,19 +217,22 @@ proptest! {
         since in prop::option::of(0_i64..9000), until in prop::option::of(0_i64..9000),
         agent in prop::option::of(prop::sample::select(vec!["ann", "bob", "nobody"])),
         kind in prop::option::of(prop::sample::select(vec!["log", "task"])),
-        task in prop::option::of(0..6),
+        task in prop::option::of(0..6), every in prop::option::of(1_usize..40),
     ) {
         let home = tempfile::tempdir().unwrap();
         let memories = memories(seed, count);
         build(home.path(), &memories, steps);
         let index = index(home.path());
         let terms: Vec<String> = task.map(|it| format!("task:{it}")).into_iter().collect();
+        let last = u32::try_from(count).unwrap();
+        let among: Option<Vec<u32>> = every.map(|every| (0..last).step_by(every).collect());
         let only = Only {
             agent,
             kind,
             since: since.map(Timestamp::from_unix_ms),
             until: until.map(Timestamp::from_unix_ms),
             terms: &terms,
+            among: among.as_deref(),
         };
         for text in QUESTIONS {
             let query = Query { text, only, limit };

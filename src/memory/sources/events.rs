@@ -23,7 +23,7 @@ const CONTEXT: [(&str, &str); 6] = [
 pub(super) struct Events {
     channel: Channel,
     reader: Reader,
-    /// Of the event before: what has no time of its own has that.
+    /// Of the event before: what has no time of its own has that, or that of this look.
     last: Timestamp,
 }
 
@@ -32,12 +32,13 @@ impl Events {
         home: &Home,
         channel: Channel,
         place: &dyn Fn(&str) -> Option<Value>,
+        now: Timestamp,
     ) -> Self {
         let place = place(&name(channel)).and_then(|it| serde_json::from_value::<Place>(it).ok());
         Self {
             channel,
             reader: Reader::new(home, channel, place.unwrap_or_default()),
-            last: Timestamp::default(),
+            last: now,
         }
     }
 }

@@ -59,6 +59,7 @@ impl Source for Given {
     }
 
     fn next(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<Option<Found>, Error> {
+        self.lines.lost().into_iter().for_each(&mut *skip);
         loop {
             let path = self.lines.path.display().to_string();
             let Some(line) = self.lines.next()? else {

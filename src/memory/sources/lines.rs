@@ -1,12 +1,14 @@
-//! A file that grows, line by line: read from where it was left, also where it was rotated meanwhile. Whether it is the
-//! same file still, its inode and its first line tell.
+//! A file that grows, line by line: read from where it was left, also where it was rotated meanwhile, by a new name or by a
+//! copy. Whether it is the same file still, its inode, its first line and the end of the last line that was read tell.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::source::Skip;
 use crate::memory::error::Error;
 use crate::store::{self, File};
 use crate::time::Timestamp;
@@ -14,12 +16,14 @@ use crate::time::Timestamp;
 const PIECE: usize = 256 << 10;
 /// A longer line is passed over.
 pub(super) const MOST_LINE: usize = 256 << 10;
+/// Of those that were rotated away so many are looked at.
+const MOST_ROTATED: usize = 9;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct At {
     #[serde(default)]
     ino: u64,
-    /// Of its first line; 0 where that has no end yet.
+    /// Of its first line, and of one that is too long of its beginning; 0 where that has no end yet.
     #[serde(default)]
     pub(super) head: u64,
     #[serde(default)]
@@ -41,8 +45,10 @@ pub(super) struct Growing {
     pub(super) path: PathBuf,
     pub(super) at: At,
     from: From,
-    /// What is there under the path now, once the one that was rotated away is read.
-    then: Option<File>,
+    /// What comes once the one that was rotated away is read; the last is what is there under the path now.
+    then: VecDeque<File>,
+    /// It is another file, and the one that was read up to there is nowhere.
+    lost: Option<u64>,
     buffer: Vec<u8>,
     start: usize,
     /// How much was passed of a line that is too long.
@@ -77,7 +83,8 @@ impl Growing {
                 Some(stream) => From::Stream(stream),
                 None => opened(File::open_foreign(path)?, 0)?,
             },
-            then: None,
+            then: VecDeque::new(),
+            lost: None,
             buffer: Vec::new(),
             start: 0,
             passed: 0,
@@ -86,26 +93,47 @@ impl Growing {
         };
         if let (From::File { file, .. }, Some(kept)) = (&growing.from, kept) {
             if is_same(file, &kept)? {
-                growing.resume(None, kept)?;
+                growing.resume(kept);
             } else if let Some(rotated) = rotated(path, &kept)? {
-                growing.resume(Some(rotated), kept)?;
+                growing.go_back(rotated, kept)?;
+            } else {
+                growing.lost = (kept.offset > 0).then_some(kept.offset);
             }
         }
         Ok(growing)
     }
 
-    fn resume(&mut self, rotated: Option<File>, kept: At) -> Result<(), Error> {
+    fn resume(&mut self, kept: At) {
         if let From::File { next, .. } = &mut self.from {
             *next = kept.offset;
         }
-        if let Some(rotated) = rotated {
-            let now = std::mem::replace(&mut self.from, opened(rotated, kept.offset)?);
-            if let From::File { file, .. } = now {
-                self.then = Some(file);
-            }
+        self.at = kept;
+    }
+
+    /// To the oldest of those that were rotated away, then to the others.
+    fn go_back(&mut self, rotated: Vec<File>, kept: At) -> Result<(), Error> {
+        let mut all = VecDeque::from(rotated);
+        let Some(oldest) = all.pop_front() else {
+            return Ok(());
+        };
+        let now = std::mem::replace(&mut self.from, opened(oldest, kept.offset)?);
+        if let From::File { file, .. } = now {
+            all.push_back(file);
         }
+        self.then = all;
         self.at = kept;
         Ok(())
+    }
+
+    /// What is to be said once where the file that was read before is nowhere: nobody knows whether it was given more.
+    pub(super) fn lost(&mut self) -> Option<Skip> {
+        let offset = self.lost.take()?;
+        Some(Skip {
+            at: self.path.display().to_string(),
+            why: format!(
+                "it was truncated or replaced, and is read from its beginning: what the old one was given behind byte {offset}, if anything, is lost"
+            ),
+        })
     }
 
     /// How much of how much is read.
@@ -128,6 +156,9 @@ impl Growing {
             }
             searched = self.buffer.len() - self.start;
             if searched > MOST_LINE {
+                if self.at.line == 0 && self.passed == 0 {
+                    self.at.head = head(&self.buffer[self.start..]);
+                }
                 self.passed += searched as u64;
                 self.start = self.buffer.len();
                 searched = 0;
@@ -137,16 +168,13 @@ impl Growing {
             }
             let (from, to) = (self.start, self.buffer.len());
             if to > from || self.passed > 0 {
-                if matches!(self.from, From::Stream(_)) || self.then.is_some() {
+                if matches!(self.from, From::Stream(_)) || !self.then.is_empty() {
                     return Ok(Some(self.given(from, to, to)));
                 }
                 if self.has_told_tail || self.passed > 0 {
                     return Ok(None);
                 }
                 self.has_told_tail = true;
-                if self.at.line == 0 {
-                    self.at.head = xxh3_64(&self.buffer[from..to]).max(1);
-                }
                 return Ok(Some(Line {
                     number: self.at.line + 1,
                     offset: self.at.offset,
@@ -168,8 +196,8 @@ impl Growing {
         self.at.offset += passed + (next - from) as u64;
         self.at.line += 1;
         let line = &self.buffer[from..to];
-        if self.at.line == 1 {
-            self.at.head = xxh3_64(line).max(1);
+        if self.at.line == 1 && passed == 0 {
+            self.at.head = head(line);
         }
         let is_too_long = passed > 0 || to - from > MOST_LINE;
         Line {
@@ -211,7 +239,7 @@ impl Growing {
 
     /// From the one that was rotated away to the one that took its place.
     fn go_on(&mut self) -> Result<bool, Error> {
-        let Some(file) = self.then.take() else {
+        let Some(file) = self.then.pop_front() else {
             return Ok(false);
         };
         self.from = opened(file, 0)?;
@@ -259,7 +287,19 @@ fn opened(file: File, next: u64) -> Result<From, Error> {
 }
 
 fn is_same(file: &File, kept: &At) -> Result<bool, Error> {
-    Ok(file.size()? >= kept.offset && (kept.head == 0 || head_of(file)? == kept.head))
+    let size = file.size()?;
+    Ok(size >= kept.offset
+        && (kept.head == 0 || head_of(file)? == kept.head)
+        && (size == kept.offset || is_between_lines(file, kept.offset)?))
+}
+
+/// Whether a line ends there: what was read always ends so.
+fn is_between_lines(file: &File, offset: u64) -> Result<bool, Error> {
+    let Some(before) = offset.checked_sub(1) else {
+        return Ok(true);
+    };
+    let mut last = [0];
+    Ok(file.read_at(before, &mut last)? == 1 && last == *b"\n")
 }
 
 /// Of the first line; 0 where that has no end yet.
@@ -271,22 +311,40 @@ fn head_of(file: &File) -> Result<u64, Error> {
         let n = file.read_at(held as u64, &mut first[held..])?;
         first.truncate(held + n);
         if let Some(end) = memchr::memchr(b'\n', &first) {
-            return Ok(xxh3_64(&first[..end]).max(1));
+            return Ok(head(&first[..end]));
         }
-        if n == 0 || first.len() > MOST_LINE {
+        if first.len() > MOST_LINE {
+            return Ok(head(&first));
+        }
+        if n == 0 {
             return Ok(0);
         }
     }
 }
 
-/// As logrotate and others call it.
-fn rotated(path: &Path, kept: &At) -> Result<Option<File>, Error> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".1");
-    match File::open_foreign(Path::new(&name)) {
-        Ok(file) if file.opened().ino == kept.ino && is_same(&file, kept)? => Ok(Some(file)),
-        Ok(_) => Ok(None),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error.into()),
+/// What a first line is known by.
+fn head(line: &[u8]) -> u64 {
+    xxh3_64(&line[..line.len().min(MOST_LINE)]).max(1)
+}
+
+/// The file that was read, and what was begun after it and rotated away as well, the oldest first; as logrotate and others
+/// call them. A copy has another inode: then its first line must be known.
+fn rotated(path: &Path, kept: &At) -> Result<Option<Vec<File>>, Error> {
+    let mut later = Vec::new();
+    for n in 1..=MOST_ROTATED {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{n}"));
+        let file = match File::open_foreign(Path::new(&name)) {
+            Err(error) if error.is_absent() => return Ok(None),
+            other => other?,
+        };
+        let may_be = file.opened().ino == kept.ino || kept.head != 0;
+        let is_found = may_be && is_same(&file, kept)?;
+        later.push(file);
+        if is_found {
+            later.reverse();
+            return Ok(Some(later));
+        }
     }
+    Ok(None)
 }

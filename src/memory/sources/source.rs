@@ -115,7 +115,7 @@ pub(in crate::memory) fn house(
     Ok(match which {
         House::Events => Channel::ALL
             .iter()
-            .map(|channel| Box::new(Events::open(home, *channel, place)) as Box<dyn Source>)
+            .map(|channel| Box::new(Events::open(home, *channel, place, now)) as Box<dyn Source>)
             .collect(),
         House::Mail => Mail::open_all(home, place)?
             .into_iter()

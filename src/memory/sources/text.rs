@@ -74,6 +74,7 @@ impl Text {
 
     /// One more line; `false` where there is none.
     fn read(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<bool, Error> {
+        self.lines.lost().into_iter().for_each(&mut *skip);
         let path = self.lines.path.display().to_string();
         let first = self.lines.at.head;
         let tail = self.lines.at.tail.take();

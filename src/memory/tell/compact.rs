@@ -4,7 +4,7 @@
 //! Like lines of an agent and a day become one; of the rest, those of one thread. A reference counts only where it comes from
 //! what stays, so that a fold makes nothing else lighter: a second pass over the result plans nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::text::{clip, counted, day, likeness, minute};
 use super::{Fixed, Told, notice, rounded, weight};
-use crate::memory::{Connection, Fragment};
+use crate::memory::{Connection, Fragment, sight};
 use crate::time::Timestamp;
 
 /// Nothing younger is folded, unless one says otherwise.
@@ -34,27 +34,50 @@ pub struct Summary {
     pub fragment: Fragment,
 }
 
-/// A fold: it sees each fragment once, in the order of time.
+/// What is to be folded: it sees each fragment once, in the order of time, and keeps of it what groups are made of.
 pub struct Plan {
     now: Timestamp,
     keep: Duration,
     floor: f64,
-    light: Vec<Light>,
+    light: Vec<Trace>,
     /// What stays refers to them.
     held: HashSet<u64, Fixed>,
 }
 
-/// What may be folded.
+/// Of what may be folded.
+#[derive(Clone, Copy)]
+struct Trace {
+    /// As the caller numbers it.
+    number: u32,
+    id: u64,
+    /// The same for what is alike, of one agent and one day.
+    like: u64,
+    thread: u32,
+    at: Timestamp,
+}
+
+/// Those that become one summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
+    /// In the order of their time.
+    pub of: Vec<u32>,
+    /// Of their ids.
+    sums: Vec<u64>,
+    are_alike: bool,
+    until: Timestamp,
+}
+
+/// What a summary tells of one of those that it stands for.
 struct Light {
     id: String,
     agent: String,
     at: Timestamp,
-    thread: u32,
     like: u64,
     template: Option<String>,
     said: String,
     task: Option<String>,
     mail_thread: Option<String>,
+    mailbox: Option<String>,
     links: Vec<Connection>,
     weight: f64,
 }
@@ -70,10 +93,10 @@ impl Plan {
         }
     }
 
-    pub fn see(&mut self, told: &Told<'_>) {
+    pub fn see(&mut self, told: &Told<'_>, number: u32) {
         let fragment = told.fragment;
         if self.is_light(fragment) {
-            self.light.push(Light::of(told));
+            self.light.push(Trace::of(told, number));
         } else if fragment.kind != "summary" {
             // What a summary was linked by has no weight of its own.
             self.held.extend(
@@ -93,54 +116,93 @@ impl Plan {
     }
 
     /// In the order in which what they stand for ended.
-    pub fn finish(mut self) -> Vec<Summary> {
-        self.light
-            .retain(|it| !self.held.contains(&xxh3_64(it.id.as_bytes())));
-        let mut summaries = Vec::new();
-        let by_day = |it: &Light| (it.agent.clone(), day(it.at), it.like);
-        let rest = fold(self.light, by_day, |group| {
-            summaries.extend(summed(&group, true, self.now));
-        });
-        fold(
+    pub fn finish(mut self) -> Vec<Fold> {
+        self.light.retain(|it| !self.held.contains(&it.id));
+        let mut folds = Vec::new();
+        let rest = grouped(
+            self.light,
+            |it| it.like,
+            |group| {
+                folds.extend(parts(group, true));
+            },
+        );
+        grouped(
             rest,
             |it| it.thread,
-            |group| summaries.extend(summed(&group, false, self.now)),
+            |group| folds.extend(parts(group, false)),
         );
-        summaries.sort_by(|a, b| {
-            let key = |it: &Summary| (it.fragment.timestamp, it.fragment.memory_id.clone());
-            key(a).cmp(&key(b))
-        });
-        summaries
+        folds.sort_by_key(|it| (it.until, it.of.first().copied()));
+        folds
     }
 }
 
 /// What is enough for a group goes to `each`, the rest comes back in its order.
-fn fold<K: Ord>(
-    all: Vec<Light>,
-    key: impl Fn(&Light) -> K,
-    mut each: impl FnMut(Vec<Light>),
-) -> Vec<Light> {
-    let mut groups: BTreeMap<K, Vec<Light>> = BTreeMap::new();
-    for one in all {
-        groups.entry(key(&one)).or_default().push(one);
-    }
+fn grouped<K: Ord>(
+    all: Vec<Trace>,
+    key: impl Fn(&Trace) -> K,
+    mut each: impl FnMut(&[Trace]),
+) -> Vec<Trace> {
+    let mut all: Vec<(usize, Trace)> = all.into_iter().enumerate().collect();
+    all.sort_unstable_by_key(|(place, it)| (key(it), *place));
     let mut rest = Vec::new();
-    for group in groups.into_values() {
+    for group in all.chunk_by(|a, b| key(&a.1) == key(&b.1)) {
         if group.len() >= FEWEST {
-            each(group);
+            let group: Vec<Trace> = group.iter().map(|(_, it)| *it).collect();
+            each(&group);
         } else {
-            rest.extend(group);
+            rest.extend_from_slice(group);
         }
     }
-    rest.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-    rest
+    rest.sort_unstable_by_key(|(place, _)| *place);
+    rest.into_iter().map(|(_, it)| it).collect()
 }
 
 /// Of many, even parts.
-fn summed(group: &[Light], are_alike: bool, now: Timestamp) -> Vec<Summary> {
+fn parts(group: &[Trace], are_alike: bool) -> Vec<Fold> {
     let parts = group.len().div_ceil(MOST);
     let parts = group.chunks(group.len().div_ceil(parts));
-    parts.map(|part| summary(part, are_alike, now)).collect()
+    let fold = |part: &[Trace]| Fold {
+        of: part.iter().map(|it| it.number).collect(),
+        sums: part.iter().map(|it| it.id).collect(),
+        are_alike,
+        until: part[part.len() - 1].at,
+    };
+    parts.map(fold).collect()
+}
+
+impl Fold {
+    /// Whether these are what it is of, in their order.
+    pub fn is_of(&self, fragments: &[Fragment]) -> bool {
+        let sums = fragments.iter().map(|it| xxh3_64(it.memory_id.as_bytes()));
+        sums.eq(self.sums.iter().copied())
+    }
+
+    /// Of the fragments that it is of.
+    pub fn summary(&self, fragments: &[Fragment], now: Timestamp) -> Summary {
+        let group: Vec<Light> = fragments.iter().map(Light::of).collect();
+        summary(&group, self.are_alike, now)
+    }
+}
+
+impl Trace {
+    fn of(told: &Told<'_>, number: u32) -> Self {
+        let fragment = told.fragment;
+        let like = likeness(fragment).to_le_bytes();
+        let day = day(fragment.timestamp);
+        let parts = [
+            &like[..],
+            day.as_bytes(),
+            b"/",
+            fragment.agent_id.as_bytes(),
+        ];
+        Self {
+            number,
+            id: xxh3_64(fragment.memory_id.as_bytes()),
+            like: xxh3_64(&parts.concat()),
+            thread: told.thread,
+            at: fragment.timestamp,
+        }
+    }
 }
 
 fn summary(group: &[Light], are_alike: bool, now: Timestamp) -> Summary {
@@ -172,6 +234,13 @@ fn summary(group: &[Light], are_alike: bool, now: Timestamp) -> Summary {
         ("until".to_owned(), json!(to)),
         ("agents".to_owned(), json!(agents)),
     ]);
+    let mailboxes: BTreeSet<&str> = group
+        .iter()
+        .filter_map(|it| it.mailbox.as_deref())
+        .collect();
+    if !mailboxes.is_empty() {
+        known.insert(sight::MAILBOXES.to_owned(), json!(mailboxes));
+    }
     let template = shared(group, |it| it.template.as_deref()).map(ToOwned::to_owned);
     let fragment = Fragment {
         memory_id: format!("summary-{:016x}", xxh3_64(of.join("\n").as_bytes())),
@@ -265,19 +334,18 @@ fn links(group: &[Light], of: &[String]) -> Vec<Connection> {
 }
 
 impl Light {
-    fn of(told: &Told<'_>) -> Self {
-        let fragment = told.fragment;
+    fn of(fragment: &Fragment) -> Self {
         let text = |key| fragment.context_text(key).map(ToOwned::to_owned);
         Self {
             id: fragment.memory_id.clone(),
             agent: fragment.agent_id.clone(),
             at: fragment.timestamp,
-            thread: told.thread,
             like: likeness(fragment),
             template: fragment.template.clone(),
             said: clip(&fragment.content, SAID),
             task: text("task_id"),
             mail_thread: text("thread"),
+            mailbox: sight::mailbox(fragment).map(ToOwned::to_owned),
             links: fragment.connections.clone(),
             weight: fragment.narrative_weight,
         }
@@ -296,13 +364,15 @@ mod tests {
 
     fn planned(all: &[(u32, Fragment)], now: Timestamp) -> Vec<Summary> {
         let mut plan = Plan::new(now, KEPT_FOR, FLOOR);
-        for (thread, fragment) in all {
-            plan.see(&Told {
-                fragment,
-                thread: *thread,
-            });
+        for (number, (thread, fragment)) in (0..).zip(all) {
+            let thread = *thread;
+            plan.see(&Told { fragment, thread }, number);
         }
-        plan.finish()
+        let summary = |fold: Fold| {
+            let of = fold.of.iter().map(|it| all[*it as usize].1.clone());
+            fold.summary(&of.collect::<Vec<_>>(), now)
+        };
+        plan.finish().into_iter().map(summary).collect()
     }
 
     /// As whoever carries it out leaves it: a summary has the thread of what it stands for.
@@ -405,6 +475,29 @@ mod tests {
             .map(|it| it.id.as_str())
             .collect();
         assert_eq!(links, ["0"]);
+    }
+
+    #[test]
+    fn a_summary_of_mail_names_its_mailboxes() {
+        let letter = |id: &str, ms, address: &str| {
+            let letter = fragment(id, ms, "a", "message", "reads the plan");
+            let mut letter = with(letter, json!({"address": address}));
+            letter.narrative_weight = 0.3;
+            (7, letter)
+        };
+        let all = [
+            letter("1", 0, "b/1"),
+            letter("2", 1, "c/1"),
+            letter("3", 2, "b/2"),
+        ];
+        let plan = planned(&all, at(60 * DAY));
+        assert_eq!(plan[0].fragment.context["mailboxes"], json!(["b", "c"]));
+        assert!(
+            !planned(&lines(5), at(40 * DAY))[0]
+                .fragment
+                .context
+                .contains_key("mailboxes")
+        );
     }
 
     #[test]

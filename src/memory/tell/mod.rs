@@ -18,7 +18,7 @@ mod story;
 mod text;
 pub mod weight;
 
-pub use compact::{KEPT_FOR, LIGHT, Plan, Summary};
+pub use compact::{Fold, KEPT_FOR, LIGHT, Plan, Summary};
 pub use digest::{Form, digest};
 pub use insights::{Finding, FindingKind, Gather};
 pub use notice::{Insight, notice};

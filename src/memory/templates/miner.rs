@@ -101,6 +101,29 @@ impl Miner {
         Group(living.group)
     }
 
+    /// A group as it was numbered before, by a line of it that is learnt later: those with low numbers come first. What is
+    /// like an older one by now is a part of that.
+    pub fn plant(&mut self, text: &str, at: Timestamp, group: Group) {
+        if group.0 < self.next || group.0 == u32::MAX {
+            return;
+        }
+        self.next = group.0;
+        let mut reader = std::mem::take(&mut self.reader);
+        let tokens = reader.read(text);
+        let hash = form_of(tokens.iter().map(|token| token.hash));
+        if let Some(place) = self.welcome(tokens, hash) {
+            self.aliases.insert(group.0, self.living[place].group);
+            self.next += 1;
+        } else {
+            self.add(Form::new(tokens, text), hash, at);
+        }
+        self.reader = reader;
+        let living = self.living.len() as u64;
+        // Nothing is judged before its lines are there.
+        let limit = (living + living / 2).min(MOST_GROUPS as u64);
+        self.pace.limit = self.pace.limit.max(limit);
+    }
+
     /// Puts together what belongs together by all that was seen; until then new lines are groups of their own. Quick where
     /// little is new. To be called after lines were learnt, before anybody is told of patterns.
     pub fn settle(&mut self) {

@@ -367,3 +367,32 @@ fn any_text_is_learnt_and_found_again() {
         assert_eq!(loaded.learn(text, NOON), group);
     });
 }
+
+#[test]
+fn a_planted_group_keeps_its_number_in_whatever_order_its_lines_come() {
+    let lines = [
+        "disk full on volume 1",
+        "link lost on port 2",
+        "night falls over 3",
+    ];
+    let mut first = Miner::default();
+    let groups: Vec<Group> = lines.iter().map(|line| first.learn(line, NOON)).collect();
+    let mut again = Miner::default();
+    for (group, line) in groups.iter().zip(lines) {
+        again.plant(line, NOON, *group);
+    }
+    for (group, line) in groups.iter().zip(lines).rev() {
+        assert_eq!(again.learn(line, NOON), *group);
+    }
+    let told = |miner: &Miner| miner.patterns().collect::<Vec<_>>();
+    assert_eq!(told(&again), told(&first));
+    assert_eq!(again.save(), Miner::load(&again.save()).unwrap().save());
+    // Gaps stay, what is new comes behind, and what is like another by now is a part of it.
+    let mut again = Miner::default();
+    again.plant(lines[0], NOON, Group(5));
+    again.plant("disk full on volume 9", NOON, Group(8));
+    assert_eq!(again.learn(lines[0], NOON), Group(5));
+    assert_eq!(again.resolve(Group(8)), Group(5));
+    assert!(again.learn(lines[1], NOON) > Group(8));
+    assert!(Miner::load(&again.save()).is_some());
+}

@@ -80,6 +80,28 @@ fn a_torn_end_is_set_aside_and_nothing_else_is_lost() {
     );
 }
 
+/// What is forgotten is not in what was set aside either.
+#[test]
+fn a_torn_memory_is_forgotten_by_its_id() {
+    let home = home();
+    let mut text = std::fs::read_to_string(day(&home)).unwrap();
+    text += "{\"memory_id\":\"half\",\"content\":\"zebra";
+    std::fs::write(day(&home), &text).unwrap();
+    assert_eq!(speak(&home, "ingest").code, 0);
+    let aside = || {
+        let all = std::fs::read_dir(day(&home).parent().unwrap()).unwrap();
+        let mut all = all.map(|it| it.unwrap().path());
+        all.find(|it| it.to_string_lossy().contains("rejected"))
+    };
+    assert_eq!(speak(&home, "forget other").code, 66);
+    assert_eq!(speak(&home, "forget saffron").out, "forgot 1\n");
+    assert!(aside().is_some());
+    assert_eq!(speak(&home, "forget half").out, "forgot 1\n");
+    assert_eq!(aside(), None);
+    assert_eq!(speak(&home, "forget half").code, 66);
+    assert_eq!(ids(&home).len(), 2);
+}
+
 #[test]
 fn a_line_that_is_no_fragment_is_named_and_kept() {
     let home = home();

@@ -66,6 +66,19 @@ fn events_mail_tasks_and_devlogs_become_memories_once() {
 }
 
 #[test]
+fn a_line_of_a_script_in_a_log_has_the_time_at_which_it_was_seen() {
+    let home = Home::new();
+    ingest(&home, "");
+    let log = home.dir.join("runtime/logs/bridge.log");
+    std::fs::write(log, "plain words\n").unwrap();
+    assert_eq!(ingest(&home, "events"), 1);
+    assert_eq!(ingest(&home, "events"), 0);
+    let one = &fragments(&home)[0];
+    assert_eq!(one["timestamp"], one["ingested_at"]);
+    assert_eq!(one["context"]["undated"], true);
+}
+
+#[test]
 fn what_was_sealed_pruned_and_carried_over_comes_once() {
     let home = Home::new();
     for n in 0..5 {
@@ -109,35 +122,100 @@ fn a_section_of_a_devlog_that_was_written_on_is_a_later_version() {
     }
 }
 
+/// With what is there by now; the whole of it with a signal.
+struct Follower<'h> {
+    home: &'h Home,
+    child: std::process::Child,
+}
+
+impl<'h> Follower<'h> {
+    fn of(home: &'h Home, sources: &[&str]) -> Self {
+        let mut command = home.command(super::DREAMSCRIBE);
+        command.args(["ingest", "--follow"]).args(sources);
+        command.stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped());
+        let child = command.spawn().unwrap();
+        Self { home, child }
+    }
+
+    fn wait_for(&self, content: &str) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+        while !fragments(self.home)
+            .iter()
+            .any(|it| it["content"] == content)
+        {
+            assert!(std::time::Instant::now() < deadline, "it does not follow");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// What it said beside its result.
+    fn end(mut self) -> String {
+        use std::io::Read as _;
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(130));
+        let mut said = String::new();
+        let stderr = self.child.stderr.take();
+        stderr.unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+}
+
 #[test]
 fn a_follower_remembers_what_comes() {
-    use std::io::Read as _;
     let home = Home::new();
     must(&home, "ingest");
-    let mut follower = home
-        .command(super::DREAMSCRIBE)
-        .args(["ingest", "--follow"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let follower = Follower::of(&home, &[]);
     home.ok(&["send", "agent-3", "saffron", "--as", "captain"]);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while !fragments(&home).iter().any(|it| it["content"] == "saffron") {
-        assert!(std::time::Instant::now() < deadline, "it does not follow");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let pid = rustix::process::Pid::from_child(&follower);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let ended = follower.wait().unwrap();
-    assert_eq!(ended.code(), Some(130));
-    let mut said = String::new();
-    follower
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    assert_eq!(said, "");
+    follower.wait_for("saffron");
+    assert_eq!(follower.end(), "");
     assert_eq!(speak(&home, "ingest").code, 0);
+}
+
+/// What stays in memory between two looks is what is on the disk, also where somebody else was there meanwhile.
+#[test]
+fn a_follower_links_as_one_does_who_begins_anew_each_time() {
+    let (watched, anew) = (Home::new(), Home::new());
+    let line = |n: u32| {
+        let at = format!("2026-11-22T10:00:{n:02}Z");
+        super::line(
+            &format!("n{n}"),
+            &at,
+            "agent-1",
+            &format!("saffron step {n}"),
+            &serde_json::json!({}),
+        )
+    };
+    let write = |home: &Home, name: &str, lines: std::ops::Range<u32>| {
+        super::file(home, name, &lines.map(line).collect::<String>());
+    };
+    for home in [&watched, &anew] {
+        write(home, "f.jsonl", 0..4);
+    }
+    let follower = Follower::of(&watched, &["f.jsonl"]);
+    follower.wait_for("saffron step 3");
+    ingest(&anew, "f.jsonl");
+    for (n, name) in [(4, "g.jsonl"), (8, "f.jsonl"), (12, "f.jsonl")] {
+        let from = if name == "f.jsonl" { 0 } else { n };
+        for home in [&watched, &anew] {
+            write(home, name, from..n + 4);
+        }
+        ingest(&anew, name);
+        if name == "g.jsonl" {
+            // It may be busy.
+            while speak(&watched, "ingest g.jsonl").code == 75 {}
+        }
+        follower.wait_for(&format!("saffron step {}", n + 3));
+    }
+    assert_eq!(follower.end(), "");
+    let told = |home: &Home| -> Vec<serde_json::Value> {
+        let mut all = fragments(home);
+        for one in &mut all {
+            one.as_object_mut().unwrap().remove("ingested_at");
+        }
+        all
+    };
+    assert_eq!(told(&watched), told(&anew));
+    assert_eq!(threads(&watched), threads(&anew));
 }

@@ -4,6 +4,7 @@ mod bad;
 mod edited;
 mod house;
 mod killed;
+mod sight;
 mod sources;
 mod verbs;
 mod yardsticks;

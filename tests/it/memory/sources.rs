@@ -115,6 +115,96 @@ fn a_log_that_grows_and_is_rotated_loses_and_doubles_no_line() {
 }
 
 #[test]
+fn a_log_that_is_copied_and_truncated_is_read_on_in_its_copies() {
+    let home = Home::new();
+    let at = |n: u32| format!("2026-11-22T10:00:{n:02}Z line {n}\n");
+    let log = |name: &str, lines: std::ops::Range<u32>| {
+        file(&home, name, &lines.map(at).collect::<String>());
+    };
+    log("app.log", 0..2);
+    assert_eq!(ingest(&home, "app.log"), 2);
+    // One more before it was copied.
+    log("app.log.1", 0..3);
+    log("app.log", 3..4);
+    assert_eq!(ingest(&home, "app.log"), 2);
+    // Copied twice since.
+    log("app.log.2", 3..5);
+    log("app.log.1", 5..7);
+    log("app.log", 7..8);
+    assert_eq!(ingest(&home, "app.log"), 4);
+    assert_eq!(ingest(&home, "app.log"), 0);
+    assert_eq!(ids(&home).len(), 8);
+    // Without a copy, what may be lost is said, once; also where the new one is longer and begins the same.
+    for name in ["app.log.1", "app.log.2"] {
+        std::fs::remove_file(home.dir.join(name)).unwrap();
+    }
+    file(
+        &home,
+        "app.log",
+        &format!("{}{}", at(7), "2026-11-22T11:00:00Z other\n"),
+    );
+    assert_eq!(ingest(&home, "app.log"), 1);
+    file(
+        &home,
+        "app.log",
+        &format!("{}{}", at(7), "2026-11-22T11:00:00Z and quite another\n"),
+    );
+    let ran = must(&home, "ingest app.log --json");
+    assert!(ran.err.contains("truncated or replaced"), "{ran:?}");
+    assert_eq!(
+        (&ran.json()["added"], &ran.json()["skipped"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(must(&home, "ingest app.log").err, "");
+}
+
+/// Whoever writes a line of more than is read at once may not have done yet.
+#[test]
+fn a_line_without_end_that_is_too_long_is_passed_over_whole_once_it_ends() {
+    use std::io::Write as _;
+    let home = Home::new();
+    for before in ["", "2026-11-22T10:00:00Z first\n"] {
+        let name = format!("app{}.log", before.len());
+        let log = file(&home, &name, &format!("{before}{}", "y".repeat(300 << 10)));
+        ingest(&home, &name);
+        let mut log = std::fs::OpenOptions::new().append(true).open(log).unwrap();
+        log.write_all(b" and the rest\n2026-11-22T10:00:01Z after\n")
+            .unwrap();
+        let ran = must(&home, &format!("ingest {name} --json"));
+        assert_eq!(
+            (&ran.json()["added"], &ran.json()["skipped"]),
+            (&json!(1), &json!(1))
+        );
+        // It is known by its long first line: nothing is read again, and nothing said.
+        let ran = must(&home, &format!("ingest {name} --json"));
+        assert_eq!(
+            (&ran.json()["known"], &ran.json()["skipped"]),
+            (&json!(0), &json!(0))
+        );
+    }
+    assert_eq!(found(&home, "rest"), Vec::<String>::new());
+}
+
+/// A line is of the template that it was told to be of, in whatever order it is learnt again.
+#[test]
+fn templates_keep_their_numbers_when_all_is_made_anew() {
+    let home = Home::new();
+    let log = |name: &str, hour: u32, text: &str| {
+        let line = |n: u32| format!("2026-11-22T{hour:02}:00:{n:02}Z {text} {n}\n");
+        file(&home, name, &(0..9).map(line).collect::<String>());
+    };
+    log("late.log", 20, "disk full on volume");
+    log("early.log", 8, "connection closed by host");
+    assert_eq!(ingest(&home, "late.log"), 9);
+    assert_eq!(ingest(&home, "early.log"), 9);
+    let patterns = || must(&home, "patterns --json").json()["templates"].clone();
+    let before = patterns();
+    assert_eq!(before[0]["memories"].as_array().map(Vec::len), Some(9));
+    must(&home, "rebuild");
+    assert_eq!(patterns(), before);
+}
+
+#[test]
 fn lines_without_a_time_have_that_of_their_neighbour_and_say_so() {
     let home = Home::new();
     let log = "banner\n\n2026-11-22 10:00:00,250 INFO start\r\n  at main.rs:1\n";
