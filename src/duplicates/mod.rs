@@ -5,6 +5,7 @@
 
 mod error;
 mod found;
+pub mod settings;
 
 pub use error::Error;
 pub use found::{Class, Conflict, Found, Fragment, Sameness, Skipped, Totals, Value};
