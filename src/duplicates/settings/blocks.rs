@@ -190,13 +190,14 @@ impl Catalogue {
         true
     }
 
-    pub(super) fn encloses(&self, outer: usize, inner: usize) -> bool {
-        let mut around = self.blocks[inner].parent;
-        while let Some(block) = around {
-            if block == outer {
+    /// Whether a block of this content stands around a block.
+    pub(super) fn is_within(&self, block: usize, content: u64) -> bool {
+        let mut around = self.blocks[block].parent;
+        while let Some(outer) = around {
+            if self.blocks[outer].content == content {
                 return true;
             }
-            around = self.blocks[block].parent;
+            around = self.blocks[outer].parent;
         }
         false
     }
@@ -383,7 +384,7 @@ impl Walk<'_> {
             parts: own.iter().map(part).collect(),
             settings: own.iter().map(|entry| size(&entry.node)).sum(),
         };
-        if section.settings >= self.least && head < block.end {
+        if section.settings >= self.least && head < self.catalogue.blocks[whole].end {
             let content = content_of(&mut section.parts.clone());
             let settings = section.settings;
             self.catalogue.blocks.push(Block {

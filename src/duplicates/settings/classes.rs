@@ -167,15 +167,24 @@ impl Grouping<'_> {
         let (one, other) = (&self.contents[one], &self.contents[other]);
         if let ([left], [right]) = (one.blocks.as_slice(), other.blocks.as_slice()) {
             let table = |block: &usize| self.catalogue.blocks[*block].table;
-            let rows = table(left).is_some() && table(left) == table(right);
-            if rows
-                || self.catalogue.encloses(*left, *right)
-                || self.catalogue.encloses(*right, *left)
-            {
+            if table(left).is_some() && table(left) == table(right) {
                 return None;
             }
         }
+        if self.encloses(one, other) || self.encloses(other, one) {
+            return None;
+        }
         likeness(&one.said, &other.said, self.catalogue, self.least)
+    }
+
+    /// Whether some block of the one stands around one of the other: a block and its greater part are no copies.
+    fn encloses(&self, outer: &Content, inner: &Content) -> bool {
+        let content = self.catalogue.blocks[outer.blocks[0]].content;
+        inner
+            .blocks
+            .iter()
+            .take(MOST_PAIRED)
+            .any(|block| self.catalogue.is_within(*block, content))
     }
 
     /// All pairs that are alike, the most alike first.

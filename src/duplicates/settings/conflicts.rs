@@ -49,7 +49,7 @@ const VARIANTS: [&str; 22] = [
 /// Files that show how it is done.
 const EXAMPLES: [&str; 6] = ["example", "examples", "sample", "template", "dist", "tmpl"];
 /// Keys, folded, below which things say who they are.
-const IDENTITY: [&str; 33] = [
+const IDENTITY: [&str; 36] = [
     "name",
     "displayname",
     "id",
@@ -83,6 +83,9 @@ const IDENTITY: [&str; 33] = [
     "integrity",
     "comment",
     "examples",
+    "main",
+    "documentation",
+    "schema",
 ];
 const SECRETS: [&str; 8] = [
     "password",
