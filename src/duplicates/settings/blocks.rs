@@ -9,8 +9,10 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::read::Format;
 use super::tree::{Entry, Map, Node, What};
 
-/// A text of several lines is as many settings as it has lines, and weighs no more than this.
-const TEXT_WEIGHT: usize = 4;
+/// A text of several lines is as many settings as it has lines, but no more than this,
+const TEXT_SETTINGS: usize = 4;
+/// and weighs as many as this.
+const TEXT_WEIGHT: f64 = 2.0;
 /// So many mappings of one shape side by side are the rows of a table: that they are alike says nothing.
 const TABLE_ROWS: usize = 8;
 /// So many of any shape are rows too.
@@ -51,6 +53,8 @@ pub(super) struct Leaf {
     /// Which of all documents it is in; a file of YAML may hold several.
     pub(super) document: usize,
     pub(super) line: usize,
+    /// Through an alias.
+    pub(super) borrowed: bool,
     pub(super) value: String,
     /// How much it tells that two have it: a `true` less than an address.
     pub(super) weight: f64,
@@ -86,7 +90,7 @@ pub(super) struct Seen {
 }
 
 impl Catalogue {
-    pub(super) fn add(&mut self, file: usize, format: Format, documents: Vec<Node>, least: usize) {
+    pub(super) fn add(&mut self, file: usize, format: Format, documents: &[Node], least: usize) {
         self.formats.insert(file, format);
         let first = self.leaves.len();
         let blocks = self.blocks.len();
@@ -96,8 +100,9 @@ impl Catalogue {
             least,
             inside: Vec::new(),
             sections: Vec::new(),
+            borrowed: false,
         };
-        for document in &documents {
+        for document in documents {
             walk.catalogue.documents += 1;
             walk.node(document, None, None);
             walk.stretches();
@@ -226,6 +231,8 @@ struct Walk<'c> {
     inside: Vec<usize>,
     /// What stands under each header of TOML.
     sections: Vec<Section>,
+    /// Whether the node in hand is.
+    borrowed: bool,
 }
 
 struct Section {
@@ -246,13 +253,22 @@ struct Taken {
 
 impl Walk<'_> {
     fn node(&mut self, node: &Node, key: Option<usize>, entry: Option<&Entry>) -> Taken {
-        match &node.what {
+        self.borrowed = node.borrowed;
+        let mut taken = match &node.what {
             What::Scalar(text) => self.scalar(text, key, node),
             What::Map(map) if map.entries.is_empty() => self.nothing("{}", key, node.start),
             What::List(items) if items.is_empty() => self.nothing("[]", key, node.start),
+            What::Map(map) if node.borrowed => self.map(map, key),
+            What::List(items) if node.borrowed => self.list(items, key),
             What::Map(map) => self.block(node, key, entry, |walk| walk.map(map, key)),
             What::List(items) => self.block(node, key, entry, |walk| walk.list(items, key)),
+        };
+        if node.borrowed {
+            // All that was written is one name, or for a merge nothing.
+            let is_scalar = matches!(node.what, What::Scalar(_));
+            taken.settings = usize::from(!is_scalar);
         }
+        taken
     }
 
     fn scalar(&mut self, text: &str, key: Option<usize>, node: &Node) -> Taken {
@@ -271,7 +287,7 @@ impl Walk<'_> {
         }
         let step = self.key(Some(key), "", Step::Line);
         #[expect(clippy::cast_precision_loss, reason = "lines of one text")]
-        let weight = (TEXT_WEIGHT as f64 / lines.len() as f64).min(1.0);
+        let weight = (TEXT_WEIGHT / lines.len() as f64).min(1.0);
         let first = (node.end + 1).saturating_sub(lines.len()).max(node.start);
         for (at, line) in lines.iter().enumerate() {
             self.leaf(
@@ -283,7 +299,7 @@ impl Walk<'_> {
         }
         Taken {
             content,
-            settings: lines.len().min(TEXT_WEIGHT),
+            settings: lines.len().min(TEXT_SETTINGS),
         }
     }
 
@@ -429,14 +445,14 @@ impl Walk<'_> {
         };
         let mut parts = first.parts.clone();
         for items in behind.chunk_by(|one, other| self.array_of(one) == self.array_of(other)) {
-            let list = items
+            let tables = items
                 .iter()
                 .map(|item| content_of(&mut item.parts.clone()))
                 .fold(1, mixed);
             let name = self
                 .array_of(&items[0])
                 .map(|array| &self.catalogue.keys[array].text);
-            parts.push((xxh3_64(name.map_or("", String::as_str).as_bytes()), list));
+            parts.push((xxh3_64(name.map_or("", String::as_str).as_bytes()), tables));
         }
         let all = || std::iter::once(first).chain(behind);
         let from = all()
@@ -513,12 +529,13 @@ impl Walk<'_> {
             named = parent;
         }
         let stem = mixed(xxh3_64(value.as_bytes()), self.catalogue.keys[named].folded);
-        let (file, document) = (self.file, self.catalogue.documents);
+        let (file, document, borrowed) = (self.file, self.catalogue.documents, self.borrowed);
         self.catalogue.leaves.push(Leaf {
             file,
             key,
             document,
             line,
+            borrowed,
             value,
             weight,
             stem,
@@ -552,7 +569,7 @@ fn shape(node: &Node) -> Option<u64> {
 
 fn size(node: &Node) -> usize {
     match &node.what {
-        What::Scalar(text) => text.lines().count().clamp(1, TEXT_WEIGHT),
+        What::Scalar(text) => text.lines().count().clamp(1, TEXT_SETTINGS),
         What::Map(map) => map
             .entries
             .iter()

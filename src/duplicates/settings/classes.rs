@@ -67,6 +67,7 @@ fn contents(catalogue: &Catalogue, common: &Commonness) -> Vec<Content> {
     let told = |block: &Block| {
         catalogue
             .settings(block)
+            .filter(|leaf| !leaf.borrowed)
             .map(|leaf| leaf.weight)
             .sum::<f64>()
     };
@@ -116,7 +117,9 @@ impl Grouping<'_> {
                     (to, from)
                 };
                 let moved = std::mem::take(&mut groups[from]);
-                moved.iter().for_each(|content| group_of[*content] = to);
+                for content in &moved {
+                    group_of[*content] = to;
+                }
                 groups[to].extend(moved);
             }
         }
@@ -267,23 +270,40 @@ fn candidates(contents: &[Content]) -> Vec<Pair> {
     postings.sort_unstable();
     let mut pairs = Vec::new();
     for same in postings.chunk_by(|one, other| one.0 == other.0) {
-        let reach = if same.len() > MOST_PAIRED {
-            NEIGHBOURS
-        } else {
-            MOST_PAIRED
-        };
-        for (at, (_, one)) in same.iter().enumerate() {
-            let others = same[at + 1..].iter().take(reach).map(|(_, other)| *other);
-            let near = others.filter(|other| contents[*one].may_equal(&contents[*other]));
-            pairs.extend(near.map(|other| (*one, other)));
+        let mut sharing: Vec<usize> = same.iter().map(|(_, content)| *content).collect();
+        if sharing.len() <= MOST_PAIRED {
+            pair_near(contents, &sharing, MOST_PAIRED, &mut pairs);
+            continue;
         }
+        // Sets that are alike have the same smallest or largest hash more often than not (MinHash).
+        sharing.sort_by_key(|at| (contents[*at].smallest(), contents[*at].said.seen.len(), *at));
+        pair_near(contents, &sharing, NEIGHBOURS, &mut pairs);
+        sharing.sort_by_key(|at| (contents[*at].said.seen.len(), contents[*at].largest(), *at));
+        pair_near(contents, &sharing, NEIGHBOURS, &mut pairs);
     }
     pairs.sort_unstable();
     pairs.dedup();
     pairs
 }
 
+/// Pairs each with those up to `reach` places behind it.
+fn pair_near(contents: &[Content], sharing: &[usize], reach: usize, pairs: &mut Vec<Pair>) {
+    for (at, one) in sharing.iter().enumerate() {
+        let others = sharing[at + 1..].iter().take(reach);
+        let near = others.filter(|other| contents[*one].may_equal(&contents[**other]));
+        pairs.extend(near.map(|other| (*one.min(other), *one.max(other))));
+    }
+}
+
 impl Content {
+    fn smallest(&self) -> Option<u64> {
+        self.said.seen.first().map(|seen| seen.whole)
+    }
+
+    fn largest(&self) -> Option<u64> {
+        self.said.seen.last().map(|seen| seen.whole)
+    }
+
     fn distinct(&self) -> impl Iterator<Item = u64> {
         self.said
             .seen

@@ -113,7 +113,9 @@ pub(super) fn find(catalogue: &Catalogue, texts: &[Text], classes: &[Copies]) ->
     let mut told: HashSet<usize, FixedState> = HashSet::default();
     let mut conflicts = Vec::new();
     for mut sort in sorts {
-        sort.iter_mut().for_each(|leaves| search.in_order(leaves));
+        for leaves in &mut sort {
+            search.in_order(leaves);
+        }
         sort.sort_by_cached_key(|leaves| (search.path(leaves[0]), leaves.clone()));
         for leaves in sort {
             let fresh = leaves.iter().any(|leaf| !told.contains(leaf));
@@ -135,7 +137,7 @@ struct Search<'c> {
 
 impl<'c> Search<'c> {
     fn of(catalogue: &'c Catalogue, texts: &'c [Text<'c>]) -> Self {
-        let said = |leaf: &Leaf| catalogue.is_named(leaf) && is_said(&leaf.value);
+        let said = |leaf: &Leaf| !leaf.borrowed && catalogue.is_named(leaf) && is_said(&leaf.value);
         let leaves = catalogue
             .leaves
             .iter()

@@ -15,6 +15,8 @@ const SAME_KEY: f64 = 0.15;
 /// What it counts more if the values are like each other.
 const LIKE_VALUE: f64 = 0.35;
 const LEAST_LIKE_VALUES: f64 = 0.8;
+/// What is left of a setting that everybody has.
+const LEAST_WEIGHT: f64 = 0.5;
 /// Longer texts are not compared letter by letter.
 const LONGEST_VALUE: usize = 120;
 /// More settings without a partner are not looked at one by one.
@@ -53,10 +55,10 @@ impl Commonness {
         Self(files)
     }
 
-    /// What everybody writes says little about a copy: a half at some thirty files, a third at five hundred.
+    /// What everybody writes says less about a copy: six tenths in a dozen files, a half at most.
     fn weigh(&self, stem: u64) -> f64 {
         let files = f64::from(self.0.get(&stem).copied().unwrap_or(1));
-        1.0 / (1.0 + 0.25 * (files / 2.0).max(1.0).log2())
+        (1.0 / (1.0 + 0.25 * (files / 2.0).max(1.0).log2())).max(LEAST_WEIGHT)
     }
 }
 
@@ -84,14 +86,19 @@ pub(super) fn likeness(
     catalogue: &Catalogue,
     least: f64,
 ) -> Option<Likeness> {
-    let both = one.weight + other.weight;
-    let mut shared = Shared::of(one, other);
+    let mut shared = Shared::of(one, other, catalogue);
+    // What both only name is written once, elsewhere.
+    let both = one.weight + other.weight - shared.borrowed;
     if 2.0 * (shared.weight + shared.left.0.min(shared.left.1)) < least * both {
         return None;
     }
     let exact = shared.weight;
     let respelled = shared.respelled(one, other, catalogue);
     let renamed = shared.one.is_empty() && shared.other.is_empty();
+    let at_most = (SAME_KEY + LIKE_VALUE) * shared.left.0.min(shared.left.1);
+    if 2.0 * (exact + respelled + at_most) < least * both {
+        return None;
+    }
     let same_key = shared.same_key(one, other, catalogue);
     let score = 2.0 * (exact + respelled + same_key) / both;
     (score >= least).then(|| Likeness {
@@ -103,15 +110,19 @@ pub(super) fn likeness(
 /// What two share as it stands, and which of their settings have no partner.
 struct Shared {
     weight: f64,
+    /// Of what both have through an alias.
+    borrowed: f64,
     left: (f64, f64),
     one: Vec<usize>,
     other: Vec<usize>,
 }
 
 impl Shared {
-    fn of(one: &Said, other: &Said) -> Self {
+    fn of(one: &Said, other: &Said, catalogue: &Catalogue) -> Self {
+        let borrowed = |seen: Seen| catalogue.leaves[seen.leaf].borrowed;
         let mut shared = Self {
             weight: 0.0,
+            borrowed: 0.0,
             left: (0.0, 0.0),
             one: Vec::new(),
             other: Vec::new(),
@@ -124,7 +135,9 @@ impl Shared {
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, _) => std::cmp::Ordering::Greater,
             };
-            if order.is_eq() {
+            if order.is_eq() && borrowed(one.seen[at]) && borrowed(other.seen[with]) {
+                shared.borrowed += one.weights[at] + other.weights[with];
+            } else if order.is_eq() {
                 shared.weight += one.weights[at].min(other.weights[with]);
             } else if order.is_lt() {
                 shared.left.0 += one.weights[at];
@@ -203,8 +216,10 @@ impl Shared {
 
 /// Nothing for numbers: 8080 and 8081 are two ports.
 fn like_values(one: &str, other: &str) -> f64 {
-    let too_long = one.len().max(other.len()) > LONGEST_VALUE;
-    if too_long || one.len().min(other.len()) < 4 || one.parse::<f64>().is_ok() {
+    let (shorter, longer) = (one.len().min(other.len()), one.len().max(other.len()));
+    // A difference in length alone takes a fifth away.
+    let hopeless = longer > LONGEST_VALUE || 4 * longer > 5 * shorter + 4;
+    if hopeless || shorter < 4 || one.parse::<f64>().is_ok() {
         return 0.0;
     }
     let like = strsim::normalized_levenshtein(one, other);

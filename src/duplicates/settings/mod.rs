@@ -63,7 +63,7 @@ pub fn scan(texts: &[Text], options: &Options) -> Found {
             continue;
         };
         match read::documents(format, text.text) {
-            Ok(documents) => catalogue.add(file, format, documents, least),
+            Ok(documents) => catalogue.add(file, format, &documents, least),
             Err(fault) => found.skipped.push(Skipped {
                 file: text.file.to_owned(),
                 why: format!("line {}: {}", fault.line, fault.why),

@@ -127,9 +127,13 @@ fn all_copies_are_in_one_class_whatever_the_order_of_the_files() {
 #[test]
 fn a_chain_does_not_drift() {
     let file = |from: usize| -> String {
-        (from..from + 10)
-            .map(|at| format!("setting{at}: some value {at}\n"))
-            .collect()
+        let lines = (from..from + 10).map(|at| {
+            format!(
+                "setting{at}: some value {at}
+"
+            )
+        });
+        lines.collect::<Vec<_>>().concat()
     };
     let texts: Vec<String> = (0..6).map(|at| file(2 * at)).collect();
     let names = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml"];
@@ -183,7 +187,7 @@ fn fingerprints_outlive_moved_lines() {
 
 #[test]
 fn aliases_bombs_and_depth_are_bounded() {
-    let bomb: String = (0..40)
+    let bomb: Vec<String> = (0..40)
         .map(|at| {
             format!(
                 "a{}: &a{} [{}]\n",
@@ -193,7 +197,7 @@ fn aliases_bombs_and_depth_are_bounded() {
             )
         })
         .collect();
-    let bomb = format!("a0: &a0 [x]\n{bomb}");
+    let bomb = format!("a0: &a0 [x]\n{}", bomb.concat());
     assert_eq!(found(&[("a.yaml", &bomb)]).skipped, []);
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(5000), close.repeat(5000));
     let files = [
@@ -204,8 +208,15 @@ fn aliases_bombs_and_depth_are_bounded() {
         (
             "e.yaml",
             (0..5000)
-                .map(|at| format!("{}a:\n", " ".repeat(at)))
-                .collect(),
+                .map(|at| {
+                    format!(
+                        "{}a:
+",
+                        " ".repeat(at)
+                    )
+                })
+                .collect::<Vec<_>>()
+                .concat(),
         ),
         ("f.toml", format!("{}x = 1", "a.".repeat(5000))),
     ];
@@ -255,6 +266,22 @@ fn marks_returns_and_documents_do_not_matter() {
     let classes = found(&[("a.yaml", YAML), ("b.yaml", &odd)]).clones;
     assert_eq!(places(&classes[0]), ["a.yaml:1-7", "b.yaml:2-8"]);
     assert_eq!(classes[0].kind, Sameness::Exact);
+}
+
+#[test]
+fn an_alias_says_what_its_anchor_says_and_two_of_them_are_no_copy() {
+    let base = "base: &base {host: db.example.org, port: 5432, user: me}\n";
+    let uses = |name: &str| {
+        format!(
+            "{name}:\n  <<: *base\n  more: *base\n  mode: {name}\n  size: {name}1\n  way: {name}2\n  at: {name}3\n"
+        )
+    };
+    let text = format!("{base}{}{}", uses("one"), uses("two"));
+    assert_eq!(found(&[("a.yaml", &text)]).clones, []);
+    let written = "host: db.example.org\nport: 5432\nuser: me\nmode: one\nsize: one1\nway: one2\nat: one3\n\
+                   more: {host: db.example.org, port: 5432, user: me}\n";
+    let classes = found(&[("a.yaml", &text), ("b.yaml", written)]).clones;
+    assert_eq!(places(&classes[0]), ["a.yaml:2-8", "b.yaml:1-8"]);
 }
 
 /// `PyYAML` and libyaml read these; YAML 1.2 does not.

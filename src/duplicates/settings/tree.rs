@@ -6,6 +6,8 @@ pub(super) struct Node {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) what: What,
+    /// Written elsewhere, under an anchor of YAML, and only named here.
+    pub(super) borrowed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +49,7 @@ impl Node {
             start,
             end,
             what: What::Scalar(normal(text, written)),
+            borrowed: false,
         }
     }
 
@@ -58,6 +61,54 @@ impl Node {
                 entries,
                 head: None,
             }),
+            borrowed: false,
+        }
+    }
+
+    pub(super) fn list(items: Vec<Node>, start: usize, end: usize) -> Self {
+        Self {
+            start,
+            end,
+            what: What::List(items),
+            borrowed: false,
+        }
+    }
+
+    /// How many nodes it is, at most one more than `most`.
+    pub(super) fn count(&self, most: usize) -> usize {
+        let mut count = 1;
+        let inner: Box<dyn Iterator<Item = &Node>> = match &self.what {
+            What::Scalar(_) => return count,
+            What::Map(map) => Box::new(map.entries.iter().map(|entry| &entry.node)),
+            What::List(items) => Box::new(items.iter()),
+        };
+        for node in inner {
+            if count > most {
+                break;
+            }
+            count += node.count(most - count);
+        }
+        count
+    }
+
+    /// The same as if it stood on that line.
+    pub(super) fn lent(&self, line: usize) -> Self {
+        let mut lent = self.clone();
+        lent.borrow_at(line);
+        lent
+    }
+
+    fn borrow_at(&mut self, line: usize) {
+        (self.start, self.end, self.borrowed) = (line, line, true);
+        match &mut self.what {
+            What::Scalar(_) => {}
+            What::Map(map) => {
+                for entry in &mut map.entries {
+                    entry.line = line;
+                    entry.node.borrow_at(line);
+                }
+            }
+            What::List(items) => items.iter_mut().for_each(|item| item.borrow_at(line)),
         }
     }
 }

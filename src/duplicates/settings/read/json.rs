@@ -5,7 +5,7 @@ use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::{Breaks, DEEPEST, Fault};
-use crate::duplicates::settings::tree::{Entry, Node, What, Written};
+use crate::duplicates::settings::tree::{Entry, Node, Written};
 
 pub(super) fn read(text: &str) -> Result<Vec<Node>, Fault> {
     let options = ParseOptions {
@@ -43,11 +43,7 @@ fn node(value: &Value, breaks: &Breaks, depth: usize) -> Result<Node, Fault> {
                 .iter()
                 .map(|item| node(item, breaks, depth + 1))
                 .collect();
-            Ok(Node {
-                start,
-                end,
-                what: What::List(items?),
-            })
+            Ok(Node::list(items?, start, end))
         }
         Value::Object(object) => {
             let entry = |property: &jsonc_parser::ast::ObjectProp| {

@@ -65,7 +65,7 @@ pub(super) fn conf(text: &str) -> Result<Vec<Node>, Fault> {
 }
 
 /// Java's properties: dots in a key are a path, a backslash at the end of a line joins it with the next.
-pub(super) fn properties(text: &str) -> Result<Vec<Node>, Fault> {
+pub(super) fn properties(text: &str) -> Vec<Node> {
     let mut root = Vec::new();
     let mut lines = numbered(text);
     while let Some((line, raw)) = lines.next() {
@@ -86,7 +86,7 @@ pub(super) fn properties(text: &str) -> Result<Vec<Node>, Fault> {
         let node = Node::scalar(&unescaped(value), Written::Bare, line, end);
         put(&mut root, &unescaped(key), line, node);
     }
-    Ok(whole_file(root))
+    whole_file(root)
 }
 
 /// `KEY=value`, `export KEY="value"`; a value in quotes may go over several lines.

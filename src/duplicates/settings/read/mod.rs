@@ -51,7 +51,7 @@ pub fn format_of(file: &str) -> Option<Format> {
         return Some(Format::Env);
     }
     let (stem, ending) = name.rsplit_once('.')?;
-    if stem.ends_with(".lock") || stem.ends_with("-lock") {
+    if matches!(stem.rsplit(['.', '-']).next(), Some("lock")) && stem != "lock" {
         return None;
     }
     Some(match ending {
@@ -75,7 +75,7 @@ pub(super) fn documents(format: Format, text: &str) -> Result<Vec<Node>, Fault> 
         Format::Toml => toml::read(text),
         Format::Ini => lines::ini(text),
         Format::Conf => lines::conf(text),
-        Format::Properties => lines::properties(text),
+        Format::Properties => Ok(lines::properties(text)),
         Format::Env => lines::env(text),
     }?;
     documents.iter_mut().for_each(tree::settle);

@@ -54,6 +54,7 @@ impl Reader<'_> {
             start,
             end,
             what: What::Map(Map { entries, head }),
+            borrowed: false,
         })
     }
 
@@ -75,11 +76,7 @@ impl Reader<'_> {
                 let items = items?;
                 let start = items.first().map_or(line, |item| item.start);
                 let end = items.last().map_or(line, |item| item.end);
-                Ok(Node {
-                    start,
-                    end,
-                    what: What::List(items),
-                })
+                Ok(Node::list(items, start, end))
             }
         }
     }
@@ -108,11 +105,7 @@ impl Reader<'_> {
                     .iter()
                     .map(|item| self.value(item, start, depth + 1))
                     .collect();
-                Ok(Node {
-                    start,
-                    end,
-                    what: What::List(items?),
-                })
+                Ok(Node::list(items?, start, end))
             }
             Value::InlineTable(table) => {
                 let entry = |(key, value): (&str, &Value)| {

@@ -1,13 +1,50 @@
-//! YAML, as events. An alias stays an alias: who uses one has written nothing twice, and a bomb of them stays small.
+//! YAML, as events. An alias says what its anchor says, but has not written it again; of a bomb of them little is taken.
 
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::FixedState;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::{DEEPEST, Fault};
 use crate::duplicates::settings::tree::{Entry, Node, What, Written};
 
+/// An anchor on more than this is a name only.
+const MOST_LENT: usize = 200;
+/// So much is lent in one file.
+const MOST_LENT_IN_ALL: usize = 20_000;
+
+/// What stands under anchors.
+#[derive(Default)]
+struct Anchors {
+    nodes: HashMap<usize, Node, FixedState>,
+    lent: usize,
+}
+
+impl Anchors {
+    fn keep(&mut self, anchor: usize, node: &Node) {
+        if anchor > 0 && node.count(MOST_LENT) <= MOST_LENT {
+            self.nodes.insert(anchor, node.clone());
+        }
+    }
+
+    fn lend(&mut self, anchor: usize, line: usize) -> Node {
+        let name = || Node::scalar(&format!("*{anchor}"), Written::Quoted, line, line);
+        let Some(node) = self.nodes.get(&anchor) else {
+            return name();
+        };
+        self.lent += node.count(MOST_LENT);
+        if self.lent > MOST_LENT_IN_ALL {
+            name()
+        } else {
+            node.lent(line)
+        }
+    }
+}
+
 /// A collection that is not closed yet.
 struct Open {
     start: usize,
+    anchor: usize,
     /// `{…}` and `[…]` say themselves where they end; others end with their last value.
     flow: bool,
     holds: Holds,
@@ -91,32 +128,37 @@ fn lines_of_quoted(text: &str, start: &Marker) -> Option<usize> {
 fn documents(text: &str) -> Result<Result<Vec<Node>, Fault>, ScanError> {
     let lines: Vec<&str> = text.lines().collect();
     let (mut documents, mut open) = (Vec::new(), Vec::new());
+    let mut anchors = Anchors::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event?;
         let node = match event {
-            Event::MappingStart(..) => {
-                if let Err(fault) = begin(&mut open, &span, Holds::Map(Vec::new(), None)) {
+            Event::MappingStart(anchor, _) => {
+                if let Err(fault) = begin(&mut open, &span, anchor, Holds::Map(Vec::new(), None)) {
                     return Ok(Err(fault));
                 }
                 continue;
             }
-            Event::SequenceStart(..) => {
-                if let Err(fault) = begin(&mut open, &span, Holds::List(Vec::new())) {
+            Event::SequenceStart(anchor, _) => {
+                if let Err(fault) = begin(&mut open, &span, anchor, Holds::List(Vec::new())) {
                     return Ok(Err(fault));
                 }
                 continue;
             }
             Event::MappingEnd | Event::SequenceEnd => match open.pop() {
-                Some(done) => close(done, &span),
+                Some(done) => {
+                    let anchor = done.anchor;
+                    let node = close(done, &span);
+                    anchors.keep(anchor, &node);
+                    node
+                }
                 None => continue,
             },
-            Event::Scalar(text, style, _, tag) => {
-                scalar(&text, style, tag.as_deref(), &span, &lines)
+            Event::Scalar(text, style, anchor, tag) => {
+                let node = scalar(&text, style, tag.as_deref(), &span, &lines);
+                anchors.keep(anchor, &node);
+                node
             }
-            Event::Alias(anchor) => {
-                let line = span.start.line();
-                Node::scalar(&format!("*{anchor}"), Written::Quoted, line, line)
-            }
+            Event::Alias(anchor) => anchors.lend(anchor, span.start.line()),
             _ => continue,
         };
         match open.last_mut() {
@@ -127,13 +169,14 @@ fn documents(text: &str) -> Result<Result<Vec<Node>, Fault>, ScanError> {
     Ok(Ok(documents))
 }
 
-fn begin(open: &mut Vec<Open>, span: &Span, holds: Holds) -> Result<(), Fault> {
+fn begin(open: &mut Vec<Open>, span: &Span, anchor: usize, holds: Holds) -> Result<(), Fault> {
     let start = span.start.line();
     if open.len() >= DEEPEST {
         return Err(Fault::too_deep(start));
     }
     open.push(Open {
         start,
+        anchor,
         flow: !span.is_empty(),
         holds,
     });
@@ -141,22 +184,43 @@ fn begin(open: &mut Vec<Open>, span: &Span, holds: Holds) -> Result<(), Fault> {
 }
 
 fn close(done: Open, span: &Span) -> Node {
-    let (last, what) = match done.holds {
-        Holds::Map(entries, _) => {
-            let last = entries.last().map_or(done.start, |entry| entry.node.end);
-            (last, Node::map(entries, 0, 0).what)
-        }
-        Holds::List(items) => (
-            items.last().map_or(done.start, |item| item.end),
-            What::List(items),
-        ),
+    let end = |last: Option<&Node>| match last {
+        _ if done.flow => span.end.line(),
+        Some(node) => node.end,
+        None => done.start,
     };
-    let end = if done.flow { span.end.line() } else { last };
-    Node {
-        start: done.start,
-        end,
-        what,
+    match done.holds {
+        Holds::Map(entries, _) => {
+            let end = end(entries.last().map(|entry| &entry.node));
+            Node::map(merged(entries), done.start, end)
+        }
+        Holds::List(items) => {
+            let end = end(items.last());
+            Node::list(items, done.start, end)
+        }
     }
+}
+
+/// `<<: *base` stands for the entries of `base` that are not here already.
+fn merged(entries: Vec<Entry>) -> Vec<Entry> {
+    let is_merge = |entry: &Entry| entry.key == "<<" && entry.node.borrowed;
+    if !entries.iter().any(is_merge) {
+        return entries;
+    }
+    let own: HashSet<String, FixedState> = entries.iter().map(|entry| entry.key.clone()).collect();
+    let mut all = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let (true, What::Map(base)) = (is_merge(&entry), &entry.node.what) {
+            let fresh = base
+                .entries
+                .iter()
+                .filter(|entry| !own.contains(&entry.key));
+            all.extend(fresh.cloned());
+        } else {
+            all.push(entry);
+        }
+    }
+    all
 }
 
 fn take(parent: &mut Open, mut node: Node) {
