@@ -132,8 +132,11 @@ impl Catalogue {
         let mut path = 0;
         let mut step = Some(self.leaves[leaf].key);
         while let Some(key) = step.filter(|_| step != below) {
-            whole = mixed(whole, self.keys[key].folded);
-            path = mixed(path, self.keys[key].folded);
+            // The first line of a text stays itself when another is added.
+            if self.keys[key].step != Step::Line {
+                whole = mixed(whole, self.keys[key].folded);
+                path = mixed(path, self.keys[key].folded);
+            }
             step = self.keys[key].parent;
         }
         Seen { whole, path, leaf }
