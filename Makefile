@@ -12,7 +12,7 @@ SHELL    := /bin/bash
 HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 COMMA    := ,
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
-PROGRAMS := cellphone captainphone agentctl taskctl logctl dreamscribe metricsd secctl
+PROGRAMS := cellphone captainphone agentctl taskctl logctl dreamscribe dupscan metricsd secctl
 # Started by agentctl, never by hand.
 HELPERS  := dreamos-superd
 SCHEMAS  := $(wildcard bin/*/schemas/*.json)

@@ -32,10 +32,16 @@ pub enum Own {
     Logfmt,
     /// Its text format 0.0.4.
     Prometheus,
+    /// OASIS SARIF 2.1.0.
+    Sarif,
+    /// The issues of Code Climate, as GitLab reads them.
+    CodeClimate,
+    Html,
+    Markdown,
 }
 
 /// How each is called, and what it is; what is `Own` is not offered.
-const FORMATS: [(Format, &str, &str); 11] = [
+const FORMATS: [(Format, &str, &str); 15] = [
     (Format::Table, "table", "For people"),
     (Format::Json, "json", "One JSON document"),
     (Format::Jsonl, "jsonl", "One JSON object a line"),
@@ -47,6 +53,10 @@ const FORMATS: [(Format, &str, &str); 11] = [
     (Format::Own(Own::Pretty), "pretty", ""),
     (Format::Own(Own::Logfmt), "logfmt", ""),
     (Format::Own(Own::Prometheus), "prometheus", ""),
+    (Format::Own(Own::Sarif), "sarif", ""),
+    (Format::Own(Own::CodeClimate), "codeclimate", ""),
+    (Format::Own(Own::Html), "html", ""),
+    (Format::Own(Own::Markdown), "markdown", ""),
 ];
 
 impl Format {

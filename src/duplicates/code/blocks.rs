@@ -31,6 +31,8 @@ pub(super) struct Block {
 pub(super) struct Plan {
     /// The first tokens of statements.
     pub(super) statements: Vec<u32>,
+    /// Statements that only name other files: from and to which token.
+    pub(super) imports: Vec<(u32, u32)>,
     /// By their starts, the outer before the inner; the first is the file.
     pub(super) blocks: Vec<Block>,
 }
@@ -42,8 +44,35 @@ pub(super) fn plan(tokens: &Tokens, language: &Language) -> Plan {
     };
     plan.statements.sort_unstable();
     plan.statements.dedup();
+    plan.imports = imports(tokens, &plan.statements);
     plan.nest(tokens.len());
     plan
+}
+
+/// What is read before the code itself.
+const IMPORTS: &[&str] = &[
+    "import", "use", "using", "from", "package", "include", "require", "extern",
+];
+
+fn imports(tokens: &Tokens, statements: &[u32]) -> Vec<(u32, u32)> {
+    let words: Vec<u32> = IMPORTS.iter().map(|it| word(it.as_bytes())).collect();
+    let mut imports: Vec<(u32, u32)> = Vec::new();
+    for (at, &start) in statements.iter().enumerate() {
+        let end = statements
+            .get(at + 1)
+            .map_or(tokens.len(), |it| *it as usize);
+        // `pub use`, `#include`.
+        let mut first = (start as usize..end).take(2);
+        if first
+            .any(|it| tokens.sorts[it] == Sort::Fixed as u8 && words.contains(&tokens.words[it]))
+        {
+            match imports.last_mut() {
+                Some(last) if last.1 == start => last.1 = index(end),
+                _ => imports.push((start, index(end))),
+            }
+        }
+    }
+    imports
 }
 
 fn index(n: usize) -> u32 {

@@ -4,14 +4,16 @@ use super::source::{Sources, Span};
 use super::tokens::blind;
 
 /// A copy is looked for so many tokens beyond what is known of it.
-const REACH: usize = 56;
+const REACH: usize = 48;
 /// What a token more on one side costs, in tokens that are common.
 const PRICE: i32 = 5;
 const WORTH: i32 = 2;
 /// So many tokens may one side have more than the other.
-const BAND: usize = 14;
+const BAND: usize = 12;
+/// So many signs of a common beginning stand side by side.
+const GROUP: usize = 6;
 /// So far below the best nothing is looked for any more.
-const LOST: i32 = 60;
+const LOST: i32 = 45;
 
 /// Both spans grown outwards while what is beyond them is mostly the same.
 pub(super) fn grown(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
@@ -47,6 +49,9 @@ fn around(sources: &Sources, span: Span) -> Around {
 
 /// How far both go on together: the ends of their best common beginning.
 fn best(a: &[u32], b: &[u32]) -> (usize, usize) {
+    if !has_common_group(a, b) {
+        return (0, 0);
+    }
     let mut best = (0, 0, 0);
     let mut row: Vec<i32> = (0..=b.len())
         .map(|j| -PRICE * i32::try_from(j).unwrap_or(0))
@@ -78,6 +83,23 @@ fn best(a: &[u32], b: &[u32]) -> (usize, usize) {
         }
     }
     (best.1, best.2)
+}
+
+/// Whether some signs stand side by side in both: else nothing is worth its price.
+fn has_common_group(a: &[u32], b: &[u32]) -> bool {
+    let hashed = |group: &[u32]| {
+        let hash = group.iter().fold(0_u32, |hash, sign| {
+            (hash ^ sign).wrapping_mul(0x9e37_79b1).rotate_left(13)
+        });
+        (hash % 512) as usize
+    };
+    let mut seen = [0_u64; 8];
+    for group in a.windows(GROUP) {
+        let at = hashed(group);
+        seen[at / 64] |= 1 << (at % 64);
+    }
+    let is_seen = |at: usize| seen[at / 64] >> (at % 64) & 1 == 1;
+    b.windows(GROUP).any(|group| is_seen(hashed(group)))
 }
 
 /// The statements of one block that are mostly inside.
@@ -134,6 +156,15 @@ pub(super) fn snapped(sources: &Sources, span: Span) -> Option<Span> {
         .unwrap_or_else(|| u32::try_from(sources.of(span.file).tokens.len()).unwrap_or(end));
     if next != end && of < end {
         end = if next - end <= end - of { next } else { of };
+    }
+    // Imports at either end are no copy of anything.
+    for import in &plan.imports {
+        if import.0 <= start && start < import.1 {
+            start = import.1;
+        }
+        if import.0 < end && end <= import.1 {
+            end = import.0;
+        }
     }
     (start < end).then_some(Span { start, end, ..span })
 }

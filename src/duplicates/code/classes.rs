@@ -18,19 +18,29 @@ const ASKED: usize = 8;
 pub(super) fn classes(sources: &Sources, pairs: &[Pair]) -> Vec<Class> {
     let (nodes, edges) = unify(pairs);
     let groups = group(sources, nodes, &edges);
-    let groups = outermost(groups);
+    let mut groups = outermost(groups);
+    for group in &mut groups {
+        group.spans.retain(|span| {
+            let (start, end) = sources.lines(*span);
+            !sources.of(span.file).ignores(start, end)
+        });
+    }
+    let is_generated = |it: &Group| it.spans.iter().all(|it| sources.of(it.file).generated);
+    groups.retain(|it| it.spans.len() > 1 && !is_generated(it));
     let mut classes: Vec<Class> = groups.iter().map(|it| class(sources, it)).collect();
     classes.sort_by(|a, b| {
         weight(b)
-            .cmp(&weight(a))
+            .total_cmp(&weight(a))
             .then_with(|| a.fragments.cmp(&b.fragments))
     });
     classes
 }
 
-/// What would be saved.
-fn weight(class: &Class) -> usize {
-    class.tokens * (class.fragments.len() - 1)
+/// What would be saved; the less two are alike, the less of that is sure.
+#[expect(clippy::cast_precision_loss, reason = "tokens of a file are few")]
+fn weight(class: &Class) -> f64 {
+    let more = class.fragments.len() - 1;
+    (class.tokens * more) as f64 * class.similarity.powi(6)
 }
 
 /// Two copies, and the places that they are counted as.

@@ -38,8 +38,8 @@ const fn quote(open: &'static str, close: &'static str, escapes: bool, spans_lin
 }
 
 #[derive(Debug)]
-pub struct Language {
-    pub name: &'static str,
+pub(super) struct Language {
+    pub(super) name: &'static str,
     pub(super) extensions: &'static [&'static str],
     pub(super) names: &'static [&'static str],
     pub(super) line_comments: &'static [&'static str],
@@ -348,18 +348,23 @@ pub(super) static LANGUAGES: &[Language] = &[
     },
 ];
 
+/// How each is called.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    LANGUAGES.iter().map(|it| it.name)
+}
+
 /// What no name is known of.
-pub fn text() -> &'static Language {
+pub(super) fn text() -> &'static Language {
     LANGUAGES.last().expect("the table ends with plain text")
 }
 
 /// By its name.
-pub fn named(name: &str) -> Option<&'static Language> {
+fn named(name: &str) -> Option<&'static Language> {
     LANGUAGES.iter().find(|it| it.name == name)
 }
 
 /// By the name of the file, else by the program that its first line names.
-pub fn of(file: &str, first_line: &str) -> Option<&'static Language> {
+pub(super) fn of(file: &str, first_line: &str) -> Option<&'static Language> {
     let name = file.rsplit('/').next().unwrap_or(file);
     let extension = name.rsplit_once('.').map(|it| it.1);
     let by_name = LANGUAGES.iter().find(|it| {

@@ -17,6 +17,9 @@ const SIGNS: &[&[u8]] = &[
     b"^=", b":=", b"<-", b"<<", b">>", b"++", b"--", b"**", b"??", b"?.",
 ];
 
+/// What their second byte may be.
+const SECOND: &[u8] = b">=.<&|*:-+/?";
+
 pub(super) fn word(text: &[u8]) -> u32 {
     #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
     let hash = xxh3_64(text) as u32;
@@ -105,6 +108,7 @@ impl Lexer<'_> {
             match byte {
                 b'\n' => self.new_line(),
                 b' ' | b'\t' | b'\r' | 0x0c => self.at += 1,
+                b'a'..=b'z' | b'A'..=b'Z' | b'_' if !self.may_be_a_literal(byte) => self.name(),
                 _ if self.comment() => {}
                 _ if self.literal(byte) => {}
                 b'0'..=b'9' => self.number(),
@@ -115,6 +119,11 @@ impl Lexer<'_> {
             }
         }
         self.drop_docstring();
+    }
+
+    /// A prefix of a string of Rust; those of Python are looked for where names are.
+    fn may_be_a_literal(&self, byte: u8) -> bool {
+        self.language.habits.lifetimes && b"brc".contains(&byte)
     }
 
     fn new_line(&mut self) {
@@ -174,6 +183,9 @@ impl Lexer<'_> {
 
     fn comment(&mut self) -> bool {
         let language = self.language;
+        if !b"/#=".contains(&self.peek(0)) {
+            return false;
+        }
         for (open, close) in language.block_comments {
             if self.rest().starts_with(open.as_bytes()) {
                 let end = self.end_of_block(open, close);
@@ -498,7 +510,9 @@ impl Lexer<'_> {
     fn sign(&mut self) {
         let text = self.text;
         let rest = &text[self.at..];
-        let long = SIGNS.iter().find(|it| rest.starts_with(it));
+        let may_be_long = rest.get(1).is_some_and(|it| SECOND.contains(it));
+        let mut long = SIGNS.iter().filter(|_| may_be_long);
+        let long = long.find(|it| rest.starts_with(it));
         let length = long.map_or(1, |it| it.len());
         let text = &rest[..length];
         let start = self.at;

@@ -8,23 +8,28 @@ mod bounds;
 mod chains;
 mod classes;
 mod compare;
-pub mod language;
+mod definition;
+mod language;
 mod lex;
+mod reading;
 mod search;
 mod seeds;
 mod source;
 mod tokens;
 
-pub use language::Language;
+pub(super) use definition::{Definition, least_likeness};
+pub use language::names as languages;
+pub use reading::{Choice, readable};
 pub use search::Options;
 pub use source::Source;
 
 use super::Class;
+use super::each::Tick;
 use source::Sources;
 
-/// The classes of copies in these files; the same for any order of them and any number of threads, if `sources` are by their names.
-pub fn search(sources: &[Source], options: &Options) -> Vec<Class> {
+/// The classes of copies in these files; the same for any number of threads, if `sources` are by their names.
+pub fn search(sources: &[Source], options: &Options, tick: Tick) -> Vec<Class> {
     let sources = Sources::new(sources);
-    let pairs = search::pairs(&sources, options);
+    let pairs = search::pairs(&sources, options, tick);
     classes::classes(&sources, &pairs)
 }

@@ -1,13 +1,12 @@
 //! From seeds to pairs of pieces that are copies of each other.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::align::Aligner;
 use super::bounds::{grown, snapped};
 use super::chains::{Chain, Run, chains, runs};
 use super::compare::{Likeness, compare};
 use super::seeds::{Index, seeds};
 use super::source::{Source, Sources, Span};
+use crate::duplicates::each::{Tick, each};
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -39,38 +38,6 @@ pub(super) struct Pair {
     pub(super) likeness: Likeness,
 }
 
-/// Each of `0..n` done once by some thread, in their order.
-pub(super) fn each<T: Send>(
-    n: usize,
-    threads: usize,
-    work: impl Fn(usize, &mut Aligner) -> T + Sync,
-) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let run = || {
-        let mut aligner = Aligner::default();
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            if at >= n {
-                return done;
-            }
-            done.push((at, work(at, &mut aligner)));
-        }
-    };
-    if threads <= 1 {
-        return run().into_iter().map(|it| it.1).collect();
-    }
-    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        running
-            .into_iter()
-            .flat_map(|it| it.join().expect("no worker panics"))
-            .collect()
-    });
-    all.sort_unstable_by_key(|it| it.0);
-    all.into_iter().map(|it| it.1).collect()
-}
-
 /// Tokens in common from which on two functions are compared.
 const FEW: u32 = 13;
 /// Tokens in common of a chain outside of functions.
@@ -78,13 +45,15 @@ const SOME: u32 = 22;
 /// Of what is reported in one piece, so much is reported already.
 const MOSTLY: f64 = 0.6;
 
-pub(super) fn pairs(sources: &Sources, options: &Options) -> Vec<Pair> {
-    let of_each = each(sources.all.len(), options.threads, |at, _| {
+pub(super) fn pairs(sources: &Sources, options: &Options, tick: Tick) -> Vec<Pair> {
+    let all = sources.all.len();
+    let seeds_of = |at: usize, (): &mut ()| {
         let source: &Source = &sources.all[at];
         seeds(&source.tokens, &source.plan, !options.exact)
-    });
+    };
+    let of_each = each(all, options.threads, || (), seeds_of, &|_, _| ());
     let index = Index::of(of_each, &sources.bases);
-    let found = each(sources.all.len(), options.threads, |at, aligner| {
+    let find = |at: usize, aligner: &mut Aligner| {
         let mut finder = Finder {
             sources,
             options,
@@ -93,7 +62,8 @@ pub(super) fn pairs(sources: &Sources, options: &Options) -> Vec<Pair> {
         };
         finder.file(at, &index);
         finder.found
-    });
+    };
+    let found = each(all, options.threads, Aligner::default, find, tick);
     found.into_iter().flatten().collect()
 }
 

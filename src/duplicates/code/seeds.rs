@@ -2,7 +2,6 @@
 //! neighbourhood keeps the least (winnowing: Schleimer, Wilkerson and Aiken, 2003).
 
 use super::blocks::Plan;
-use super::lex::word;
 use super::tokens::{Sort, Tokens};
 
 /// Tokens of a seed.
@@ -17,28 +16,53 @@ const MOST: usize = 16;
 /// A group with fewer different signs is a table's.
 const SIGNS: u32 = 5;
 
-/// What is read before the code itself.
-const IMPORTS: &[&str] = &[
-    "import", "use", "using", "from", "package", "include", "require", "extern",
-];
-
 /// A seed, and the token that it begins with.
 pub(super) fn seeds(tokens: &Tokens, plan: &Plan, blinds: bool) -> Vec<(u32, u32)> {
     let codes = if blinds { codes(tokens) } else { raw(tokens) };
-    let imports = imports(tokens, plan);
-    let kept = |length: usize, neighbours: usize| {
-        let hashes: Vec<u32> = codes
-            .windows(length)
-            .enumerate()
-            .map(|(at, group)| if imports[at] { u32::MAX } else { hash(group) })
-            .collect();
-        winnow(&hashes, neighbours)
-    };
-    let mut seeds = kept(LENGTH, NEIGHBOURS);
+    let mut short: Vec<u32> = codes.windows(LENGTH).map(hash).collect();
+    for import in &plan.imports {
+        let end = (import.1 as usize).min(short.len());
+        short[(import.0 as usize).min(end)..end].fill(NONE);
+    }
+    let mut seeds = winnow(&short, NEIGHBOURS);
     // Where the short ones are said everywhere, longer ones are not.
-    seeds.extend(kept(LONG, LONG_NEIGHBOURS));
+    seeds.extend(winnow(&long(&codes, &short), LONG_NEIGHBOURS));
     seeds.sort_unstable_by_key(|it| it.1);
     seeds
+}
+
+/// Of longer groups their signs alone, where the short groups at both ends are no table's.
+fn long(codes: &[Code], short: &[u32]) -> Vec<u32> {
+    let mut hash = 0_u64;
+    let oldest = (1..LONG).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+    let mut hashes = Vec::with_capacity(codes.len());
+    for (at, code) in codes.iter().enumerate() {
+        if let Some(left) = at.checked_sub(LONG) {
+            hash = hash.wrapping_sub(mixed(codes[left].sign).wrapping_mul(oldest));
+        }
+        hash = hash.wrapping_mul(BASE).wrapping_add(mixed(code.sign));
+        let Some(start) = (at + 1).checked_sub(LONG) else {
+            continue;
+        };
+        let is_table = short[start] == NONE || short[at + 1 - LENGTH] == NONE;
+        hashes.push(if is_table { NONE } else { folded(hash) });
+    }
+    hashes
+}
+
+const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+/// No seed.
+const NONE: u32 = u32::MAX;
+
+fn mixed(sign: u32) -> u64 {
+    (u64::from(sign) ^ 0x5851_f42d)
+        .wrapping_mul(0x2127_599b_f432_5c37)
+        .rotate_left(29)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+fn folded(hash: u64) -> u32 {
+    ((hash ^ hash >> 32) as u32).min(NONE - 1)
 }
 
 /// Sign, or how far back the same name stands.
@@ -78,7 +102,7 @@ fn codes(tokens: &Tokens) -> Vec<Code> {
     .collect()
 }
 
-/// [`u32::MAX`]: of a table.
+/// [`NONE`]: of a table.
 fn hash(group: &[Code]) -> u32 {
     let mut hash = 0x9e37_79b9_u64;
     let mut seen = 0_u64;
@@ -96,31 +120,10 @@ fn hash(group: &[Code]) -> u32 {
         seen |= 1 << (code.sign.wrapping_mul(0x9e37_79b1) >> 26);
     }
     if seen.count_ones() < SIGNS {
-        return u32::MAX;
+        NONE
+    } else {
+        folded(hash)
     }
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-    let hash = (hash ^ hash >> 32) as u32;
-    hash.min(u32::MAX - 1)
-}
-
-/// Which tokens are of statements that only name other files.
-fn imports(tokens: &Tokens, plan: &Plan) -> Vec<bool> {
-    let mut imports = vec![false; tokens.len()];
-    let words: Vec<u32> = IMPORTS.iter().map(|it| word(it.as_bytes())).collect();
-    for (at, &start) in plan.statements.iter().enumerate() {
-        let start = start as usize;
-        let end = plan
-            .statements
-            .get(at + 1)
-            .map_or(tokens.len(), |it| *it as usize);
-        let first = (start..end).find(|it| tokens.words[*it] != u32::from(b'#'));
-        if first.is_some_and(|it| {
-            tokens.sorts[it] == Sort::Fixed as u8 && words.contains(&tokens.words[it])
-        }) {
-            imports[start..end].fill(true);
-        }
-    }
-    imports
 }
 
 fn winnow(hashes: &[u32], neighbours: usize) -> Vec<(u32, u32)> {
@@ -135,7 +138,7 @@ fn winnow(hashes: &[u32], neighbours: usize) -> Vec<(u32, u32)> {
             .rev()
             .min_by_key(|it| *it.1)
             .expect("a window is not empty");
-        if hash != u32::MAX && last != from + at {
+        if hash != NONE && last != from + at {
             last = from + at;
             kept.push((hash, u32::try_from(last).unwrap_or(u32::MAX)));
         }

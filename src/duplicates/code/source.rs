@@ -10,22 +10,33 @@ use super::tokens::Tokens;
 #[derive(Debug)]
 pub struct Source {
     pub file: String,
+    /// The name of its language.
+    pub language: &'static str,
     pub(super) tokens: Tokens,
     pub(super) plan: Plan,
     /// Names of blocks that have one, by their number.
     pub(super) names: Vec<(u32, Box<str>)>,
+    pub lines: usize,
+    /// A program wrote it.
+    pub generated: bool,
+    /// First and last lines of what is not told.
+    pub(super) ignored: Vec<(u32, u32)>,
 }
 
 impl Source {
-    pub fn read(file: String, text: &str, language: &'static Language) -> Self {
+    pub(super) fn read(file: String, text: &str, language: &'static Language) -> Self {
         let tokens = lex(text.as_bytes(), language);
         let plan = plan(&tokens, language);
         let names = names(&tokens, &plan, text);
         Self {
             file,
+            language: language.name,
             tokens,
             plan,
             names,
+            lines: 0,
+            generated: false,
+            ignored: Vec::new(),
         }
     }
 }

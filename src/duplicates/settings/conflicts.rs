@@ -13,7 +13,7 @@ use super::blocks::{Block, Catalogue, Leaf, folded};
 use super::classes::Copies;
 use super::read::Format;
 use super::tree::is_variable;
-use crate::duplicates::{Conflict, Sameness, Value};
+use crate::duplicates::{Conflict, Sameness, Setting};
 
 /// Blocks that are less alike are two things.
 const LEAST_ALIKE: f64 = 0.8;
@@ -371,7 +371,7 @@ impl<'c> Search<'c> {
                 different.push(&leaf.value);
             }
             let number = different.iter().position(|value| *value == leaf.value);
-            Value {
+            Setting {
                 file: self.texts[leaf.file].file.to_owned(),
                 line: leaf.line,
                 value: shown(&self.catalogue.keys[leaf.key].text, &leaf.value, number),

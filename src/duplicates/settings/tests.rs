@@ -20,7 +20,7 @@ fn places(class: &Class) -> Vec<String> {
 fn conflicts(files: &[(&str, &str)]) -> Vec<(String, Vec<String>)> {
     let told = found(files).conflicts.into_iter();
     told.map(|conflict| {
-        let value = |v: &crate::duplicates::Value| format!("{}:{} {}", v.file, v.line, v.value);
+        let value = |v: &crate::duplicates::Setting| format!("{}:{} {}", v.file, v.line, v.value);
         (
             conflict.key.clone(),
             conflict.values.iter().map(value).collect(),

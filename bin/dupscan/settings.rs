@@ -1,0 +1,63 @@
+//! `.dupscan.toml` of the tree that is looked through: what the command line does not say.
+
+use std::path::{Path, PathBuf};
+
+use dreamos::cli::{Error, Failure};
+use serde::Deserialize;
+
+pub(crate) const NAME: &str = ".dupscan.toml";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Settings {
+    pub(crate) ignore: Vec<String>,
+    pub(crate) languages: Vec<String>,
+    pub(crate) min_tokens: Option<usize>,
+    pub(crate) min_lines: Option<usize>,
+    pub(crate) min_settings: Option<usize>,
+    pub(crate) max_size: Option<u64>,
+    pub(crate) exact: bool,
+    pub(crate) generated: bool,
+    pub(crate) any_text: bool,
+    pub(crate) hidden: bool,
+    pub(crate) fail_on: Vec<String>,
+    pub(crate) threshold: Option<f64>,
+    /// From the directory of this file.
+    pub(crate) baseline: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Of the tree, else of the nearest directory above that has some, up to a repository's own.
+    pub(crate) fn of(base: &Path) -> Result<Self, Failure> {
+        let start = std::fs::canonicalize(base).unwrap_or_else(|_| base.to_path_buf());
+        for dir in start.ancestors() {
+            let path = dir.join(NAME);
+            match std::fs::read_to_string(&path) {
+                Ok(text) => return Self::parse(&text, &path),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::File { path, source }.into()),
+            }
+            if dir.join(".git").exists() {
+                break;
+            }
+        }
+        Ok(Self::default())
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        let read: Result<Self, _> = toml_edit::de::from_str(text);
+        let mut settings = read.map_err(|error| {
+            let place = error
+                .span()
+                .map_or(1, |span| text[..span.start].lines().count().max(1));
+            Error::usage(format!(
+                "{}:{place}: {}",
+                path.display(),
+                error.message().trim()
+            ))
+        })?;
+        let dir = path.parent().unwrap_or(path);
+        settings.baseline = settings.baseline.map(|it| dir.join(it));
+        Ok(settings)
+    }
+}
