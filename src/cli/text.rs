@@ -3,35 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Control characters, escape sequences and bidirectional overrides shown as `\x1b` or `\u{202e}`. Line breaks
-/// and tabs stay.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if !is_hidden(c) {
-            shown.push(c);
-        } else if c.is_ascii() {
-            write!(shown, "\\x{:02x}", u32::from(c)).expect("a string grows");
-        } else {
-            write!(shown, "\\u{{{:x}}}", u32::from(c)).expect("a string grows");
-        }
-    }
-    Cow::Owned(shown)
-}
-
-fn is_hidden(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        // Unicode's bidirectional marks, embeddings, overrides and isolates, and its own line breaks.
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            true
-        }
-        c => c.is_control(),
-    }
-}
+use crate::names::is_hidden;
+pub use crate::names::visible;
 
 /// A JSON document that means the same and has nothing in it that a terminal obeys.
 pub fn visible_json(json: &str) -> Cow<'_, str> {
@@ -91,16 +64,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_drive_a_terminal_is_shown_instead() {
-        assert_eq!(
-            visible("\u{1b}[2Jhi\u{7}\r\n\tx"),
-            "\\x1b[2Jhi\\x07\\x0d\n\tx"
-        );
-        assert_eq!(visible("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
-        assert!(matches!(visible("plain — text\n"), Cow::Borrowed(_)));
-    }
-
-    #[test]
     fn a_long_or_second_line_leaves_an_ellipsis() {
         assert_eq!(first_line("short", 10), "short");
         assert_eq!(first_line("\n\n  two\nlines\n", 10), "  two…");
@@ -133,12 +96,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn nothing_that_a_terminal_obeys_passes(text in any::<String>()) {
-            let shown = visible(&text);
-            prop_assert!(shown.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'));
-        }
-
         #[test]
         fn a_shell_reads_back_what_was_quoted(text in "[^\0]{0,40}") {
             let shell = std::process::Command::new("sh")

@@ -14,6 +14,7 @@ mod nearest;
 mod origin;
 mod roster;
 mod token;
+mod visible;
 
 pub use act::{Act, Caller, Permit, Verb};
 pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, UNASSIGNED, USER};
@@ -27,3 +28,4 @@ pub use mode::{BadMode, Class, Mode};
 pub use origin::{BadOrigin, Origin};
 pub use roster::{Limits, NotFree, Roster, RosterEntry, UnknownName};
 pub use token::Token;
+pub use visible::{is_hidden, visible};
