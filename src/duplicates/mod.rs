@@ -6,6 +6,7 @@
 pub mod code;
 mod error;
 mod found;
+pub mod report;
 
 pub use error::Error;
 pub use found::{Class, Conflict, Found, Fragment, Sameness, Setting, Skipped, Totals};
