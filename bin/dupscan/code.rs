@@ -3,9 +3,9 @@ use dreamos::duplicates::baseline::Baseline;
 use dreamos::duplicates::{self, Telling};
 
 use super::gate::Gate;
-use super::output::Output;
 use super::place::{Look, Place};
 use super::progress::Progress;
+use super::report::Report;
 
 /// Code that stands there more than once: exact, renamed and edited copies
 ///
@@ -26,7 +26,7 @@ pub(crate) struct Code {
     #[command(flatten)]
     look: Look,
     #[command(flatten)]
-    output: Output,
+    output: Report,
     #[command(flatten)]
     gate: Gate,
     /// Tell only what this revision of git did not hold

@@ -2,10 +2,10 @@ use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::duplicates::{self, settings};
 
 use super::gate::Gate;
-use super::output::Output;
 use super::place::Place;
+use super::report::Report;
 
-/// Settings that stand there more than once, and those that contradict each other
+/// Preset that stand there more than once, and those that contradict each other
 ///
 /// Blocks of YAML, JSON, TOML, INI, .properties and .env are compared by the paths of their keys, whatever their order, format or
 /// spelling (`retry_limit`, `retryLimit`). A conflict is one key with different values.
@@ -24,7 +24,7 @@ pub(crate) struct Config {
     #[arg(long)]
     no_conflicts: bool,
     #[command(flatten)]
-    output: Output,
+    output: Report,
     #[command(flatten)]
     gate: Gate,
 }

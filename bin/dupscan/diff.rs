@@ -1,9 +1,9 @@
 use dreamos::cli::{Context, Exit, Failure, Run, whole_text};
 use dreamos::duplicates::{self, Telling, baseline, disk};
 
-use super::output::Output;
 use super::place::{Look, Place};
 use super::progress::Progress;
+use super::report::Report;
 
 const LONGEST_PATCH: usize = 256 << 20;
 
@@ -25,7 +25,7 @@ pub(crate) struct Diff {
     #[command(flatten)]
     look: Look,
     #[command(flatten)]
-    output: Output,
+    output: Report,
 }
 
 impl Run for Diff {

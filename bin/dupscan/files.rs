@@ -41,7 +41,7 @@ impl Run for Files {
         let found = {
             let progress = Progress::new(context, "reading");
             duplicates::files(&tree, self.min_size, self.place.threads(), &|done, of| {
-                progress.tick(done, of)
+                progress.tick(done, of);
             })?
         };
         match context.format() {

@@ -6,7 +6,7 @@ use dreamos::cli::{Context, Error, Exit, Failure};
 use dreamos::duplicates::baseline::Baseline;
 use dreamos::duplicates::{Found, Sameness};
 
-use super::settings::Settings;
+use super::preset::Preset;
 
 // No doc comment: clap would take it for the description of the verb.
 #[derive(clap::Args)]
@@ -43,7 +43,7 @@ impl Gate {
     pub(crate) fn sift(
         &self,
         context: &Context,
-        settings: &Settings,
+        settings: &Preset,
         found: &mut Found,
     ) -> Result<(), Failure> {
         let Some(path) = self.baseline.as_ref().or(settings.baseline.as_ref()) else {
@@ -91,7 +91,7 @@ impl Gate {
     }
 
     /// What a build is told.
-    pub(crate) fn judge(&self, context: &Context, settings: &Settings, found: &Found) -> Exit {
+    pub(crate) fn judge(&self, context: &Context, settings: &Preset, found: &Found) -> Exit {
         let kinds = if self.fail_on.is_empty() {
             &settings.fail_on
         } else {

@@ -11,10 +11,10 @@ mod diff;
 mod files;
 mod gate;
 mod names;
-mod output;
 mod place;
+mod preset;
 mod progress;
-mod settings;
+mod report;
 
 const REPORTS: &[Own] = &[
     Own::Sarif,

@@ -7,7 +7,7 @@ use dreamos::duplicates::Wanted;
 use dreamos::duplicates::code::{self, Choice, Options};
 use dreamos::duplicates::disk::Tree;
 
-use super::settings::Settings;
+use super::preset::Preset;
 
 const LARGEST: u64 = 8 << 20;
 
@@ -32,6 +32,10 @@ pub(crate) struct Place {
 }
 
 #[derive(clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub(crate) struct Look {
     /// Only what is the same but for layout and comments
     #[arg(long)]
@@ -68,11 +72,11 @@ impl Place {
         }
     }
 
-    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        Settings::of(&self.base())
+    pub(crate) fn settings(&self) -> Result<Preset, Failure> {
+        Preset::of(&self.base())
     }
 
-    pub(crate) fn tree(&self, settings: &Settings) -> Tree {
+    pub(crate) fn tree(&self, settings: &Preset) -> Tree {
         let base = self.base();
         let roots = if self.paths.is_empty() {
             vec![base.clone()]
@@ -97,7 +101,7 @@ impl Place {
 }
 
 impl Look {
-    pub(crate) fn wanted(&self, place: &Place, settings: &Settings) -> Result<Wanted, Failure> {
+    pub(crate) fn wanted(&self, place: &Place, settings: &Preset) -> Result<Wanted, Failure> {
         let defaults = Options::default();
         let languages = if self.languages.is_empty() {
             &settings.languages

@@ -138,9 +138,9 @@ mod tests {
     }
 
     fn marked(parts: &[Part]) -> String {
-        let one = |part: &Part| match part.differs {
-            true => format!("[{}]", part.text),
-            false => part.text.to_owned(),
+        let one = |part: &Part| match part {
+            Part { text, differs } if *differs => format!("[{text}]"),
+            Part { text, .. } => (*text).to_owned(),
         };
         parts.iter().map(one).collect()
     }

@@ -98,12 +98,12 @@ mod tests {
             let row = rows.last_mut().unwrap();
             match c {
                 '"' if inside && chars.next_if_eq(&'"').is_some() => {
-                    row.last_mut().unwrap().push(c)
+                    row.last_mut().unwrap().push(c);
                 }
                 '"' => inside = !inside,
                 ',' if !inside => row.push(String::new()),
                 '\r' if !inside && chars.next_if_eq(&'\n').is_some() => {
-                    rows.push(vec![String::new()])
+                    rows.push(vec![String::new()]);
                 }
                 c => row.last_mut().unwrap().push(c),
             }

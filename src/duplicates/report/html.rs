@@ -10,7 +10,7 @@ use minijinja::{Environment, Value, context};
 use sha2::{Digest as _, Sha256};
 
 use super::align::{Part, Row, parts, rows, whole};
-use super::snippets::{self, Snippet};
+use super::snippets::{self, Reader, Snippet};
 use super::summary::{by_kind, worst};
 use super::words::{self, counted, grouped, on_one_line, percent};
 use crate::duplicates::{Class, Found, Fragment};
@@ -23,8 +23,8 @@ const COPIES: usize = 6;
 /// So many are unfolded at first.
 const OPEN: usize = 20;
 
-/// `source` reads a file of the scan; of one that is gone the places are shown.
-pub fn html(found: &Found, source: &dyn Fn(&str) -> Option<String>) -> String {
+/// Of files that are gone the places are shown.
+pub fn html(found: &Found, source: Reader) -> String {
     let with_code = found.clones.iter().take(CODE);
     let code = snippets::read(
         with_code.flat_map(|it| it.fragments.iter().take(COPIES)),
@@ -34,7 +34,7 @@ pub fn html(found: &Found, source: &dyn Fn(&str) -> Option<String>) -> String {
         .zip(&found.clones)
         .map(|(at, it)| of_class(at, it, &code))
         .collect();
-    let page = context! {
+    rendered(context! {
         style => Value::from_safe_string(STYLE.to_owned()),
         style_hash => BASE64.encode(&Sha256::digest(STYLE)),
         in_all => words::in_all(found),
@@ -45,7 +45,10 @@ pub fn html(found: &Found, source: &dyn Fn(&str) -> Option<String>) -> String {
         without_code => found.clones.len().saturating_sub(CODE),
         conflicts => conflicts(found),
         skipped => skipped(found),
-    };
+    })
+}
+
+fn rendered(page: Value) -> String {
     // By the name it knows what to escape.
     let mut page = Environment::new()
         .render_named_str("page.html", PAGE, page)

@@ -15,7 +15,7 @@ mod sarif;
 mod snippets;
 mod summary;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 mod text;
 mod uri;
 mod words;
@@ -25,9 +25,6 @@ pub use csv::{cell, csv};
 pub use html::html;
 pub use markdown::markdown;
 pub use sarif::sarif;
+pub use snippets::Reader;
 pub use summary::{Kind, Worst, by_kind, worst};
 pub use text::{Look, text};
-#[cfg(test)]
-pub(crate) fn fixture_many() -> super::Found {
-    tests::many(10_000)
-}

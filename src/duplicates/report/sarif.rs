@@ -189,11 +189,11 @@ fn links(places: impl Iterator<Item = String>, all: usize) -> String {
         .zip(places.take(NAMED))
         .map(|(id, place)| format!("[{}]({id})", escaped(&place)))
         .collect();
-    let mut text = named.join(", ");
+    let named = named.join(", ");
     if all > NAMED {
-        text += &format!(" and {}", counted(all - NAMED, "other", "others"));
+        return format!("{named} and {}", counted(all - NAMED, "other", "others"));
     }
-    text
+    named
 }
 
 /// In a message braces are placeholders (§3.11.5) and brackets are links (§3.11.6).

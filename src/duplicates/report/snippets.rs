@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use crate::duplicates::Fragment;
 use crate::names::visible;
 
+/// Reads a file of the scan; none where it is gone.
+pub type Reader<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// So many lines of a fragment are shown.
 const LINES: usize = 400;
 /// So many characters of a line.
@@ -21,7 +24,7 @@ pub(super) struct Snippet {
 /// The code of these fragments; without those whose file cannot be read. Each file is read once, and no two are held at a time.
 pub(super) fn read<'a>(
     fragments: impl Iterator<Item = &'a Fragment>,
-    source: &dyn Fn(&str) -> Option<String>,
+    source: Reader,
 ) -> HashMap<&'a Fragment, Snippet> {
     let mut by_file: BTreeMap<&str, Vec<&Fragment>> = BTreeMap::new();
     for fragment in fragments {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::align::{Part, Row, parts, rows, whole};
-use super::snippets::{self, Snippet};
+use super::snippets::{self, Reader, Snippet};
 use super::words::{self, grouped, on_one_line};
 use crate::duplicates::{Class, Conflict, Found, Fragment, Skipped};
 
@@ -26,8 +26,8 @@ pub struct Look<'a> {
     /// Columns; code is cut to it, places are not.
     pub width: usize,
     pub colour: bool,
-    /// Reads a file, where code is to be shown.
-    pub snippets: Option<&'a dyn Fn(&str) -> Option<String>>,
+    /// Where code is to be shown.
+    pub snippets: Option<Reader<'a>>,
 }
 
 /// What a piece of text is, for its colour.
@@ -314,7 +314,7 @@ mod tests {
         snippets: None,
     };
 
-    fn two(source: &dyn Fn(&str) -> Option<String>, colour: bool) -> String {
+    fn two(source: Reader, colour: bool) -> String {
         let both = vec![fragment("a.rs", 1, 4), fragment("b.rs", 2, 6)];
         let found = Found {
             clones: vec![class(Sameness::Similar, both)],
@@ -329,10 +329,12 @@ mod tests {
     }
 
     fn code(file: &str) -> Option<String> {
-        Some(match file {
-            "a.rs" => "fn a() {\n    one();\n    two(1, \"a very long line that ends somewhere\");\n}\n".into(),
-            _ => "\nfn b() {\n    one();\n    extra();\n    two(1, \"a very long line that ends somewhere\");\n}\n".into(),
-        })
+        let two = "    two(1, \"a very long line that ends somewhere\");\n}\n";
+        match file {
+            "a.rs" => Some(format!("fn a() {{\n    one();\n{two}")),
+            "b.rs" => Some(format!("\nfn b() {{\n    one();\n    extra();\n{two}")),
+            _ => None,
+        }
     }
 
     #[test]

@@ -95,27 +95,24 @@ pub(super) fn in_all(found: &Found) -> String {
         .filter(|it| it.classes > 0)
         .map(|it| format!("{} {}", grouped(it.classes), kind(it.kind)))
         .collect();
-    let mut text = counted(found.clones.len(), "class", "classes");
+    let mut clauses = vec![counted(found.clones.len(), "class", "classes")];
     if !kinds.is_empty() {
-        text += &format!(" ({})", kinds.join(", "));
+        clauses[0] = format!("{} ({})", clauses[0], kinds.join(", "));
     }
-    text += &format!(
-        "; {} of {} duplicated ({}) in {}",
+    clauses.push(format!(
+        "{} of {} duplicated ({}) in {}",
         grouped(totals.duplicated_lines),
         counted(totals.lines, "line", "lines"),
         percent(totals.duplicated_lines, totals.lines),
         counted(totals.files, "file", "files")
-    );
+    ));
     if !found.conflicts.is_empty() {
-        text += &format!(
-            "; {}",
-            counted(found.conflicts.len(), "conflict", "conflicts")
-        );
+        clauses.push(counted(found.conflicts.len(), "conflict", "conflicts"));
     }
     if !found.skipped.is_empty() {
-        text += &format!("; {} not read", grouped(found.skipped.len()));
+        clauses.push(format!("{} not read", grouped(found.skipped.len())));
     }
-    text
+    clauses.join("; ")
 }
 
 #[cfg(test)]

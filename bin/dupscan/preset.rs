@@ -9,7 +9,11 @@ pub(crate) const NAME: &str = ".dupscan.toml";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub(crate) struct Settings {
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of its own in the file"
+)]
+pub(crate) struct Preset {
     pub(crate) ignore: Vec<String>,
     pub(crate) languages: Vec<String>,
     pub(crate) min_tokens: Option<usize>,
@@ -26,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) baseline: Option<PathBuf>,
 }
 
-impl Settings {
+impl Preset {
     /// Of the tree, else of the nearest directory above that has some, up to a repository's own.
     pub(crate) fn of(base: &Path) -> Result<Self, Failure> {
         let start = std::fs::canonicalize(base).unwrap_or_else(|_| base.to_path_buf());

@@ -11,7 +11,7 @@ use super::{gate, place};
 // No doc comment: clap would take it for the description of the verb.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Reports")]
-pub(crate) struct Output {
+pub(crate) struct Report {
     /// Write the report to this file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -32,7 +32,7 @@ struct Document<'f> {
 
 const SCHEMA: &str = "dreamos.duplicates/1";
 
-impl Output {
+impl Report {
     pub(crate) fn write(
         &self,
         context: &Context,
