@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::align::Aligner;
-use super::compare::{Likeness, blinded, compare};
+use super::compare::{Likeness, SIMILAR, blinded, compare};
 use super::search::Pair;
 use super::source::{Sources, Span};
 use crate::duplicates::{Class, Fragment, Sameness};
@@ -185,6 +185,7 @@ fn likest(
                 Some(compare(
                     sources.piece(*one),
                     sources.piece(*other),
+                    SIMILAR,
                     aligner,
                 )?),
             );

@@ -19,6 +19,8 @@ pub(super) struct Likeness {
 
 /// From here on, what the two say is the same code edited.
 pub(super) const SIMILAR: f64 = 0.70;
+/// Statements that are no whole function must be more alike: where they begin and end is our choice.
+pub(super) const PIECE: f64 = 0.76;
 /// The same for what is left when names are blinded, in runs of three and of six…
 const BLIND: f64 = 0.78;
 const BLIND_LONG: f64 = 0.68;
@@ -34,7 +36,7 @@ const SAME_TABLE: f64 = 0.84;
 /// The longest pieces that are compared otherwise than whole.
 pub(super) const LONGEST: usize = 20_000;
 
-pub(super) fn compare(a: Piece, b: Piece, aligner: &mut Aligner) -> Option<Likeness> {
+pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) -> Option<Likeness> {
     let (n, m) = (a.words.len(), b.words.len());
     if a.words == b.words {
         return Some(Likeness {
@@ -49,11 +51,7 @@ pub(super) fn compare(a: Piece, b: Piece, aligner: &mut Aligner) -> Option<Liken
     let (blind_a, blind_b) = (blinded(a), blinded(b));
     let same_shape = blind_a == blind_b;
     let variety = variety(&blind_a).min(variety(&blind_b));
-    let enough = if variety < VARIED {
-        SAME_TABLE
-    } else {
-        SIMILAR
-    };
+    let enough = if variety < VARIED { SAME_TABLE } else { enough };
     if raw >= enough && !same_shape {
         let raw = ratio(in_runs(&aligner.matches(a.words, b.words), 2), n, m);
         if raw >= enough {

@@ -3,7 +3,7 @@
 use super::align::Aligner;
 use super::bounds::{grown, snapped};
 use super::chains::{Chain, Run, chains, runs};
-use super::compare::{Likeness, compare};
+use super::compare::{Likeness, PIECE, SIMILAR, compare};
 use super::seeds::{Index, seeds};
 use super::source::{Source, Sources, Span};
 use crate::duplicates::each::{Tick, each};
@@ -187,7 +187,9 @@ impl Finder<'_> {
             return false;
         }
         let (a, b) = (self.sources.piece(x), self.sources.piece(y));
-        let likeness = compare(a, b, self.aligner);
+        let is_whole = self.sources.is_whole(x) && self.sources.is_whole(y);
+        let enough = if is_whole { SIMILAR } else { PIECE };
+        let likeness = compare(a, b, enough, self.aligner);
         if let Some(likeness) = likeness {
             self.found.push(Pair {
                 here: x,

@@ -150,15 +150,24 @@ impl<'s> Sources<'s> {
         )
     }
 
+    /// A function, a class or a file.
+    pub(super) fn is_whole(&self, span: Span) -> bool {
+        let blocks = &self.of(span.file).plan.blocks;
+        let from = blocks.partition_point(|it| it.start < span.start);
+        let at_start = blocks[from..]
+            .iter()
+            .take_while(|it| it.start == span.start);
+        at_start
+            .into_iter()
+            .any(|it| it.end == span.end && it.form != Form::Other)
+    }
+
     /// With the comments that end a piece which is no whole block.
     pub(super) fn lines_told(&self, span: Span) -> (u32, u32) {
         let source = self.of(span.file);
         let (first, last) = self.lines(span);
         let plan = &source.plan;
-        let is_block = plan
-            .blocks
-            .iter()
-            .any(|it| it.form != Form::Other && it.start == span.start && it.end == span.end);
+        let is_block = self.is_whole(span);
         let is_in_function = plan.function_of(plan.block_of(span.end - 1)) != 0 && !is_block;
         let comments = source
             .tokens
