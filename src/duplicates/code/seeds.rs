@@ -27,8 +27,21 @@ pub(super) fn seeds(tokens: &Tokens, plan: &Plan, blinds: bool) -> Vec<(u32, u32
     let mut seeds = winnow(&short, NEIGHBOURS);
     // Where the short ones are said everywhere, longer ones are not.
     seeds.extend(winnow(&long(&codes, &short), LONG_NEIGHBOURS));
+    // What is the same unblinded is rarer still: tables too.
+    if blinds {
+        seeds.extend(winnow(&unblinded(tokens, plan), LONG_NEIGHBOURS));
+    }
     seeds.sort_unstable_by_key(|it| it.1);
     seeds
+}
+
+/// Of longer groups what they say, but for imports.
+fn unblinded(tokens: &Tokens, plan: &Plan) -> Vec<u32> {
+    let mut kept = vec![0; tokens.len()];
+    for import in &plan.imports {
+        kept[import.0 as usize..import.1 as usize].fill(NONE);
+    }
+    long(&raw(tokens), &kept)
 }
 
 /// Of longer groups their signs alone, where the short groups at both ends are no table's.
