@@ -1,5 +1,6 @@
 //! Where a copy begins and ends: at statements, and not halfway through a block.
 
+use super::blocks::Form;
 use super::source::{Sources, Span};
 use super::tokens::blind;
 
@@ -119,18 +120,29 @@ pub(super) fn snapped(sources: &Sources, span: Span) -> Option<Span> {
         }
         left
     };
-    let mut start = span.start;
-    if let Some(block) = out(span.start, last) {
-        let inside = block.end - span.start;
+    let (mut start, mut end) = (span.start, span.end);
+    // What hangs over the function that holds most of it is cut off.
+    let is_most = |part: u32| u64::from(part) * 10 > u64::from(span.len()) * 6;
+    if let Some(block) =
+        out(start, last).filter(|it| it.form != Form::Other && is_most(it.end - start))
+    {
+        end = block.end;
+    } else if let Some(block) =
+        out(last, start).filter(|it| it.form != Form::Other && is_most(end - it.start))
+    {
+        start = block.start;
+    }
+    let last = end - 1;
+    if let Some(block) = out(start, last) {
+        let inside = block.end - start;
         start = if inside * 2 >= block.end - block.start {
             block.start
         } else {
             block.end
         };
     }
-    let mut end = span.end;
-    if let Some(block) = out(last, span.start) {
-        let inside = span.end - block.start;
+    if let Some(block) = out(last, start.min(last)) {
+        let inside = end - block.start;
         end = if inside * 2 >= block.end - block.start {
             block.end
         } else {
