@@ -33,6 +33,9 @@ const VARIED: f64 = 0.36;
 const SAME_SHAPE: (f64, f64) = (0.2, 0.62);
 /// A table must be the same unblinded, and so much.
 const SAME_TABLE: f64 = 0.84;
+/// So short pieces are alike by chance, and must be more so.
+const SHORT: usize = 70;
+const MORE: f64 = 0.05;
 /// The longest pieces that are compared otherwise than whole.
 pub(super) const LONGEST: usize = 20_000;
 
@@ -51,7 +54,12 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     let (blind_a, blind_b) = (blinded(a), blinded(b));
     let same_shape = blind_a == blind_b;
     let variety = variety(&blind_a).min(variety(&blind_b));
-    let enough = if variety < VARIED { SAME_TABLE } else { enough };
+    let more = if n.min(m) < SHORT { MORE } else { 0.0 };
+    let enough = if variety < VARIED {
+        SAME_TABLE
+    } else {
+        enough + more
+    };
     if raw >= enough && !same_shape {
         let raw = ratio(in_runs(&aligner.matches(a.words, b.words), 2), n, m);
         if raw >= enough {
@@ -72,7 +80,7 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         aligner.matches(&blind_a, &blind_b)
     };
     let alike = ratio(in_runs(&matches, 3), n, m);
-    if alike < BLIND || ratio(in_runs(&matches, 6), n, m) < BLIND_LONG {
+    if alike < BLIND + more || ratio(in_runs(&matches, 6), n, m) < BLIND_LONG {
         return None;
     }
     let together = together(a, b, &matches);
