@@ -26,6 +26,11 @@ pub(super) struct Block {
     pub(super) name: Option<u32>,
 }
 
+/// Blocks in more blocks than this are no blocks of their own: whoever asks what is around a place goes from one to the next.
+const DEEPEST: usize = 100;
+/// What begins a block is looked for in so many tokens before it.
+const LONGEST_HEAD: usize = 400;
+
 /// How a file is built.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -92,17 +97,36 @@ impl Plan {
         let order = |it: &Block| (it.start, std::cmp::Reverse(it.end), it.form != Form::File);
         self.blocks.sort_by_key(order);
         let mut open: Vec<usize> = Vec::new();
-        for at in 0..self.blocks.len() {
-            let start = self.blocks[at].start;
+        let all = std::mem::take(&mut self.blocks);
+        for mut block in all {
             while open
                 .last()
-                .is_some_and(|it| self.blocks[*it].end <= start && *it != 0)
+                .is_some_and(|it| self.blocks[*it].end <= block.start && *it != 0)
             {
                 open.pop();
             }
-            self.blocks[at].parent = index(open.last().copied().unwrap_or(0));
-            open.push(at);
+            if open.len() < DEEPEST {
+                block.parent = index(open.last().copied().unwrap_or(0));
+                open.push(self.blocks.len());
+                self.blocks.push(block);
+            }
         }
+    }
+
+    /// The imports that a token is of.
+    pub(super) fn import_at(&self, token: u32) -> Option<(u32, u32)> {
+        let after = self.imports.partition_point(|it| it.0 <= token);
+        let import = self.imports[after.checked_sub(1)?];
+        (token < import.1).then_some(import)
+    }
+
+    /// The first block from and to just these tokens.
+    pub(super) fn block_with(&self, start: u32, end: u32) -> Option<usize> {
+        let first = self.blocks.partition_point(|it| it.start < start);
+        let mut same = self.blocks[first..]
+            .iter()
+            .take_while(|it| it.start == start);
+        same.position(|it| it.end == end).map(|at| first + at)
     }
 
     /// The first statement that begins at or after a token.
@@ -332,7 +356,7 @@ fn form_of(tokens: &Tokens, head: usize, brace: usize, arrows: bool) -> (Form, O
     let range = head..brace.min(head + 80);
     let name_after = |at: usize| {
         let mut open = 0_usize;
-        for token in at + 1..brace {
+        for token in at + 1..brace.min(at + LONGEST_HEAD) {
             match tokens.words[token] {
                 it if it == sign(b"(") || it == sign(b"<") || it == sign(b"[") => open += 1,
                 it if it == sign(b")") || it == sign(b">") || it == sign(b"]") => {
@@ -376,7 +400,7 @@ fn form_of(tokens: &Tokens, head: usize, brace: usize, arrows: bool) -> (Form, O
             called = called.or_else(|| token.checked_sub(1).filter(|it| *it >= head).map(index));
         }
     }
-    let assigned = (head..brace).any(|it| tokens.words[it] == sign(b"="));
+    let assigned = (head..brace.min(head + LONGEST_HEAD)).any(|it| tokens.words[it] == sign(b"="));
     if arrow || called.is_some() && !assigned {
         (Form::Function, called)
     } else {
@@ -393,6 +417,7 @@ fn by_indentation(tokens: &Tokens, language: &Language) -> Plan {
         return plan;
     }
     let end_word = word(b"end");
+    let mut ends = Vec::new();
     for (at, &(start, column)) in lines.iter().enumerate() {
         let is_head = lines.get(at + 1).is_some_and(|it| it.1 > column);
         if !is_head {
@@ -406,7 +431,7 @@ fn by_indentation(tokens: &Tokens, language: &Language) -> Plan {
         let mut end = after.map_or(index(tokens.len()), |it| it.0);
         if after.is_some_and(|it| it.1 == column && tokens.words[it.0 as usize] == end_word) {
             end += 1;
-            plan.statements.retain(|it| *it + 1 != end);
+            ends.push(end - 1);
         }
         // Decorators belong to what they decorate.
         let above = lines[..at]
@@ -424,6 +449,8 @@ fn by_indentation(tokens: &Tokens, language: &Language) -> Plan {
             name,
         });
     }
+    ends.sort_unstable();
+    plan.statements.retain(|it| ends.binary_search(it).is_err());
     plan
 }
 

@@ -18,9 +18,8 @@ const LOST: i32 = 45;
 
 /// Both spans grown outwards while what is beyond them is mostly the same.
 pub(super) fn grown(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
-    let (code_a, code_b) = (around(sources, a), around(sources, b));
-    let before = best(&code_a.before, &code_b.before);
-    let after = best(&code_a.after, &code_b.after);
+    let before = best(&Side::before(sources, a), &Side::before(sources, b));
+    let after = best(&Side::after(sources, a), &Side::after(sources, b));
     let grow = |span: Span, before: usize, after: usize| Span {
         file: span.file,
         start: span.start - u32::try_from(before).unwrap_or(0),
@@ -29,61 +28,120 @@ pub(super) fn grown(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
     (grow(a, before.0, after.0), grow(b, before.1, after.1))
 }
 
-/// The nearest first.
-struct Around {
-    before: Vec<u32>,
-    after: Vec<u32>,
+/// Signs beside a span, the nearest first.
+struct Side {
+    signs: [u32; REACH],
+    len: usize,
 }
 
-fn around(sources: &Sources, span: Span) -> Around {
-    let tokens = &sources.of(span.file).tokens;
-    let (start, end) = (span.start as usize, span.end as usize);
-    let one = |it: usize| blind(tokens.words[it], tokens.sorts[it]);
-    Around {
-        before: (start.saturating_sub(REACH)..start)
-            .rev()
-            .map(one)
-            .collect(),
-        after: (end..(end + REACH).min(tokens.len())).map(one).collect(),
+impl Side {
+    fn of(sources: &Sources, file: u32, places: impl Iterator<Item = usize>) -> Self {
+        let tokens = &sources.of(file).tokens;
+        let mut side = Self {
+            signs: [0; REACH],
+            len: 0,
+        };
+        for (sign, at) in side.signs.iter_mut().zip(places) {
+            *sign = blind(tokens.words[at], tokens.sorts[at]);
+            side.len += 1;
+        }
+        side
+    }
+
+    fn before(sources: &Sources, span: Span) -> Self {
+        Self::of(sources, span.file, (0..span.start as usize).rev())
+    }
+
+    fn after(sources: &Sources, span: Span) -> Self {
+        let all = sources.of(span.file).tokens.len();
+        Self::of(sources, span.file, span.end as usize..all)
+    }
+
+    fn signs(&self) -> &[u32] {
+        &self.signs[..self.len]
+    }
+}
+
+/// Slots for the signs of one side: more than twice as many.
+const SLOTS: usize = 128;
+
+/// Where each sign stands: open addressing, a bit for each place.
+struct Places {
+    signs: [u32; SLOTS],
+    bits: [u64; SLOTS],
+}
+
+impl Places {
+    fn of(signs: &[u32]) -> Self {
+        let mut places = Self {
+            signs: [0; SLOTS],
+            bits: [0; SLOTS],
+        };
+        for (at, sign) in signs.iter().enumerate() {
+            let slot = places.slot(*sign);
+            places.signs[slot] = *sign;
+            places.bits[slot] |= 1 << at;
+        }
+        places
+    }
+
+    fn slot(&self, sign: u32) -> usize {
+        let mut slot = (sign.wrapping_mul(0x9e37_79b1) >> 25) as usize % SLOTS;
+        while self.bits[slot] != 0 && self.signs[slot] != sign {
+            slot = (slot + 1) % SLOTS;
+        }
+        slot
     }
 }
 
 /// How far both go on together: the ends of their best common beginning.
-fn best(a: &[u32], b: &[u32]) -> (usize, usize) {
+///
+/// Of beginnings of `i` and `j` signs with `n` in common what is gained is `n * WORTH`, less `PRICE` for each of the others
+/// of both; `n` by bit vectors, as in [`super::align`].
+fn best(a: &Side, b: &Side) -> (usize, usize) {
+    let (a, b) = (a.signs(), b.signs());
     if !has_common_group(a, b) {
         return (0, 0);
     }
+    let places = Places::of(b);
+    let inside = !(u64::MAX << b.len());
     let mut best = (0, 0, 0);
-    let mut row: Vec<i32> = (0..=b.len())
-        .map(|j| -PRICE * i32::try_from(j).unwrap_or(0))
-        .collect();
+    let mut row = u64::MAX;
     for (i, x) in a.iter().enumerate() {
-        let from = i.saturating_sub(BAND);
-        let to = (i + BAND).min(b.len());
-        if from >= to {
+        let matches = places.bits[places.slot(*x)];
+        let both = row & matches;
+        row = row.wrapping_add(both) | (row & !matches);
+        let common = !row & inside;
+        // None of a row is worth more than if all that is common stood at its beginning.
+        let most = gain(common.count_ones(), i + 1, common.count_ones() as usize);
+        if most < best.0 - LOST {
             break;
         }
-        let mut diagonal = row[from];
-        row[from] -= PRICE;
-        let mut highest = i32::MIN;
-        for j in from..to {
-            let here = if *x == b[j] {
-                diagonal + WORTH
-            } else {
-                i32::MIN / 2
-            };
-            diagonal = row[j + 1];
-            row[j + 1] = here.max(row[j] - PRICE).max(row[j + 1] - PRICE);
-            highest = highest.max(row[j + 1]);
-            if row[j + 1] > best.0 {
-                best = (row[j + 1], i + 1, j + 1);
-            }
-        }
-        if highest < best.0 - LOST {
-            break;
+        if most > best.0 {
+            best = best_of_row(common, i + 1, best);
         }
     }
     (best.1, best.2)
+}
+
+fn best_of_row(mut common: u64, i: usize, mut best: (i32, usize, usize)) -> (i32, usize, usize) {
+    let mut n = 0;
+    while common != 0 {
+        let j = common.trailing_zeros() as usize + 1;
+        n += 1;
+        common &= common - 1;
+        let gained = gain(n, i, j);
+        if gained > best.0 && i.abs_diff(j) <= BAND {
+            best = (gained, i, j);
+        }
+    }
+    best
+}
+
+fn gain(common: u32, i: usize, j: usize) -> i32 {
+    let signed = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let common = i32::try_from(common).unwrap_or(0);
+    common * (WORTH + 2 * PRICE) - PRICE * (signed(i) + signed(j))
 }
 
 /// Whether some signs stand side by side in both: else nothing is worth its price.
@@ -170,13 +228,7 @@ pub(super) fn snapped(sources: &Sources, span: Span) -> Option<Span> {
         end = if next - end <= end - of { next } else { of };
     }
     // Imports at either end are no copy of anything.
-    for import in &plan.imports {
-        if import.0 <= start && start < import.1 {
-            start = import.1;
-        }
-        if import.0 < end && end <= import.1 {
-            end = import.0;
-        }
-    }
+    start = plan.import_at(start).map_or(start, |it| it.1);
+    end = plan.import_at(end - 1).map_or(end, |it| it.0);
     (start < end).then_some(Span { start, end, ..span })
 }

@@ -55,12 +55,21 @@ impl Chain {
             let (a, b) = (&self.runs[at - 1], &self.runs[at]);
             b.start.saturating_sub(a.end) + b.distance.abs_diff(a.distance)
         };
-        let at = (1..self.runs.len()).max_by_key(|it| gap(*it))?;
+        // Of a long one near its middle, so that it takes few steps to the end.
+        let all = self.runs.len();
+        let places = if all > MANY {
+            all / 4..all * 3 / 4
+        } else {
+            1..all
+        };
+        let at = places.max_by_key(|it| gap(*it))?;
         let after = self.runs.split_off(at);
         Some((self, Self { runs: after }))
     }
 }
 
+/// A chain of more runs is long.
+const MANY: usize = 200;
 /// Between two runs of a chain lie so many tokens at most.
 const GAP: u32 = 90;
 /// A run is tied to one of so many before it.

@@ -1,6 +1,6 @@
 //! Pairs become classes: all copies of one thing together, of which each is like each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -62,19 +62,19 @@ fn unify(pairs: &[Pair]) -> (usize, Vec<Edge>) {
     counted.sort_by_key(|it| (it.1.file, std::cmp::Reverse((it.0, it.1.len())), it.1));
     let mut nodes: Vec<Span> = Vec::new();
     let mut node_of: HashMap<Span, usize> = HashMap::new();
-    let mut first_of_file = 0;
+    // Of one file, by their starts.
+    let mut starts: BTreeSet<(u32, usize)> = BTreeSet::new();
     for (_, span) in counted {
-        if nodes
-            .get(first_of_file)
-            .is_none_or(|it| it.file != span.file)
-        {
-            first_of_file = nodes.len();
+        if nodes.last().is_none_or(|it| it.file != span.file) {
+            starts.clear();
         }
-        let same = nodes[first_of_file..]
-            .iter()
-            .position(|it| is_one(*it, span));
-        let node = same.map_or(nodes.len(), |it| first_of_file + it);
+        // What is one with it begins no further off than this.
+        let off = span.len() / 3 + 1;
+        let near = starts.range((span.start.saturating_sub(off), 0)..(span.start + off + 1, 0));
+        let same = near.map(|it| it.1).filter(|it| is_one(nodes[*it], span));
+        let node = same.min().unwrap_or(nodes.len());
         if node == nodes.len() {
+            starts.insert((span.start, node));
             nodes.push(span);
         }
         node_of.insert(span, node);
@@ -127,28 +127,33 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge]) -> Vec<Group> {
             continue;
         }
         // Who is alone yet comes as the pair has it.
-        let alone = |group: usize, node: usize, span: Span| {
-            if members[group].is_empty() {
-                vec![(node, span)]
+        let alone = [[(a, edge.spans.0)], [(b, edge.spans.1)]];
+        let of = |group: usize, alone| {
+            let members: &Vec<(usize, Span)> = &members[group];
+            if members.is_empty() {
+                alone
             } else {
-                members[group].clone()
+                &members[..]
             }
         };
-        let (of_x, of_y) = (alone(x, a, edge.spans.0), alone(y, b, edge.spans.1));
+        let (of_x, of_y) = (of(x, &alone[0][..]), of(y, &alone[1][..]));
         let mut all = worst(worst(Some(edge.likeness), likeness[x]), likeness[y]);
         if size > 0 {
             all = all
-                .and_then(|it| worst(Some(it), Some(likest(sources, &of_x, &of_y, &mut aligner)?)));
+                .and_then(|it| worst(Some(it), Some(likest(sources, of_x, of_y, &mut aligner)?)));
         }
         let Some(all) = all else {
             refused.insert((x.min(y), x.max(y)), size);
             continue;
         };
+        let of_y = of_y.to_vec();
         for (node, _) in &of_y {
             group_of[*node] = x;
         }
         members[y] = Vec::new();
-        members[x] = of_x;
+        if members[x].is_empty() {
+            members[x].extend(alone[0]);
+        }
         members[x].extend(of_y);
         likeness[x] = Some(all);
     }

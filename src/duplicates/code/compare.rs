@@ -51,8 +51,11 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         return None;
     }
     let raw = ratio(aligner.common(a.words, b.words), n, m);
+    let same_shape = has_same_shape(a, b);
+    if !same_shape && raw < UNBLINDED {
+        return None;
+    }
     let (blind_a, blind_b) = (blinded(a), blinded(b));
-    let same_shape = blind_a == blind_b;
     let variety = variety(&blind_a).min(variety(&blind_b));
     let more = if n.min(m) < SHORT { MORE } else { 0.0 };
     let enough = if variety < VARIED {
@@ -71,7 +74,7 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     }
     let varies = variety >= VARIED
         || same_shape && (raw >= SAME_TABLE || variety >= SAME_SHAPE.0 && raw >= SAME_SHAPE.1);
-    if !same_shape && raw < UNBLINDED || !varies {
+    if !varies {
         return None;
     }
     let matches: Vec<(usize, usize)> = if same_shape {
@@ -92,6 +95,12 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         },
         similarity: raw.max(alike * together).min(0.999),
     })
+}
+
+fn has_same_shape(a: Piece, b: Piece) -> bool {
+    let blind_of = |piece: Piece, at: usize| blind(piece.words[at], piece.sorts[at]);
+    a.words.len() == b.words.len()
+        && (0..a.words.len()).all(|at| blind_of(a, at) == blind_of(b, at))
 }
 
 /// Matches that stand beside so many others: single signs stand in any code.

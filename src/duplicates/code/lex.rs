@@ -10,6 +10,9 @@ use super::tokens::{Sort, Tokens, WORDS};
 /// `'\u{10ffff}'`, between its quotes.
 const LONGEST_CHARACTER: usize = 12;
 
+/// So long is no regular expression: each `/` of a line would be looked after to its end.
+const LONGEST_REGEX: usize = 2_000;
+
 /// Of the signs that are longer than a byte.
 const SIGNS: &[&[u8]] = &[
     b">>>", b"===", b"!==", b"...", b"..=", b"<<=", b">>=", b"**=", b"//=", b"=>", b"->", b"::",
@@ -381,6 +384,7 @@ impl Lexer<'_> {
                 Some(b'[') => class = true,
                 Some(b']') => class = false,
                 Some(b'/') if !class => break,
+                Some(_) if at - self.at > LONGEST_REGEX => return false,
                 Some(_) => {}
             }
             at += 1;
@@ -443,15 +447,17 @@ impl Lexer<'_> {
     fn number(&mut self) {
         let start = self.at;
         let mut at = self.at;
+        let mut is_hex = false;
         while let Some(&byte) = self.text.get(at) {
             let after = self.text.get(at + 1).copied().unwrap_or(0);
+            is_hex |= byte == b'x';
             let goes_on = byte.is_ascii_alphanumeric()
                 || byte == b'_'
                 || byte == b'.' && after.is_ascii_digit()
                 || b"+-".contains(&byte)
                     && b"eE".contains(&self.text[at - 1])
                     && after.is_ascii_digit()
-                    && self.text[start + 1..at].iter().all(|it| *it != b'x');
+                    && !is_hex;
             if !goes_on {
                 break;
             }

@@ -1,5 +1,7 @@
 //! From seeds to pairs of pieces that are copies of each other.
 
+use std::collections::HashMap;
+
 use super::align::Aligner;
 use super::bounds::{grown, snapped};
 use super::chains::{Chain, Run, chains, runs};
@@ -59,6 +61,7 @@ pub(super) fn pairs(sources: &Sources, options: &Options, tick: Tick) -> Vec<Pai
             options,
             aligner,
             found: Vec::new(),
+            reported: Reported::default(),
         };
         finder.file(at, &index);
         finder.found
@@ -68,16 +71,14 @@ pub(super) fn pairs(sources: &Sources, options: &Options, tick: Tick) -> Vec<Pai
 }
 
 /// The functions around a place, the inner before the outer.
-fn functions(source: &Source, place: u32) -> Vec<u32> {
-    let mut block = source.plan.function_of(source.plan.block_of(place));
-    let mut all = Vec::new();
-    while block != 0 && all.len() < 3 {
-        all.push(u32::try_from(block).unwrap_or(0));
-        block = source
-            .plan
-            .function_of(source.plan.blocks[block].parent as usize);
-    }
-    all
+fn functions(source: &Source, place: u32) -> impl Iterator<Item = u32> + Clone {
+    let plan = &source.plan;
+    let innermost = plan.function_of(plan.block_of(place));
+    let outwards = move |block: &usize| Some(plan.function_of(plan.blocks[*block].parent as usize));
+    std::iter::successors(Some(innermost), outwards)
+        .take_while(|block| *block != 0)
+        .take(3)
+        .map(|block| u32::try_from(block).unwrap_or(0))
 }
 
 struct Finder<'f> {
@@ -85,6 +86,52 @@ struct Finder<'f> {
     options: &'f Options,
     aligner: &'f mut Aligner,
     found: Vec<Pair>,
+    /// Those of the two files that are looked at.
+    reported: Reported,
+}
+
+/// Where in a file pairs were found, by stretches: a file may have very many.
+#[derive(Default)]
+struct Reported {
+    /// Of each stretch the first that the pair reaches into, and which one it is.
+    stretches: HashMap<u32, Vec<(u32, usize)>>,
+}
+
+impl Reported {
+    const LENGTH: u32 = 256;
+
+    fn clear(&mut self) {
+        self.stretches.clear();
+    }
+
+    fn stretches(span: Span) -> std::ops::RangeInclusive<u32> {
+        span.start / Self::LENGTH..=(span.end - 1) / Self::LENGTH
+    }
+
+    fn add(&mut self, span: Span, pair: usize) {
+        let all = Self::stretches(span);
+        let first = *all.start();
+        for stretch in all {
+            let pairs = self.stretches.entry(stretch).or_default();
+            pairs.push((first, pair));
+        }
+    }
+
+    /// All that have something of a span, each once, and some beside it.
+    fn near(&self, span: Span) -> impl Iterator<Item = usize> {
+        let all = if self.stretches.is_empty() {
+            1..=0
+        } else {
+            Self::stretches(span)
+        };
+        let first = *all.start();
+        all.flat_map(move |stretch| {
+            let pairs = self.stretches.get(&stretch).into_iter().flatten();
+            pairs
+                .filter(move |it| stretch == first.max(it.0))
+                .map(|it| it.1)
+        })
+    }
 }
 
 impl Finder<'_> {
@@ -97,21 +144,24 @@ impl Finder<'_> {
             .into_iter()
             .map(|run| (self.sources.file_of(run.start + run.distance), run))
             .collect();
-        by_file.sort_by_key(|it| (it.0, it.1.start, it.1.distance));
+        by_file.sort_unstable_by_key(|it| (it.0, it.1.start, it.1.distance));
+        let mut runs = Vec::new();
         for group in by_file.chunk_by(|a, b| a.0 == b.0) {
-            let mut runs: Vec<Run> = group.iter().map(|it| it.1).collect();
+            runs.clear();
+            runs.extend(group.iter().map(|it| it.1));
             self.two_files(here, group[0].0, &mut runs);
         }
     }
 
     fn two_files(&mut self, here: u32, there: u32, runs: &mut [Run]) {
         let from = self.found.len();
+        self.reported.clear();
         if !self.options.exact {
             self.functions(here, there, runs);
             self.larger(here, there, from);
         }
         for chain in chains(runs, SOME) {
-            self.chain(here, there, chain, from);
+            self.chain(here, there, chain);
         }
     }
 
@@ -127,10 +177,7 @@ impl Finder<'_> {
             let middle = run.start + run.len() / 2;
             let in_a = functions(a, middle - base.0);
             let in_b = functions(b, middle + run.distance - base.1);
-            both.extend(
-                in_a.iter()
-                    .flat_map(|x| in_b.iter().map(|y| (*x, *y, run.len()))),
-            );
+            both.extend(in_a.flat_map(|x| in_b.clone().map(move |y| (x, y, run.len()))));
         }
         both.sort_unstable();
         for group in both.chunk_by(|x, y| (x.0, x.1) == (y.0, y.1)) {
@@ -152,11 +199,7 @@ impl Finder<'_> {
         let mut around: Vec<(u32, u32, u32)> = Vec::new();
         for pair in &self.found[from..] {
             let class = |source: &Source, span: Span| {
-                let block = source
-                    .plan
-                    .blocks
-                    .iter()
-                    .position(|it| it.start == span.start && it.end == span.end);
+                let block = source.plan.block_with(span.start, span.end);
                 u32::try_from(source.plan.class_of(block.unwrap_or(0))).unwrap_or(0)
             };
             around.push((
@@ -191,6 +234,7 @@ impl Finder<'_> {
         let enough = if is_whole { SIMILAR } else { PIECE };
         let likeness = compare(a, b, enough, self.aligner);
         if let Some(likeness) = likeness {
+            self.reported.add(x, self.found.len());
             self.found.push(Pair {
                 here: x,
                 there: y,
@@ -209,7 +253,7 @@ impl Finder<'_> {
     }
 
     /// What no function holds in one piece; what is none as a whole is looked at in parts.
-    fn chain(&mut self, here: u32, there: u32, chain: Chain, from: usize) {
+    fn chain(&mut self, here: u32, there: u32, chain: Chain) {
         if (chain.common() as usize) * 2 < self.options.least_tokens {
             return;
         }
@@ -222,7 +266,7 @@ impl Finder<'_> {
             }
         };
         let (a, b) = (span(here, chain.here()), span(there, chain.there()));
-        if self.is_reported(a, b, from) {
+        if self.is_reported(a, b) {
             return;
         }
         let (a, b) = if self.options.exact {
@@ -232,20 +276,20 @@ impl Finder<'_> {
         };
         let (a, b) = (snapped(self.sources, a), snapped(self.sources, b));
         if let (Some(a), Some(b)) = (a, b)
-            && (self.is_reported(a, b, from) || self.compare(a, b))
+            && (self.is_reported(a, b) || self.compare(a, b))
         {
             return;
         }
         if let Some((one, other)) = chain.split() {
-            self.chain(here, there, one, from);
-            self.chain(here, there, other, from);
+            self.chain(here, there, one);
+            self.chain(here, there, other);
         }
     }
 
-    fn is_reported(&self, a: Span, b: Span, from: usize) -> bool {
+    fn is_reported(&self, a: Span, b: Span) -> bool {
         let mostly = |part: u32, whole: Span| f64::from(part) >= MOSTLY * f64::from(whole.len());
         let (mut in_a, mut in_b) = (0, 0);
-        for pair in &self.found[from..] {
+        for pair in self.reported.near(a).map(|at| &self.found[at]) {
             if pair.here.common(a) > 0 && pair.there.common(b) > 0 {
                 in_a += pair.here.common(a);
                 in_b += pair.there.common(b);

@@ -41,9 +41,12 @@ impl Source {
     }
 }
 
+/// Further from the beginning of its line no name is looked for.
+const FAR: usize = 1 << 10;
+
 /// What stands where a block's name is.
 fn names(tokens: &Tokens, plan: &Plan, text: &str) -> Vec<(u32, Box<str>)> {
-    let mut lines: Vec<&str> = Vec::new();
+    let mut lines: Vec<u32> = Vec::new();
     let mut names = Vec::new();
     for (at, block) in plan.blocks.iter().enumerate() {
         let Some(name) = block
@@ -53,12 +56,16 @@ fn names(tokens: &Tokens, plan: &Plan, text: &str) -> Vec<(u32, Box<str>)> {
             continue;
         };
         if lines.is_empty() {
-            lines = text.split('\n').collect();
+            lines.push(0);
+            let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+            lines.extend(ends.map(|it| u32::try_from(it + 1).unwrap_or(u32::MAX)));
         }
-        let line = lines
-            .get(tokens.lines[name as usize] as usize - 1)
-            .copied()
+        let start = lines.get(tokens.lines[name as usize] as usize - 1);
+        let line = text
+            .get(start.map_or(text.len(), |it| *it as usize)..)
             .unwrap_or_default();
+        let line = &line[..line.floor_char_boundary(FAR)];
+        let line = line.split('\n').next().unwrap_or_default();
         let words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
         let found = words
             .filter(|it| !it.is_empty())
@@ -152,14 +159,9 @@ impl<'s> Sources<'s> {
 
     /// A function, a class or a file.
     pub(super) fn is_whole(&self, span: Span) -> bool {
-        let blocks = &self.of(span.file).plan.blocks;
-        let from = blocks.partition_point(|it| it.start < span.start);
-        let at_start = blocks[from..]
-            .iter()
-            .take_while(|it| it.start == span.start);
-        at_start
-            .into_iter()
-            .any(|it| it.end == span.end && it.form != Form::Other)
+        let plan = &self.of(span.file).plan;
+        let block = plan.block_with(span.start, span.end);
+        block.is_some_and(|it| plan.blocks[it].form != Form::Other)
     }
 
     /// With the comments that end a piece which is no whole block.
@@ -179,11 +181,11 @@ impl<'s> Sources<'s> {
     /// The name of the function or class that it is.
     pub(super) fn name(&self, span: Span) -> Option<&'s str> {
         let source = self.of(span.file);
-        let found = source.names.iter().find(|(at, _)| {
-            let block = source.plan.blocks[*at as usize];
-            block.start == span.start && block.end == span.end
-        });
-        found.map(|it| &*it.1)
+        let first = source.plan.block_with(span.start, span.end)?;
+        let after = source.names.partition_point(|it| (it.0 as usize) < first);
+        let (at, name) = source.names.get(after)?;
+        let block = source.plan.blocks[*at as usize];
+        (block.start == span.start && block.end == span.end).then_some(&**name)
     }
 }
 
