@@ -48,7 +48,7 @@ help:
 	@echo 'make demo       a captain, four agents, one of them killed: the main job, in a temporary home'
 	@echo 'make test       install what the tests need (apt), run them all'
 	@echo 'make check      format, lints, layers, documentation, scripts'
-	@echo 'make bench      measure beside mblaze, s6, taskwarrior, jq and others; bench-readme: into README.md'
+	@echo 'make bench      measure beside mblaze, s6, taskwarrior, jq, jscpd and others; bench-readme: into README.md'
 	@echo 'make install    programs, man pages, completions, schemas to PREFIX ($(PREFIX)), below DESTDIR if given'
 	@echo 'make uninstall  remove what install put there'
 	@echo 'make dev | small | bots    one of the three builds'

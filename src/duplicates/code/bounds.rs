@@ -227,6 +227,9 @@ pub(super) fn snapped(sources: &Sources, span: Span) -> Option<Span> {
     if next != end && of < end {
         end = if next - end <= end - of { next } else { of };
     }
+    if start >= end {
+        return None;
+    }
     // Imports at either end are no copy of anything.
     start = plan.import_at(start).map_or(start, |it| it.1);
     end = plan.import_at(end - 1).map_or(end, |it| it.0);
