@@ -11,6 +11,7 @@ use super::report::Report;
 ///
 /// All copies of one thing are one group. `dupscan:ignore` in a comment above a copy leaves it out, `dupscan:ignore-start` and
 /// `-end` all between them, `dupscan:ignore-file` the file. What is not read is told with its reason (-v; --json has it always).
+/// `--format` is also sarif, codeclimate, csv, html or markdown.
 /// `.dupscan.toml` in the tree may say what stands here, by the long names: `min-tokens = 60`, `ignore = ["vendor/"]`.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES

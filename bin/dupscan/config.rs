@@ -8,7 +8,7 @@ use super::report::Report;
 /// Preset that stand there more than once, and those that contradict each other
 ///
 /// Blocks of YAML, JSON, TOML, INI, .properties and .env are compared by the paths of their keys, whatever their order, format or
-/// spelling (`retry_limit`, `retryLimit`). A conflict is one key with different values.
+/// spelling (`retry_limit`, `retryLimit`). A conflict is one key with different values. `--format` is also sarif, codeclimate, csv, html or markdown.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   dupscan config

@@ -10,7 +10,8 @@ const LONGEST_PATCH: usize = 256 << 20;
 /// What a change wrote again: copies of which at least one is new, and where the others are
 ///
 /// The change is what git shows between a revision and the tree, untracked files included; `A..B` is what is between two; - is a
-/// patch on stdin whose result is the tree. Exit 1 if something was written again.
+/// patch on stdin whose result is the tree. Exit 1 if something was written again. `--format` is also sarif, codeclimate, csv, html
+/// or markdown.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   dupscan diff                                   # since the last commit

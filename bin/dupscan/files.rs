@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::place::Place;
 use super::progress::Progress;
+use super::report::on_one_line;
 
 /// Files with the same bytes
 ///
 /// Names of one file (hard links) are one, symbolic links are not followed, empty files are left out (--min-size 0 shows them).
+/// `--format` is also csv.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   dupscan files
@@ -79,7 +81,7 @@ fn table(context: &Context, groups: &[Group]) -> String {
             context.strong(&format!("{copies} files of {} bytes", group.size))
         );
         for file in &group.files {
-            let _ = writeln!(text, "  {}", context.shown(file));
+            let _ = writeln!(text, "  {}", on_one_line(file));
         }
     }
     let _ = writeln!(

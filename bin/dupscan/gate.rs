@@ -6,14 +6,14 @@ use dreamos::cli::{Context, Error, Exit, Failure};
 use dreamos::duplicates::baseline::Baseline;
 use dreamos::duplicates::{Found, Sameness};
 
-use super::preset::Preset;
+use super::preset::{KINDS, Preset};
 
 // No doc comment: clap would take it for the description of the verb.
 #[derive(clap::Args)]
 #[command(next_help_heading = "For CI")]
 pub(crate) struct Gate {
     /// Exit 1 if there is any of these: exact, renamed, similar, conflict, any
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = ["exact", "renamed", "similar", "conflict", "any"])]
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = KINDS)]
     fail_on: Vec<String>,
     /// Exit 1 if more than so many percent of the lines stand in copies
     #[arg(long, value_name = "PERCENT", value_parser = percent)]

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::place::{Look, Place};
 use super::progress::Progress;
+use super::report::on_one_line;
 use dreamos::duplicates::report::cell;
 
 /// The same class or function defined in many places, and how like the definitions are
 ///
-/// Functions are told that stand in no class. 1.000 is the same everywhere: one of them is enough.
+/// Functions are told that stand in no class. 1.000 is the same everywhere: one of them is enough. `--format` is also csv.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   dupscan names
@@ -68,7 +69,7 @@ fn table(names: &[Name]) -> Table {
         let places: Vec<String> = name
             .definitions
             .iter()
-            .map(|it| format!("{}:{}", it.file, it.start))
+            .map(|it| format!("{}:{}", on_one_line(&it.file), it.start))
             .collect();
         let (count, like) = (places.len().to_string(), format!("{:.3}", name.similarity));
         table.row(vec![

@@ -6,6 +6,8 @@ use dreamos::cli::{Error, Failure};
 use serde::Deserialize;
 
 pub(crate) const NAME: &str = ".dupscan.toml";
+/// What a build may fail on.
+pub(crate) const KINDS: [&str; 5] = ["exact", "renamed", "similar", "conflict", "any"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -53,15 +55,29 @@ impl Preset {
         let mut settings = read.map_err(|error| {
             let place = error
                 .span()
-                .map_or(1, |span| text[..span.start].lines().count().max(1));
-            Error::usage(format!(
-                "{}:{place}: {}",
-                path.display(),
-                error.message().trim()
-            ))
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            let message = format!("{}:{place}: {}", path.display(), error.message().trim());
+            Error::advice(
+                message,
+                "its keys are the long options: `dupscan help code`",
+            )
         })?;
+        settings.check(path)?;
         let dir = path.parent().unwrap_or(path);
         settings.baseline = settings.baseline.map(|it| dir.join(it));
         Ok(settings)
+    }
+
+    /// What the command line would not take either.
+    fn check(&self, path: &Path) -> Result<(), Failure> {
+        if let Some(kind) = self.fail_on.iter().find(|it| !KINDS.contains(&it.as_str())) {
+            let message = format!("{}: fail-on knows no {kind:?}", path.display());
+            return Err(Error::advice(message, format!("known are {}", KINDS.join(", "))).into());
+        }
+        if let Some(percent) = self.threshold.filter(|it| !(0.0..=100.0).contains(it)) {
+            let message = format!("{}: threshold is {percent}", path.display());
+            return Err(Error::advice(message, "a number from 0 to 100 is wanted").into());
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dreamos::cli::{Context, Failure, Format, Own};
 use dreamos::duplicates::{Found, report};
+use dreamos::names::visible;
 use serde::Serialize;
 
 use super::{gate, place};
@@ -82,6 +83,11 @@ impl Report {
             }
         }
     }
+}
+
+/// A name that stays on its line and harms no terminal.
+pub(crate) fn on_one_line(name: &str) -> String {
+    visible(name).replace('\n', "\\n").replace('\t', "\\t")
 }
 
 fn json(found: &Found) -> String {

@@ -96,7 +96,13 @@ fn parted(
     let mut sources = Vec::new();
     for (file, source) in read {
         match source {
-            Ok(source) => sources.push(source),
+            Ok(source) => {
+                skipped.extend(source.fault.as_ref().map(|(line, what)| Skipped {
+                    file,
+                    why: format!("line {line}: {what}; the rest is compared"),
+                }));
+                sources.push(source);
+            }
             Err(why) => skipped.push(Skipped { file, why }),
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::duplicates::DUPSCAN;
 use crate::home::{LOGCTL, METRICSD, SECCTL, TASKCTL};
 use crate::lives::{AGENTCTL, with_argument};
 use crate::memory::DREAMSCRIBE;
@@ -15,7 +16,7 @@ fn checkout() -> &'static Path {
 }
 
 /// Each with how many verbs it has at least.
-const PROGRAMS: [(&str, &str, usize); 8] = [
+const PROGRAMS: [(&str, &str, usize); 9] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone"), 11),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone"), 11),
     ("agentctl", AGENTCTL, 11),
@@ -23,16 +24,18 @@ const PROGRAMS: [(&str, &str, usize); 8] = [
     ("logctl", LOGCTL, 5),
     ("metricsd", METRICSD, 3),
     ("dreamscribe", DREAMSCRIBE, 18),
+    ("dupscan", DUPSCAN, 5),
     ("secctl", SECCTL, 7),
 ];
 /// A verb that two programs share is shown by the cases of one.
-const FAMILIES: [&[&str]; 7] = [
+const FAMILIES: [&[&str]; 8] = [
     &["cellphone", "captainphone"],
     &["agentctl"],
     &["taskctl"],
     &["logctl"],
     &["metricsd"],
     &["dreamscribe"],
+    &["dupscan"],
     &["secctl"],
 ];
 /// How long a supervisor may be on its way out after a stop.
@@ -148,6 +151,11 @@ fn logctl_prints_exactly_what_its_cases_say() {
 #[test]
 fn dreamscribe_prints_exactly_what_its_cases_say() {
     run_all("dreamscribe");
+}
+
+#[test]
+fn dupscan_prints_exactly_what_its_cases_say() {
+    run_all("dupscan");
 }
 
 #[test]

@@ -151,6 +151,7 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
     let logs = ["TAIL", "QUERY", "ROTATE", "WRITE"];
     let rights = ["CHECK", "TOKEN", "SECRET", "AUDIT"];
     let memory = ["INGEST", "QUERY", "STORY", "FORGET"];
+    let copies = ["CODE", "CONFIG", "NAMES", "DIFF"];
     let figures = ["EXPORT", "TEXTFILE", "SERVE", "EXPORT"];
     for (program, verbs) in [
         ("cellphone", mail),
@@ -158,6 +159,7 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
         ("taskctl", tasks),
         ("logctl", logs),
         ("dreamscribe", memory),
+        ("dupscan", copies),
         ("metricsd", figures),
         ("secctl", rights),
     ] {

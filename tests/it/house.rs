@@ -171,6 +171,8 @@ fn what_is_shipped_is_static_and_small() {
         ("metricsd", 5_000_000),
         // Links, mines and indexes.
         ("dreamscribe", 5_000_000),
+        // Knows the rules of .gitignore, and three formats of settings.
+        ("dupscan", 5_000_000),
         ("secctl", 4_000_000),
         // One of it an agent.
         ("dreamos-superd", 1_500_000),
@@ -306,14 +308,15 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         "bin/taskctl/schemas",
         "bin/logctl/schemas",
         "bin/dreamscribe/schemas",
+        "bin/dupscan/schemas",
         "bin/metricsd/schemas",
         "bin/secctl/schemas",
     ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
         files.len(),
-        40 + 1 + schemas.iter().sum::<usize>(),
-        "eight programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
+        45 + 1 + schemas.iter().sum::<usize>(),
+        "nine programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
     for file in &files {
         assert!(

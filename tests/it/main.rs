@@ -5,6 +5,7 @@
 mod cases;
 mod completion;
 mod contract;
+mod duplicates;
 mod faults;
 mod formats;
 mod fuzz;

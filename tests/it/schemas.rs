@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::duplicates::DUPSCAN;
 use crate::home::{Home, LOGCTL, METRICSD, SECCTL, TASKCTL, run};
 use crate::lives::{AGENTCTL, Swarm};
 use crate::memory::DREAMSCRIBE;
@@ -24,6 +25,7 @@ const TASKS: &str = "bin/taskctl/schemas";
 const LOGS: &str = "bin/logctl/schemas";
 const FIGURES: &str = "bin/metricsd/schemas";
 const MEMORY: &str = "bin/dreamscribe/schemas";
+const COPIES: &str = "bin/dupscan/schemas";
 const RIGHTS: &str = "bin/secctl/schemas";
 
 fn checkout() -> &'static Path {
@@ -157,7 +159,7 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let own = [AGENTS, TASKS, LOGS, MEMORY, FIGURES, RIGHTS].into_iter();
+    let own = [AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS].into_iter();
     let mut own = own.filter(|dir| schemas_in(dir).contains(name));
     let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
@@ -638,6 +640,46 @@ fn every_verb_of_dreamscribe_prints_what_its_schema_says() {
 }
 
 #[test]
+fn every_verb_of_dupscan_prints_what_its_schema_says() {
+    let home = Home::new();
+    let code: String = (0..12)
+        .map(|n| format!("    step_{n}(value, {n})\n"))
+        .collect();
+    let code = format!("def same(value):\n{code}");
+    for file in ["a.py", "b.py"] {
+        std::fs::write(home.dir.join(file), &code).unwrap();
+    }
+    std::fs::write(home.dir.join("c.py"), b"\0").unwrap();
+    std::fs::write(home.dir.join("one.env"), "PORT=1\nHOST=a\n").unwrap();
+    std::fs::write(home.dir.join("two.env"), "PORT=2\nHOST=a\n").unwrap();
+    let mut seen = BTreeSet::new();
+    for (expected, line) in [
+        ("duplicates", "code"),
+        ("duplicates", "code -n 0 --any-text"),
+        ("duplicates", "config"),
+        ("duplicate-files", "files --min-size 0"),
+        ("duplicate-files", "files a.py c.py"),
+        ("duplicate-names", "names"),
+        ("error", "code nosuch"),
+        ("error", "diff"),
+    ] {
+        let mut command = home.command(DUPSCAN);
+        command.args(line.split_whitespace()).arg("--json");
+        let ran = run(command.env("XDG_CACHE_HOME", home.dir.join("cache")), b"");
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, line) {
+            assert_eq!(assert_valid(&document, line), expected, "{line}");
+            printed(&document, expected, &mut seen);
+        }
+    }
+    std::os::unix::fs::symlink("a.py", home.dir.join("link")).unwrap();
+    let mut command = home.command(DUPSCAN);
+    let ran = run(command.args(["files", "--json"]), b"");
+    printed(&ran.json(), "duplicate-files", &mut seen);
+    assert_all_is_printed(COPIES, &seen);
+}
+
+#[test]
 fn every_verb_of_metricsd_prints_what_its_schema_says() {
     let home = Home::new();
     let mut seen = BTreeSet::new();
@@ -755,7 +797,7 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let all = [MAIL, AGENTS, TASKS, LOGS, MEMORY, FIGURES, RIGHTS].into_iter();
+    let all = [MAIL, AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS].into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }

@@ -7,6 +7,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::language::{Blocks, Ends, LANGUAGES, Language, Quote};
 use super::tokens::{Sort, Tokens, WORDS};
 
+#[cfg(test)]
+mod tests;
+
 /// `'\u{10ffff}'`, between its quotes.
 const LONGEST_CHARACTER: usize = 12;
 
@@ -221,11 +224,17 @@ impl Lexer<'_> {
         }
     }
 
-    fn end_of_block(&self, open: &str, close: &str) -> usize {
+    /// The first of them says most.
+    fn note_open(&mut self, what: &'static str) {
+        self.tokens.open = self.tokens.open.or(Some((self.line, what)));
+    }
+
+    fn end_of_block(&mut self, open: &str, close: &str) -> usize {
         let mut from = self.at + open.len();
         let mut depth = 1;
         loop {
             let Some(end) = self.find(from, close) else {
+                self.note_open("a comment");
                 return self.text.len();
             };
             if self.language.nests {
@@ -264,17 +273,23 @@ impl Lexer<'_> {
         let line = self.line;
         let close = quote.close.as_bytes();
         let mut at = self.at + quote.open.len();
+        let mut is_closed = false;
         while let Some(&byte) = self.text.get(at) {
             if quote.escapes && byte == b'\\' {
                 at += 2;
             } else if byte == close[0] && self.text[at..].starts_with(close) {
                 at += close.len();
+                is_closed = true;
                 break;
             } else if byte == b'\n' && !quote.spans_lines {
                 break;
             } else {
                 at += 1;
             }
+        }
+        // Elsewhere an apostrophe may stand in a text or a symbol.
+        if !is_closed && (quote.spans_lines || self.language.habits.docstrings) {
+            self.note_open("a text");
         }
         let end = at.min(self.text.len());
         self.text_token(start, end, line);
@@ -316,6 +331,9 @@ impl Lexer<'_> {
             }
             let close = format!("\"{}", "#".repeat(hashes));
             let end = self.find(self.at + hashes + 1, &close);
+            if end.is_none() {
+                self.note_open("a text");
+            }
             self.text_token(
                 start,
                 end.map_or(self.text.len(), |it| it + close.len()),

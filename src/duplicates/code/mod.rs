@@ -5,6 +5,7 @@
 mod align;
 mod blocks;
 mod bounds;
+mod brackets;
 mod chains;
 mod classes;
 mod compare;

@@ -119,11 +119,7 @@ impl Reported {
 
     /// All that have something of a span, each once, and some beside it.
     fn near(&self, span: Span) -> impl Iterator<Item = usize> {
-        let all = if self.stretches.is_empty() {
-            1..=0
-        } else {
-            Self::stretches(span)
-        };
+        let all = Self::stretches(span);
         let first = *all.start();
         all.flat_map(move |stretch| {
             let pairs = self.stretches.get(&stretch).into_iter().flatten();

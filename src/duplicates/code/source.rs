@@ -21,6 +21,8 @@ pub struct Source {
     pub generated: bool,
     /// First and last lines of what is not told.
     pub(super) ignored: Vec<(u32, u32)>,
+    /// The line from which on it cannot be what its name says, and why.
+    pub fault: Option<(u32, String)>,
 }
 
 impl Source {
@@ -28,6 +30,7 @@ impl Source {
         let tokens = lex(text.as_bytes(), language);
         let plan = plan(&tokens, language);
         let names = names(&tokens, &plan, text);
+        let fault = super::brackets::fault(&tokens, language);
         Self {
             file,
             language: language.name,
@@ -37,6 +40,7 @@ impl Source {
             lines: 0,
             generated: false,
             ignored: Vec::new(),
+            fault,
         }
     }
 }

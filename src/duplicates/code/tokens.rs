@@ -30,6 +30,8 @@ pub(super) struct Tokens {
     pub(super) comments: Vec<(u32, u32)>,
     /// The first token of each line that has one, and its column.
     pub(super) heads: Vec<(u32, u32)>,
+    /// The line on which something begins that nothing ends, and what.
+    pub(super) open: Option<(u32, &'static str)>,
 }
 
 impl Tokens {

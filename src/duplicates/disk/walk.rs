@@ -1,5 +1,6 @@
 //! The files of a tree, and their bytes.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -103,7 +104,10 @@ pub fn walk(tree: &Tree) -> Result<Walked, Error> {
         }
     }
     walked.files.sort_by(|a, b| a.name.cmp(&b.name));
-    walked.files.dedup_by(|a, b| a.name == b.name);
+    walked.skipped.sort();
+    if tree.roots.len() > 1 {
+        walked.once(tree);
+    }
     Ok(walked)
 }
 
@@ -129,10 +133,17 @@ fn unread(tree: &Tree, error: &ignore::Error) -> Skipped {
     let path = path_of(error);
     Skipped {
         file: path.map_or_else(|| ".".to_owned(), |path| name_of(tree, path)),
-        why: error
-            .io_error()
-            .map_or_else(|| error.to_string(), |it| format!("unreadable: {it}")),
+        why: error.io_error().map_or_else(
+            || error.to_string(),
+            |it| format!("unreadable: {}", bare(it)),
+        ),
     }
+}
+
+/// Without the operation and the path that the walk puts before it.
+fn bare(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.rsplit(": ").next().unwrap_or(&text).to_owned()
 }
 
 fn path_of(error: &ignore::Error) -> Option<&Path> {
@@ -153,6 +164,21 @@ fn name_of(tree: &Tree, path: &Path) -> String {
 }
 
 impl Walked {
+    /// Roots may hold each other, or be written in two ways.
+    fn once(&mut self, tree: &Tree) {
+        let canonical = |path: &Path| {
+            let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+            let parent = std::fs::canonicalize(parent.unwrap_or(Path::new("."))).ok();
+            let whole = parent.zip(path.file_name()).map(|it| it.0.join(it.1));
+            whole.unwrap_or_else(|| path.to_path_buf())
+        };
+        let mut seen = BTreeSet::new();
+        self.files.retain(|it| seen.insert(canonical(&it.path)));
+        let mut seen = BTreeSet::new();
+        self.skipped
+            .retain(|it| seen.insert((canonical(&tree.base.join(&it.file)), it.why.clone())));
+    }
+
     fn take(&mut self, tree: &Tree, entry: &DirEntry) {
         let Some(sort) = entry.file_type() else {
             return;
