@@ -140,8 +140,11 @@ impl Lexer<'_> {
         if self.open == 0 {
             self.drop_docstring();
         }
-        for word in std::mem::take(&mut self.heredocs) {
-            self.heredoc(&word);
+        for (at, word) in std::mem::take(&mut self.heredocs).iter().enumerate() {
+            if at > 0 && self.peek(0) == b'\n' {
+                self.skip_to(self.at + 1);
+            }
+            self.heredoc(word);
         }
     }
 

@@ -69,15 +69,11 @@ fn comments_nest_where_the_language_says_so() {
 
 #[test]
 fn raw_strings_end_where_they_began() {
-    assert_tokens(
-        "rust",
-        r###"r#"a" // b"# c"###,
-        &[r###"r#"a" // b"#"###, "c"],
-    );
+    assert_tokens("rust", r##"r#"a" // b"# c"##, &[r##"r#"a" // b"#"##, "c"]);
     assert_tokens("rust", r#"br"\" c"#, &[r#"br"\""#, "c"]);
     assert_tokens("rust", r#"b"\"" c"#, &[r#"b"\"""#, "c"]);
     assert_tokens("rust", "r#fn(x)", &["r", "#", "fn", "(", "x", ")"]);
-    assert_tokens("python", r"r'\' + b'", &[r"r'\' + b'"]);
+    assert_tokens("python", r"a = r'\' + b'", &["a", "=", r"r'\' + b'"]);
     assert_tokens("csharp", r#"@"c:\" x"#, &[r#"@"c:\""#, "x"]);
     assert_tokens("swift", r##"#"a "b" c"# d"##, &[r##"#"a "b" c"#"##, "d"]);
 }
