@@ -642,9 +642,10 @@ fn every_verb_of_dreamscribe_prints_what_its_schema_says() {
 #[test]
 fn every_verb_of_dupscan_prints_what_its_schema_says() {
     let home = Home::new();
-    let code: String = (0..12)
+    let code: Vec<String> = (0..12)
         .map(|n| format!("    step_{n}(value, {n})\n"))
         .collect();
+    let code = code.concat();
     let code = format!("def same(value):\n{code}");
     for file in ["a.py", "b.py"] {
         std::fs::write(home.dir.join(file), &code).unwrap();
