@@ -1,10 +1,10 @@
 //! Settings that a tree holds more than once: equal and nearly equal blocks of YAML, JSON, TOML, INI, `.properties` and `.env`,
 //! and settings that two places answer differently.
 //!
-//! Every format becomes one [`tree`] of keys and values with their lines; each mapping, section and list of mappings that holds
-//! enough settings is a [`block`](blocks), seen as a set of (path of keys below the block, value). Two blocks are compared by what
-//! they share, weighed by how much it tells ([`likeness`]): keys alone are a schema and no copy. Copies come in [`classes`], the
-//! outermost block of a nest only; [`conflicts`] are looked for where blocks or files are meant to say the same.
+//! Every format becomes one `tree` of keys and values with their lines; each mapping, section and list of mappings that holds
+//! enough settings is a `block`, seen as a set of (path of keys below the block, value). Two blocks are compared by what
+//! they share, weighed by how much it tells (`likeness`): keys alone are a schema and no copy. Copies come in `classes`, the
+//! outermost block of a nest only; `conflicts` are looked for where blocks or files are meant to say the same.
 //!
 //! It reads no file: texts come in, plain values go out, the same for the same texts in any order.
 
