@@ -18,6 +18,7 @@ const LOST: i32 = 45;
 
 /// Both spans grown outwards while what is beyond them is mostly the same.
 pub(super) fn grown(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
+    let (a, b) = touching(sources, a, b);
     let before = best(&Side::before(sources, a), &Side::before(sources, b));
     let after = best(&Side::after(sources, a), &Side::after(sources, b));
     let grow = |span: Span, before: usize, after: usize| Span {
@@ -25,7 +26,36 @@ pub(super) fn grown(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
         start: span.start - u32::try_from(before).unwrap_or(0),
         end: span.end + u32::try_from(after).unwrap_or(0),
     };
-    (grow(a, before.0, after.0), grow(b, before.1, after.1))
+    let (mut here, mut there) = (grow(a, before.0, after.0), grow(b, before.1, after.1));
+    if a.file == b.file {
+        // Neither grows into the other.
+        there.start = there.start.max(a.end);
+        here.end = here.end.min(there.start);
+    }
+    (here, there)
+}
+
+/// Grown by the signs on both sides that are the same without a gap: a seed may begin a little later than the copy.
+fn touching(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
+    let (of_a, of_b) = (&sources.of(a.file).tokens, &sources.of(b.file).tokens);
+    let is_same = |x: usize, y: usize| {
+        blind(of_a.words[x], of_a.sorts[x]) == blind(of_b.words[y], of_b.sorts[y])
+    };
+    // Copies of one file that follow each other have nothing between them.
+    let between = (a.file == b.file).then(|| (b.start - a.end) as usize);
+    let most = (a.start.min(b.start) as usize).min(between.unwrap_or(usize::MAX));
+    let before = (1..=most).take_while(|n| is_same(a.start as usize - n, b.start as usize - n));
+    let before = u32::try_from(before.count()).unwrap_or(0);
+    let most = (of_a.len() - a.end as usize).min(of_b.len() - b.end as usize);
+    let most = most.min(between.map_or(usize::MAX, |it| it - before as usize));
+    let after = (0..most).take_while(|n| is_same(a.end as usize + n, b.end as usize + n));
+    let after = u32::try_from(after.count()).unwrap_or(0);
+    let grow = |span: Span| Span {
+        start: span.start - before,
+        end: span.end + after,
+        ..span
+    };
+    (grow(a), grow(b))
 }
 
 /// Signs beside a span, the nearest first.
@@ -159,6 +189,17 @@ fn has_common_group(a: &[u32], b: &[u32]) -> bool {
     }
     let is_seen = |at: usize| seen[at / 64] >> (at % 64) & 1 == 1;
     b.windows(GROUP).any(|group| is_seen(hashed(group)))
+}
+
+/// The statements that are wholly inside.
+pub(super) fn inside(sources: &Sources, span: Span) -> Option<Span> {
+    let plan = &sources.of(span.file).plan;
+    let start = plan.statement_from(span.start)?;
+    let end = match plan.statement_from(span.end) {
+        Some(next) if next > span.end => plan.statement_of(span.end - 1),
+        _ => span.end,
+    };
+    (start < end).then_some(Span { start, end, ..span })
 }
 
 /// The statements of one block that are mostly inside.

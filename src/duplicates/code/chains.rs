@@ -72,6 +72,8 @@ impl Chain {
 const MANY: usize = 200;
 /// Between two runs of a chain lie so many tokens at most.
 const GAP: u32 = 90;
+/// What comes again after fewer signs is a row of a table.
+const FEW: u32 = 40;
 /// A run is tied to one of so many before it.
 const BEFORE: usize = 48;
 
@@ -91,9 +93,20 @@ pub(super) fn runs(pairs: &[u64]) -> Vec<Run> {
             }),
         }
     }
-    // What overlaps itself is a table or a list: it is said again and again.
-    runs.retain(|run| run.len() <= run.distance);
-    runs
+    runs.into_iter().flat_map(once).collect()
+}
+
+/// Copies that follow each other overlap as one run: each is one of its own. What is said again after a few signs is a
+/// table or a list, and no copy of itself.
+fn once(run: Run) -> impl Iterator<Item = Run> {
+    let is_table = run.len() > run.distance && run.distance < FEW;
+    let step = run.distance.max(1) as usize;
+    let starts = (run.start..run.end).step_by(step);
+    starts.filter(move |_| !is_table).map(move |start| Run {
+        start,
+        end: run.end.min(start.saturating_add(run.distance)),
+        ..run
+    })
 }
 
 /// The chains of runs that all lead to the same file.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::align::Aligner;
-use super::compare::{Likeness, SIMILAR, blinded, compare};
+use super::compare::{Likeness, blinded, compare};
 use super::search::Pair;
 use super::source::{Sources, Span};
 use crate::duplicates::{Class, Fragment, Sameness};
@@ -15,9 +15,10 @@ const ONE: f64 = 0.75;
 /// Of a class so many are asked whether they are like a newcomer.
 const ASKED: usize = 8;
 
-pub(super) fn classes(sources: &Sources, pairs: &[Pair]) -> Vec<Class> {
+/// From `enough` on, two are alike.
+pub(super) fn classes(sources: &Sources, pairs: &[Pair], enough: f64) -> Vec<Class> {
     let (nodes, edges) = unify(pairs);
-    let groups = group(sources, nodes, &edges);
+    let groups = group(sources, nodes, &edges, enough);
     let mut groups = outermost(groups);
     for group in &mut groups {
         group.spans.retain(|span| {
@@ -110,7 +111,7 @@ struct Group {
 }
 
 /// The likest first; two groups become one, if each is like each.
-fn group(sources: &Sources, nodes: usize, edges: &[Edge]) -> Vec<Group> {
+fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Group> {
     let mut aligner = Aligner::default();
     let mut group_of: Vec<usize> = (0..nodes).collect();
     let mut members: Vec<Vec<(usize, Span)>> = vec![Vec::new(); nodes];
@@ -139,8 +140,12 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge]) -> Vec<Group> {
         let (of_x, of_y) = (of(x, &alone[0][..]), of(y, &alone[1][..]));
         let mut all = worst(worst(Some(edge.likeness), likeness[x]), likeness[y]);
         if size > 0 {
-            all = all
-                .and_then(|it| worst(Some(it), Some(likest(sources, of_x, of_y, &mut aligner)?)));
+            all = all.and_then(|it| {
+                worst(
+                    Some(it),
+                    Some(likest(sources, (of_x, of_y), enough, &mut aligner)?),
+                )
+            });
         }
         let Some(all) = all else {
             refused.insert((x.min(y), x.max(y)), size);
@@ -175,8 +180,8 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge]) -> Vec<Group> {
 /// Of those that are least like each other; `None`: some are not alike.
 fn likest(
     sources: &Sources,
-    x: &[(usize, Span)],
-    y: &[(usize, Span)],
+    (x, y): (&[(usize, Span)], &[(usize, Span)]),
+    enough: f64,
     aligner: &mut Aligner,
 ) -> Option<Likeness> {
     let mut all = None;
@@ -190,7 +195,7 @@ fn likest(
                 Some(compare(
                     sources.piece(*one),
                     sources.piece(*other),
-                    SIMILAR,
+                    enough,
                     aligner,
                 )?),
             );

@@ -36,6 +36,8 @@ const SAME_TABLE: f64 = 0.84;
 /// So short pieces are alike by chance, and must be more so.
 const SHORT: usize = 70;
 const MORE: f64 = 0.05;
+/// Nothing else than the same.
+pub(super) const EXACT: f64 = 1.0;
 /// The longest pieces that are compared otherwise than whole.
 pub(super) const LONGEST: usize = 20_000;
 
@@ -47,7 +49,7 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
             similarity: 1.0,
         });
     }
-    if n > LONGEST || m > LONGEST || ratio(n.min(m), n, m) < SIMILAR {
+    if enough >= EXACT || n > LONGEST || m > LONGEST || ratio(n.min(m), n, m) < SIMILAR {
         return None;
     }
     let raw = ratio(aligner.common(a.words, b.words), n, m);

@@ -16,6 +16,8 @@ mod reading;
 mod search;
 mod seeds;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub(super) use definition::{Definition, least_likeness};
@@ -32,5 +34,10 @@ use source::Sources;
 pub fn search(sources: &[Source], options: &Options, tick: Tick) -> Vec<Class> {
     let sources = Sources::new(sources);
     let pairs = search::pairs(&sources, options, tick);
-    classes::classes(&sources, &pairs)
+    let enough = if options.exact {
+        compare::EXACT
+    } else {
+        compare::SIMILAR
+    };
+    classes::classes(&sources, &pairs, enough)
 }

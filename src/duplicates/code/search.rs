@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::align::Aligner;
-use super::bounds::{grown, snapped};
+use super::bounds::{grown, inside, snapped};
 use super::chains::{Chain, Run, chains, runs};
-use super::compare::{Likeness, PIECE, SIMILAR, compare};
+use super::compare::{EXACT, Likeness, PIECE, SIMILAR, compare};
 use super::seeds::{Index, seeds};
 use super::source::{Source, Sources, Span};
 use crate::duplicates::each::{Tick, each};
@@ -143,6 +143,10 @@ impl Finder<'_> {
         by_file.sort_unstable_by_key(|it| (it.0, it.1.start, it.1.distance));
         let mut runs = Vec::new();
         for group in by_file.chunk_by(|a, b| a.0 == b.0) {
+            // What two languages have in common is no copy.
+            if self.sources.of(group[0].0).language != self.sources.all[at].language {
+                continue;
+            }
             runs.clear();
             runs.extend(group.iter().map(|it| it.1));
             self.two_files(here, group[0].0, &mut runs);
@@ -152,9 +156,13 @@ impl Finder<'_> {
     fn two_files(&mut self, here: u32, there: u32, runs: &mut [Run]) {
         let from = self.found.len();
         self.reported.clear();
-        if !self.options.exact {
-            self.functions(here, there, runs);
-            self.larger(here, there, from);
+        self.functions(here, there, runs);
+        self.larger(here, there, from);
+        if self.options.exact {
+            for run in runs {
+                self.exact(here, there, *run);
+            }
+            return;
         }
         for chain in chains(runs, SOME) {
             self.chain(here, there, chain);
@@ -227,7 +235,11 @@ impl Finder<'_> {
         }
         let (a, b) = (self.sources.piece(x), self.sources.piece(y));
         let is_whole = self.sources.is_whole(x) && self.sources.is_whole(y);
-        let enough = if is_whole { SIMILAR } else { PIECE };
+        let enough = match (self.options.exact, is_whole) {
+            (true, _) => EXACT,
+            (false, true) => SIMILAR,
+            (false, false) => PIECE,
+        };
         let likeness = compare(a, b, enough, self.aligner);
         if let Some(likeness) = likeness {
             self.reported.add(x, self.found.len());
@@ -265,20 +277,74 @@ impl Finder<'_> {
         if self.is_reported(a, b) {
             return;
         }
-        let (a, b) = if self.options.exact {
-            (a, b)
-        } else {
-            grown(self.sources, a, b)
-        };
-        let (a, b) = (snapped(self.sources, a), snapped(self.sources, b));
-        if let (Some(a), Some(b)) = (a, b)
-            && (self.is_reported(a, b) || self.compare(a, b))
-        {
-            return;
+        // What holds a part of itself is no copy; its parts may be.
+        if a.common(b) == 0 {
+            let (a, b) = grown(self.sources, a, b);
+            let (a, b) = (snapped(self.sources, a), snapped(self.sources, b));
+            if let (Some(a), Some(b)) = (a, b)
+                && (self.is_reported(a, b) || self.compare(a, b))
+            {
+                return;
+            }
         }
         if let Some((one, other)) = chain.split() {
             self.chain(here, there, one);
             self.chain(here, there, other);
+        }
+    }
+
+    /// All that is the same without a gap around each part of a run.
+    fn exact(&mut self, here: u32, there: u32, run: Run) {
+        let (a, b) = (self.sources.of(here), self.sources.of(there));
+        let (of_a, of_b) = (&a.tokens.words[..], &b.tokens.words[..]);
+        let first = (run.start - self.sources.bases[here as usize]) as usize;
+        let last = first + run.len() as usize;
+        let off = (run.start + run.distance - self.sources.bases[there as usize]) as usize;
+        // In one file it goes no further than to where the other begins.
+        let room = if here == there {
+            off - first
+        } else {
+            usize::MAX
+        };
+        let mut at = first;
+        while at < last {
+            let other = at - first + off;
+            let before = of_a[..at].iter().rev().zip(of_b[..other].iter().rev());
+            let before = before.take(room).take_while(|it| it.0 == it.1).count();
+            let after = of_a[at..].iter().zip(&of_b[other..]);
+            let after = after
+                .take(room - before)
+                .take_while(|it| it.0 == it.1)
+                .count();
+            let span = |file, place: usize| Span {
+                file,
+                start: u32::try_from(place - before).unwrap_or(0),
+                end: u32::try_from(place + after).unwrap_or(0),
+            };
+            self.same(span(here, at), span(there, other));
+            at += after.max(1);
+        }
+    }
+
+    /// The same from end to end: statements of it.
+    fn same(&mut self, a: Span, b: Span) {
+        if (a.len() as usize) < self.options.least_tokens || self.is_reported(a, b) {
+            return;
+        }
+        let snapped = (snapped(self.sources, a), snapped(self.sources, b));
+        if let (Some(x), Some(y)) = snapped
+            && self.compare(x, y)
+        {
+            return;
+        }
+        if let Some(x) = inside(self.sources, a) {
+            let shifted = |place: u32| place - a.start + b.start;
+            let y = Span {
+                start: shifted(x.start),
+                end: shifted(x.end),
+                ..b
+            };
+            self.compare(x, y);
         }
     }
 

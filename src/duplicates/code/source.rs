@@ -126,7 +126,8 @@ impl<'s> Sources<'s> {
             .iter()
             .map(|it| {
                 let base = next;
-                next += u32::try_from(it.tokens.len()).unwrap_or(0);
+                // One place lies between two files, so that nothing goes on from one into the next.
+                next += u32::try_from(it.tokens.len()).unwrap_or(0) + 1;
                 base
             })
             .collect();
