@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use dreamos::cli::{Context, Exit, Failure, Run};
 use dreamos::duplicates::baseline::Baseline;
 use dreamos::duplicates::{self, Telling};
@@ -10,7 +12,7 @@ use super::report::Report;
 /// Code that stands there more than once: exact, renamed and edited copies
 ///
 /// All copies of one thing are one group. `dupscan:ignore` in a comment above a copy leaves it out, `dupscan:ignore-start` and
-/// `-end` all between them, `dupscan:ignore-file` the file. What is not read is told with its reason (-v; --json has it always).
+/// `-end` all between them, `dupscan:ignore-file` the file. What is not read is told with its reason.
 /// `--format` is also sarif, codeclimate, csv, html or markdown.
 /// `.dupscan.toml` in the tree may say what stands here, by the long names: `min-tokens = 60`, `ignore = ["vendor/"]`.
 #[derive(clap::Args)]
@@ -31,7 +33,12 @@ pub(crate) struct Code {
     #[command(flatten)]
     gate: Gate,
     /// Tell only what this revision of git did not hold
-    #[arg(long, value_name = "REV", help_heading = "For CI")]
+    #[arg(
+        long,
+        value_name = "REV",
+        help_heading = "For CI",
+        conflicts_with = "update_baseline"
+    )]
     new_since: Option<String>,
 }
 
@@ -39,24 +46,28 @@ impl Run for Code {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let settings = self.place.settings()?;
         let wanted = self.look.wanted(&self.place, &settings)?;
+        let read = AtomicUsize::new(0);
         let mut found = {
             let reading = Progress::new(context, "reading");
             let comparing = Progress::new(context, "comparing");
             let telling = Telling {
-                reading: &|done, of| reading.tick(done, of),
+                reading: &|done, of| {
+                    read.fetch_max(of, Ordering::Relaxed);
+                    reading.tick(done, of);
+                },
                 comparing: &|done, of| comparing.tick(done, of),
             };
-            let found = duplicates::copies(&wanted, telling)?;
-            match &self.new_since {
-                Some(revision) => {
-                    let mut found = found;
-                    Baseline::of(&duplicates::copies_at(&wanted, revision, telling)?)
-                        .apply(&mut found);
-                    found
-                }
-                None => found,
+            let mut found = duplicates::copies(&wanted, telling)?;
+            if let Some(revision) = &self.new_since {
+                Baseline::of(&duplicates::copies_at(&wanted, revision, telling)?).apply(&mut found);
             }
+            found
         };
+        context.trace(|| match read.into_inner() {
+            0 => "no file was read: what is known of them is as they are".to_owned(),
+            1 => "1 file was read".to_owned(),
+            many => format!("{many} files were read"),
+        });
         self.gate.sift(context, &settings, &mut found)?;
         self.output.write(context, &wanted.tree.base, &found)?;
         Ok(self.gate.judge(context, &settings, &found))

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use dreamos::cli::{Context, Error, Exit, Failure};
 use dreamos::duplicates::baseline::Baseline;
-use dreamos::duplicates::{Found, Sameness};
+use dreamos::duplicates::{Found, KINDS, Limits, disk};
 
-use super::preset::{KINDS, Preset};
+use super::preset::Preset;
 
 // No doc comment: clap would take it for the description of the verb.
 #[derive(clap::Args)]
@@ -27,15 +27,9 @@ pub(crate) struct Gate {
 }
 
 fn percent(text: &str) -> Result<f64, String> {
-    let number: f64 = text
-        .trim_end_matches('%')
-        .parse()
-        .map_err(|_| "a number from 0 to 100 is wanted".to_owned())?;
-    if (0.0..=100.0).contains(&number) {
-        Ok(number)
-    } else {
-        Err("a number from 0 to 100 is wanted".to_owned())
-    }
+    let number = text.trim_end_matches('%').parse().ok();
+    let number = number.filter(|it| (0.0..=100.0).contains(it));
+    number.ok_or_else(|| "a number from 0 to 100 is wanted".to_owned())
 }
 
 impl Gate {
@@ -43,111 +37,73 @@ impl Gate {
     pub(crate) fn sift(
         &self,
         context: &Context,
-        settings: &Preset,
+        preset: &Preset,
         found: &mut Found,
     ) -> Result<(), Failure> {
-        let Some(path) = self.baseline.as_ref().or(settings.baseline.as_ref()) else {
+        let Some(path) = self.baseline.as_ref().or(preset.baseline.as_ref()) else {
             if self.update_baseline {
-                return Err(Error::advice(
-                    "there is no baseline to update",
-                    "name it with --baseline FILE",
-                )
-                .into());
+                let hint = "name it with --baseline FILE";
+                return Err(Error::advice("there is no baseline to update", hint).into());
             }
             return Ok(());
         };
+        let known = read(path)?;
+        let shown = path.display();
         if self.update_baseline {
             let baseline = Baseline::of(found);
-            replace(path, &baseline.text())?;
-            context.note(&format!(
-                "{} knows {} now",
-                path.display(),
-                baseline.fingerprints.len()
-            ));
+            write(path, &baseline.text())?;
+            let count = baseline.fingerprints.len();
+            context.note(&format!("{shown} knows {count} now"));
             return Ok(());
         }
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let shown = path.display();
-                return Err(Error::advice(
-                    format!("there is no baseline {shown}"),
-                    format!("--update-baseline --baseline {shown} makes it"),
-                )
-                .into());
-            }
-            Err(source) => {
-                return Err(Error::File {
-                    path: path.clone(),
-                    source,
-                }
-                .into());
-            }
+        let Some(known) = known else {
+            let hint = format!("--update-baseline --baseline {shown} makes it");
+            return Err(Error::advice(format!("there is no baseline {shown}"), hint).into());
         };
-        let baseline = Baseline::parse(&text)
-            .map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
-        baseline.apply(found);
+        known.apply(found);
         Ok(())
     }
 
     /// What a build is told.
-    pub(crate) fn judge(&self, context: &Context, settings: &Preset, found: &Found) -> Exit {
-        let kinds = if self.fail_on.is_empty() {
-            &settings.fail_on
-        } else {
-            &self.fail_on
-        };
+    pub(crate) fn judge(&self, context: &Context, preset: &Preset, found: &Found) -> Exit {
         if self.update_baseline {
             return Exit::DONE;
         }
-        let is_wanted = |kind: Sameness| {
-            let name = match kind {
-                Sameness::Exact => "exact",
-                Sameness::Renamed => "renamed",
-                Sameness::Similar => "similar",
-            };
-            kinds.iter().any(|it| it == name || it == "any")
+        let own = (!self.fail_on.is_empty()).then_some(&self.fail_on);
+        let limits = Limits {
+            kinds: own.unwrap_or(&preset.fail_on).clone(),
+            share: self.threshold.or(preset.threshold),
         };
-        let failing = found.clones.iter().filter(|it| is_wanted(it.kind)).count();
-        let conflicts = if kinds.iter().any(|it| it == "conflict" || it == "any") {
-            found.conflicts.len()
-        } else {
-            0
-        };
-        let share = share(found);
-        let limit = self.threshold.or(settings.threshold);
-        let too_much = limit.filter(|it| share > *it);
-        if failing + conflicts > 0 {
-            context.complain(&format!(
-                "{} that may not be ({})",
-                failing + conflicts,
-                kinds.join(", ")
-            ));
+        let broken = limits.broken(found);
+        for sentence in &broken {
+            context.complain(sentence);
         }
-        if let Some(limit) = too_much {
-            context.complain(&format!(
-                "{share:.1} % of the lines stand in copies, more than {limit} %"
-            ));
-        }
-        if failing + conflicts > 0 || too_much.is_some() {
-            Exit::NO
-        } else {
+        if broken.is_empty() {
             Exit::DONE
+        } else {
+            Exit::NO
         }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "lines of a tree are few")]
-fn share(found: &Found) -> f64 {
-    100.0 * found.totals.duplicated_lines as f64 / found.totals.lines.max(1) as f64
+/// `None`: there is none yet. What cannot be read, or is newer than this program, is not written over either.
+fn read(path: &Path) -> Result<Option<Baseline>, Failure> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let known = Baseline::parse(&text);
+            let known = known.map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
+            Ok(Some(known))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => {
+            let path = path.to_path_buf();
+            Err(Error::File { path, source }.into())
+        }
+    }
 }
 
-/// Whole or not at all.
-pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let aside = path.with_extension(format!("{}.aside", std::process::id()));
-    let done = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
-    done.map_err(|source| {
-        let _ = std::fs::remove_file(&aside);
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    disk::replace(path, text.as_bytes()).map_err(|source| {
         let path = path.to_path_buf();
         Error::File { path, source }.into()
     })

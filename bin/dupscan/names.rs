@@ -41,15 +41,14 @@ impl Run for Names {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let settings = self.place.settings()?;
         let wanted = self.look.wanted(&self.place, &settings)?;
-        let (sources, skipped) = {
+        let (names, skipped) = {
             let reading = Progress::new(context, "reading");
             let telling = Telling {
                 reading: &|done, of| reading.tick(done, of),
                 comparing: &|_, _| (),
             };
-            duplicates::sources(&wanted, telling)?
+            duplicates::same_names(&wanted, self.least, !self.classes, telling)?
         };
-        let names = duplicates::names(&sources, self.least, !self.classes);
         match context.format() {
             Format::Json | Format::Jsonl => context.print_json(&Document {
                 schema: "dreamos.duplicate-names/1",

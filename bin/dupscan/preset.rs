@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use dreamos::cli::{Error, Failure};
+use dreamos::duplicates::KINDS;
 use serde::Deserialize;
 
 pub(crate) const NAME: &str = ".dupscan.toml";
-/// What a build may fail on.
-pub(crate) const KINDS: [&str; 5] = ["exact", "renamed", "similar", "conflict", "any"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]

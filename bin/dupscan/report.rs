@@ -44,7 +44,7 @@ impl Report {
         let text = self.text(context, base, &shown);
         match &self.output {
             Some(path) => {
-                gate::replace(path, &text)?;
+                gate::write(path, &text)?;
                 context.note(&format!("written to {}", path.display()));
             }
             None => context.print(&text)?,

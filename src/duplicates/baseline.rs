@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Change, Class, Found, Totals, duplicated};
+use super::{Change, Class, Conflict, Found, Totals, duplicated};
 
 /// Of the file. 1: the first.
 const FORMAT: u32 = 1;
@@ -24,6 +25,7 @@ impl Baseline {
                 .clones
                 .iter()
                 .map(|it| it.fingerprint.clone())
+                .chain(found.conflicts.iter().map(fingerprint))
                 .collect(),
         }
     }
@@ -40,14 +42,28 @@ impl Baseline {
     }
 
     pub fn text(&self) -> String {
-        let text = serde_json::to_string_pretty(self);
-        text.unwrap_or_default() + "\n"
+        format!("{:#}\n", serde_json::json!(self))
     }
 
     /// Leaves what is new.
     pub fn apply(&self, found: &mut Found) {
         keep(found, |it| !self.fingerprints.contains(&it.fingerprint));
+        found
+            .conflicts
+            .retain(|it| !self.fingerprints.contains(&fingerprint(it)));
     }
+}
+
+/// Of the key, its files and what they say: lines may move.
+fn fingerprint(conflict: &Conflict) -> String {
+    let mut text = conflict.key.clone();
+    for value in &conflict.values {
+        for part in [&value.file, &value.value] {
+            text.push('\0');
+            text.push_str(part);
+        }
+    }
+    format!("{:016x}", xxh3_64(text.as_bytes()))
 }
 
 /// Leaves the classes that a change has written something of.

@@ -7,6 +7,7 @@ use super::each::{Tick, each};
 use super::{Error, Skipped};
 
 const HEAD: u64 = 4 << 10;
+const CHANGED: &str = "changed while it was read";
 
 /// Files with the same bytes; names of one file (hard links) are one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +46,34 @@ pub fn files(tree: &Tree, least: u64, threads: usize, tick: Tick) -> Result<Iden
     same_size.dedup_by_key(|it| (it.0.stamp.device, it.0.stamp.inode));
     let quiet: Tick = &|_, _| ();
     let head = |it: &disk::Seen| disk::head(it, HEAD).map_err(unreadable);
-    let same_head = summed(repeated(same_size), threads, quiet, &head, &mut skipped);
+    let same_head = repeated(summed(
+        repeated(same_size),
+        threads,
+        quiet,
+        &head,
+        &mut skipped,
+    ));
+    // Of the short ones the head was all.
+    let (mut same, long) = same_head
+        .into_iter()
+        .partition::<Vec<Summed>, _>(|it| it.0.stamp.size <= HEAD);
     let whole = |it: &disk::Seen| match disk::sum(it) {
         Ok((sum, true)) => Ok(sum),
-        Ok((_, false)) => Err("changed while it was read".to_owned()),
+        Ok((_, false)) => Err(CHANGED.to_owned()),
         Err(error) => Err(unreadable(error)),
     };
-    let same = summed(repeated(same_head), threads, tick, &whole, &mut skipped);
+    same.extend(summed(long, threads, tick, &whole, &mut skipped));
+    // Others were read meanwhile: what has changed since is told as such.
+    same.retain(|it| {
+        let is_same = disk::is_as_it_was(it.0);
+        if !is_same {
+            skipped.push(Skipped {
+                file: it.0.name.clone(),
+                why: CHANGED.to_owned(),
+            });
+        }
+        is_same
+    });
     let same = repeated(same);
     let mut groups: Vec<Group> = same.chunk_by(are_alike).map(told).collect();
     groups.sort_by(|a, b| {

@@ -19,7 +19,7 @@ pub struct Name {
 }
 
 /// Names that more than one place defines, those with most places first.
-pub fn names(sources: &[Source], least: usize, functions: bool) -> Vec<Name> {
+pub(super) fn names(sources: &[&Source], least: usize, functions: bool) -> Vec<Name> {
     let mut by_name: BTreeMap<(String, &str, &str), Vec<Definition>> = BTreeMap::new();
     for source in sources {
         for definition in source.definitions() {

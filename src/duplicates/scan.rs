@@ -1,10 +1,11 @@
 //! A whole scan: the tree, its files, what is found in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::code::{self, Choice, Source};
-use super::disk::{self, Cache, Read, Tree, Walked};
+use super::disk::{self, Cache, Looked, Outcome, Read, Seen, Tree, Walked};
 use super::each::{Tick, each};
+use super::names::{Name, names};
 use super::settings;
 use super::{Class, Error, Found, Skipped, Totals};
 
@@ -33,17 +34,17 @@ pub struct Telling<'t> {
 /// Copies of code.
 pub fn copies(wanted: &Wanted, telling: Telling) -> Result<Found, Error> {
     let walked = disk::walk(&wanted.tree)?;
-    let cache = wanted
-        .cached
-        .then(|| Cache::of(&wanted.tree.base, way(wanted)))
-        .flatten();
-    if let Some(found) = cache.as_ref().and_then(|it| it.load(&walked.files)) {
+    let cache = wanted.cached.then(|| cache(wanted)).flatten();
+    if let Some(found) = cache.as_ref().and_then(|it| it.load(&walked)) {
         return Ok(found);
     }
-    let (sources, skipped) = read(wanted, &walked, telling.reading);
+    let kept = cache.as_ref().map(|it| it.load_read(&walked));
+    let looked = look(wanted, &walked, kept.unwrap_or_default(), telling.reading);
+    let (sources, skipped) = parted(walked.files.iter().map(|it| &*it.name), &looked);
+    let skipped = joined(skipped, walked.skipped.clone());
     let found = searched(&sources, skipped, &wanted.options, telling);
     if let Some(cache) = cache {
-        cache.save(&walked.files, &found);
+        cache.save(&walked, &looked, &found);
     }
     Ok(found)
 }
@@ -51,67 +52,97 @@ pub fn copies(wanted: &Wanted, telling: Telling) -> Result<Found, Error> {
 /// The same of the files that a revision of git held.
 pub fn copies_at(wanted: &Wanted, revision: &str, telling: Telling) -> Result<Found, Error> {
     let files = disk::files_at(&wanted.tree.base, revision, wanted.largest)?;
-    let read = |at: usize, (): &mut ()| code::readable(&files[at].0, &files[at].1, &wanted.choice);
-    let read = each(
-        files.len(),
-        wanted.options.threads,
-        || (),
-        read,
-        telling.reading,
-    );
-    let names = files.iter().map(|it| it.0.clone());
-    let (sources, skipped) = parted(names.zip(read), Vec::new());
+    let look = |at: usize, (): &mut ()| {
+        Looked::lasting(code::readable(&files[at].0, &files[at].1, &wanted.choice))
+    };
+    let threads = wanted.options.threads;
+    let looked = each(files.len(), threads, || (), look, telling.reading);
+    let names = files.iter().map(|it| &*it.0);
+    let (sources, skipped) = parted(names, &looked);
     Ok(searched(&sources, skipped, &wanted.options, telling))
 }
 
-/// All that is code, and what is not with its reason.
-pub fn sources(wanted: &Wanted, telling: Telling) -> Result<(Vec<Source>, Vec<Skipped>), Error> {
+/// Names that many places define, and what was not read.
+pub fn same_names(
+    wanted: &Wanted,
+    least: usize,
+    functions: bool,
+    telling: Telling,
+) -> Result<(Vec<Name>, Vec<Skipped>), Error> {
     let walked = disk::walk(&wanted.tree)?;
-    Ok(read(wanted, &walked, telling.reading))
+    let looked = look(wanted, &walked, HashMap::new(), telling.reading);
+    let (sources, skipped) = parted(walked.files.iter().map(|it| &*it.name), &looked);
+    let skipped = joined(skipped, walked.skipped);
+    Ok((names(&sources, least, functions), skipped))
 }
 
-fn read(wanted: &Wanted, walked: &Walked, tick: Tick) -> (Vec<Source>, Vec<Skipped>) {
-    let read = |at: usize, (): &mut ()| {
-        let file = &walked.files[at];
-        match disk::read(file, wanted.largest) {
-            Read::Bytes(bytes) => code::readable(&file.name, &bytes, &wanted.choice),
-            Read::Not(why) => Err(why),
+/// Each file as it was read, now or before.
+fn look(
+    wanted: &Wanted,
+    walked: &Walked,
+    mut kept: HashMap<String, Outcome>,
+    tick: Tick,
+) -> Vec<Looked> {
+    let kept: Vec<Option<Outcome>> = walked
+        .files
+        .iter()
+        .map(|it| kept.remove(&it.name))
+        .collect();
+    let missing: Vec<&Seen> = walked
+        .files
+        .iter()
+        .zip(&kept)
+        .filter_map(|(file, kept)| kept.is_none().then_some(file))
+        .collect();
+    let look = |at: usize, (): &mut ()| match disk::read(missing[at], wanted.largest) {
+        Read::Bytes(bytes) => {
+            Looked::lasting(code::readable(&missing[at].name, &bytes, &wanted.choice))
         }
+        Read::Not(why) => Looked {
+            outcome: Err(why),
+            lasts: false,
+        },
     };
-    let read = each(
-        walked.files.len(),
-        wanted.options.threads,
-        || (),
-        read,
-        tick,
-    );
-    let names = walked.files.iter().map(|it| it.name.clone());
-    parted(names.zip(read), walked.skipped.clone())
+    let threads = wanted.options.threads;
+    let mut looked = each(missing.len(), threads, || (), look, tick).into_iter();
+    let next = |kept: Option<Outcome>| kept.map(Looked::lasting).or_else(|| looked.next());
+    kept.into_iter().filter_map(next).collect()
 }
 
-fn parted(
-    read: impl Iterator<Item = (String, Result<Source, String>)>,
-    mut skipped: Vec<Skipped>,
-) -> (Vec<Source>, Vec<Skipped>) {
+/// What can be compared, and what is to be told of the rest.
+fn parted<'l>(
+    names: impl Iterator<Item = &'l str>,
+    looked: &'l [Looked],
+) -> (Vec<&'l Source>, Vec<Skipped>) {
     let mut sources = Vec::new();
-    for (file, source) in read {
-        match source {
+    let mut skipped = Vec::new();
+    for (file, looked) in names.zip(looked) {
+        let file = file.to_owned();
+        match &looked.outcome {
             Ok(source) => {
-                skipped.extend(source.fault.as_ref().map(|(line, what)| Skipped {
-                    file,
-                    why: format!("line {line}: {what}; the rest is compared"),
+                skipped.extend(source.notes().map(|why| Skipped {
+                    file: file.clone(),
+                    why,
                 }));
                 sources.push(source);
             }
-            Err(why) => skipped.push(Skipped { file, why }),
+            Err(why) => skipped.push(Skipped {
+                file,
+                why: why.clone(),
+            }),
         }
     }
-    skipped.sort();
     (sources, skipped)
 }
 
+fn joined(mut some: Vec<Skipped>, more: Vec<Skipped>) -> Vec<Skipped> {
+    some.extend(more);
+    some.sort();
+    some
+}
+
 fn searched(
-    sources: &[Source],
+    sources: &[&Source],
     skipped: Vec<Skipped>,
     options: &code::Options,
     telling: Telling,
@@ -156,16 +187,15 @@ pub fn duplicated(clones: &[Class]) -> BTreeMap<&str, usize> {
         .collect()
 }
 
-/// All that decides what is found.
-fn way(wanted: &Wanted) -> String {
+/// Known by all that decides what is found, and by what decides what is read.
+fn cache(wanted: &Wanted) -> Option<Cache> {
     let options = code::Options {
         threads: 0,
         ..wanted.options
     };
-    format!(
-        "code {:?} {options:?} {:?} {}",
-        wanted.tree, wanted.choice, wanted.largest
-    )
+    let reading = format!("code {:?} {}", wanted.choice, wanted.largest);
+    let way = format!("{reading} {:?} {options:?}", wanted.tree);
+    Cache::of(&wanted.tree.base, &way, &reading)
 }
 
 /// Settings that are written again, and those that contradict each other.

@@ -1,10 +1,12 @@
 //! Where statements begin, and which of them stand in which function or class.
 
+use serde::{Deserialize, Serialize};
+
 use super::language::{Blocks, Language};
 use super::lex::{ends_by_line, sign, word};
 use super::tokens::{Sort, Tokens};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Form {
     Function,
     Class,
@@ -15,7 +17,7 @@ pub(super) enum Form {
 }
 
 /// From the first token of its head to its last token.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Block {
     pub(super) start: u32,
     pub(super) end: u32,
@@ -32,7 +34,7 @@ const DEEPEST: usize = 100;
 const LONGEST_HEAD: usize = 400;
 
 /// How a file is built.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Plan {
     /// The first tokens of statements.
     pub(super) statements: Vec<u32>,

@@ -114,7 +114,7 @@ struct Group {
 fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Group> {
     let mut aligner = Aligner::default();
     let mut group_of: Vec<usize> = (0..nodes).collect();
-    let mut members: Vec<Vec<(usize, Span)>> = vec![Vec::new(); nodes];
+    let mut members: Vec<Vec<Member>> = vec![Vec::new(); nodes];
     let mut likeness: Vec<Option<Likeness>> = vec![None; nodes];
     let mut refused: HashMap<(usize, usize), usize> = HashMap::new();
     for edge in edges {
@@ -130,7 +130,7 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
         // Who is alone yet comes as the pair has it.
         let alone = [[(a, edge.spans.0)], [(b, edge.spans.1)]];
         let of = |group: usize, alone| {
-            let members: &Vec<(usize, Span)> = &members[group];
+            let members: &Vec<Member> = &members[group];
             if members.is_empty() {
                 alone
             } else {
@@ -177,10 +177,13 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
         .collect()
 }
 
+/// The place that it is counted as, and what it was compared as.
+type Member = (usize, Span);
+
 /// Of those that are least like each other; `None`: some are not alike.
 fn likest(
     sources: &Sources,
-    (x, y): (&[(usize, Span)], &[(usize, Span)]),
+    (x, y): (&[Member], &[Member]),
     enough: f64,
     aligner: &mut Aligner,
 ) -> Option<Likeness> {

@@ -31,7 +31,7 @@ use super::each::Tick;
 use source::Sources;
 
 /// The classes of copies in these files; the same for any number of threads, if `sources` are by their names.
-pub fn search(sources: &[Source], options: &Options, tick: Tick) -> Vec<Class> {
+pub fn search(sources: &[&Source], options: &Options, tick: Tick) -> Vec<Class> {
     let sources = Sources::new(sources);
     let pairs = search::pairs(&sources, options, tick);
     let enough = if options.exact {

@@ -50,7 +50,7 @@ const MOSTLY: f64 = 0.6;
 pub(super) fn pairs(sources: &Sources, options: &Options, tick: Tick) -> Vec<Pair> {
     let all = sources.all.len();
     let seeds_of = |at: usize, (): &mut ()| {
-        let source: &Source = &sources.all[at];
+        let source: &Source = sources.all[at];
         seeds(&source.tokens, &source.plan, !options.exact)
     };
     let of_each = each(all, options.threads, || (), seeds_of, &|_, _| ());

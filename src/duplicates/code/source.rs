@@ -1,17 +1,23 @@
 //! A file that was read, and places in it.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::blocks::{Block, Form, Plan, plan};
 use super::compare::Piece;
 use super::language::Language;
 use super::lex::lex;
 use super::tokens::Tokens;
 
+/// Of the table. An alias, or else serde would borrow it from what it reads.
+type LanguageName = &'static str;
+
 /// One file as the search knows it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Source {
     pub file: String,
     /// The name of its language.
-    pub language: &'static str,
+    #[serde(deserialize_with = "known")]
+    pub language: LanguageName,
     pub(super) tokens: Tokens,
     pub(super) plan: Plan,
     /// Names of blocks that have one, by their number.
@@ -23,6 +29,18 @@ pub struct Source {
     pub(super) ignored: Vec<(u32, u32)>,
     /// The line from which on it cannot be what its name says, and why.
     pub fault: Option<(u32, String)>,
+}
+
+impl Source {
+    /// What is to be told of a file that was read.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        let fault = self.fault.as_ref();
+        let fault = fault.map(|(line, what)| format!("line {line}: {what}; the rest is compared"));
+        let generated = self.generated.then(|| {
+            "generated: what such files have in common is not told (--generated)".to_owned()
+        });
+        fault.into_iter().chain(generated)
+    }
 }
 
 impl Source {
@@ -43,6 +61,12 @@ impl Source {
             fault,
         }
     }
+}
+
+fn known<'de, D: Deserializer<'de>>(name: D) -> Result<LanguageName, D::Error> {
+    let name = String::deserialize(name)?;
+    let known = super::language::names().find(|it| *it == name);
+    known.ok_or_else(|| serde::de::Error::custom(format!("no language is called {name:?}")))
 }
 
 /// Further from the beginning of its line no name is looked for.
@@ -114,13 +138,13 @@ impl Span {
 
 /// All files of a scan, as if they were one text.
 pub(super) struct Sources<'s> {
-    pub(super) all: &'s [Source],
+    pub(super) all: &'s [&'s Source],
     /// The place of each file's first token.
     pub(super) bases: Vec<u32>,
 }
 
 impl<'s> Sources<'s> {
-    pub(super) fn new(all: &'s [Source]) -> Self {
+    pub(super) fn new(all: &'s [&'s Source]) -> Self {
         let mut next = 0;
         let bases = all
             .iter()
@@ -141,7 +165,7 @@ impl<'s> Sources<'s> {
     }
 
     pub(super) fn of(&self, file: u32) -> &'s Source {
-        &self.all[file as usize]
+        self.all[file as usize]
     }
 
     pub(super) fn piece(&self, span: Span) -> Piece<'s> {

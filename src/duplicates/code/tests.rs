@@ -32,7 +32,9 @@ fn sources(files: &[(&str, &str)]) -> Vec<Source> {
 }
 
 fn found(files: &[(&str, &str)], options: &Options) -> Vec<Class> {
-    search(&sources(files), options, &|_, _| ())
+    let sources = sources(files);
+    let sources: Vec<&Source> = sources.iter().collect();
+    search(&sources, options, &|_, _| ())
 }
 
 fn places(class: &Class) -> Vec<(&str, usize, usize)> {

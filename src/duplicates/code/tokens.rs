@@ -1,5 +1,7 @@
 //! A file as the search sees it: tokens without their text, comments and layout.
 
+use serde::{Deserialize, Serialize};
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -17,7 +19,7 @@ pub(super) enum Sort {
 /// The signs that are one byte are their byte; longer ones are their bytes, little end first; all else is above.
 pub(super) const WORDS: u32 = 1 << 31;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tokens {
     /// What it says: for signs their bytes, else a hash above [`WORDS`].
     pub(super) words: Vec<u32>,
@@ -30,7 +32,8 @@ pub(super) struct Tokens {
     pub(super) comments: Vec<(u32, u32)>,
     /// The first token of each line that has one, and its column.
     pub(super) heads: Vec<(u32, u32)>,
-    /// The line on which something begins that nothing ends, and what.
+    /// The line on which something begins that nothing ends, and what: read once, for the fault of the file.
+    #[serde(skip)]
     pub(super) open: Option<(u32, &'static str)>,
 }
 

@@ -121,6 +121,8 @@ pub fn changes(at: &Path, revision: &str) -> Result<Change, Error> {
         "diff",
         "--no-color",
         "--no-ext-diff",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
         "--relative",
         "-U0",
         checked(revision)?,
@@ -161,9 +163,11 @@ pub fn patch(diff: &str) -> Change {
             continue;
         }
         if let Some(name) = line.strip_prefix("+++ ") {
-            let name = name.split('\t').next().unwrap_or(name).trim_matches('"');
-            file =
-                (name != "/dev/null").then(|| name.strip_prefix("b/").unwrap_or(name).to_owned());
+            let name = unquoted(name);
+            file = (name != "/dev/null").then(|| match name.strip_prefix("b/") {
+                Some(below) => below.to_owned(),
+                None => name,
+            });
         } else if let Some(rest) = line.strip_prefix("@@ -") {
             let Some(lines) = rest
                 .split_ascii_whitespace()
@@ -180,9 +184,81 @@ pub fn patch(diff: &str) -> Change {
                 change
                     .entry(file.clone())
                     .or_default()
-                    .push((start, start + count - 1));
+                    .push((start, start.saturating_add(count - 1)));
             }
         }
     }
     change
+}
+
+/// A name with odd characters stands in quotes, as C writes them; after a plain one a tab may stand.
+fn unquoted(name: &str) -> String {
+    let Some(quoted) = name.strip_prefix('"').and_then(|it| it.strip_suffix('"')) else {
+        return name.split('\t').next().unwrap_or(name).to_owned();
+    };
+    let mut bytes = Vec::new();
+    let mut rest = quoted.bytes();
+    while let Some(byte) = rest.next() {
+        let escaped = if byte == b'\\' { rest.next() } else { None };
+        bytes.push(match escaped {
+            None => byte,
+            Some(b'a') => 0x07,
+            Some(b'b') => 0x08,
+            Some(b't') => b'\t',
+            Some(b'n') => b'\n',
+            Some(b'v') => 0x0b,
+            Some(b'f') => 0x0c,
+            Some(b'r') => b'\r',
+            Some(digit @ b'0'..=b'7') => {
+                let digits = [Some(digit), rest.next(), rest.next()];
+                let digits = digits.into_iter().flatten();
+                digits.fold(0, |all, it| all << 3 | (it & 7))
+            }
+            Some(other) => other,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_tells_which_lines_it_writes() {
+        let diff = "diff --git a/x.rs b/x.rs
+--- a/x.rs
++++ b/x.rs
+@@ -3 +3,2 @@ fn x
+-old
++++ b/not.rs
++@@ -1 +1 @@
+@@ -9,2 +11,0 @@
+-gone
+-gone
+--- a/gone.rs
++++ /dev/null
+@@ -1 +0,0 @@
+-x
+--- a/two words.rs\t
++++ b/two words.rs\t
+@@ -1 +1 @@
+-a
++b
+--- \"a/\\303\\244\\n\\\"q\\\".rs\"
++++ \"b/\\303\\244\\n\\\"q\\\".rs\"
+@@ -0,0 +1,18446744073709551615 @@
+";
+        let change = patch(diff);
+        let told: Vec<_> = change.iter().map(|it| (it.0.as_str(), &it.1[..])).collect();
+        let all = (1, usize::MAX);
+        assert_eq!(
+            told,
+            [
+                ("two words.rs", &[(1, 1)][..]),
+                ("x.rs", &[(3, 4)]),
+                ("ä\n\"q\".rs", &[all]),
+            ]
+        );
+    }
 }

@@ -2,8 +2,10 @@
 
 mod cache;
 mod git;
+mod replace;
 mod walk;
 
-pub use cache::Cache;
+pub use cache::{Cache, Looked, Outcome};
 pub use git::{Change, changes, files_at, patch};
-pub use walk::{Read, Seen, Stamp, Tree, Walked, head, read, sum, walk};
+pub use replace::replace;
+pub use walk::{Read, Seen, Stamp, Tree, Walked, head, is_as_it_was, read, sum, walk};

@@ -235,6 +235,12 @@ pub fn read(file: &Seen, limit: u64) -> Read {
     }
 }
 
+/// Whether nobody has written to it since.
+pub fn is_as_it_was(file: &Seen) -> bool {
+    let meta = std::fs::symlink_metadata(&file.path);
+    meta.is_ok_and(|it| Stamp::of(&it) == file.stamp)
+}
+
 /// The sum of the first bytes.
 pub fn head(file: &Seen, length: u64) -> io::Result<u128> {
     let mut sum = Xxh3Default::new();

@@ -132,7 +132,7 @@ fn put_conflict(text: &mut String, conflict: &Conflict, look: Look) {
 
 fn put_skipped(text: &mut String, skipped: &[Skipped], look: Look) {
     for it in skipped.iter().take(SKIPPED) {
-        let head = look.ink(Ink::Warning, "not read");
+        let head = look.ink(Ink::Warning, "not read or not whole:");
         put(
             text,
             &format!("{head} {}: {}", on_one_line(&it.file), on_one_line(&it.why)),
@@ -141,7 +141,10 @@ fn put_skipped(text: &mut String, skipped: &[Skipped], look: Look) {
     if skipped.len() > SKIPPED {
         put(
             text,
-            &format!("… and {} more not read", grouped(skipped.len() - SKIPPED)),
+            &format!(
+                "… and {} more not read or not whole",
+                grouped(skipped.len() - SKIPPED)
+            ),
         );
     }
     if !skipped.is_empty() {
@@ -397,7 +400,9 @@ mod tests {
         );
         assert!(!text.contains('\u{202e}'));
         assert!(text.contains("\nconflict a|b.<i>\\n  2 values\n"), "{text}");
-        assert!(text.contains("\nnot read bin/x\\n\".dat: no UTF-8 <b>|`\n\n2 classes ("));
+        assert!(
+            text.contains("\nnot read or not whole: bin/x\\n\".dat: no UTF-8 <b>|`\n\n2 classes (")
+        );
     }
 
     #[test]

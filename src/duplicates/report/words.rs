@@ -110,7 +110,10 @@ pub(super) fn in_all(found: &Found) -> String {
         clauses.push(counted(found.conflicts.len(), "conflict", "conflicts"));
     }
     if !found.skipped.is_empty() {
-        clauses.push(format!("{} not read", grouped(found.skipped.len())));
+        clauses.push(format!(
+            "{} not read or not whole",
+            grouped(found.skipped.len())
+        ));
     }
     clauses.join("; ")
 }
