@@ -2,23 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::{DUPSCAN, Tree, is_root};
+use super::{CODE, DUPSCAN, OTHER, Tree, is_root, places, skipped};
 use crate::home::{has_tool, path, run};
 
-const CODE: &str = "\
-def paid(entries, since):
-    total = 0
-    for entry, amount in entries:
-        if entry.at >= since and amount > 0:
-            total += amount * entry.rate
-        else:
-            raise ValueError(entry.name)
-    return total / max(1, len(entries))
-";
-
-fn kept(tree: &Tree) -> usize {
+/// What was found is kept, and so all that was read.
+fn is_kept(tree: &Tree) -> bool {
     let dir = tree.cache().join("dreamos/dupscan");
-    std::fs::read_dir(dir).map_or(0, Iterator::count)
+    let mut all = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    all.any(|it| it.path().extension().is_some_and(|it| it == "json"))
+}
+
+/// Told by a scan of how many files it had to read.
+fn read(tree: &Tree) -> (String, Vec<Vec<String>>) {
+    let ran = tree.run("code --json -v");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let told = ran.err.lines().find(|it| it.contains("read"));
+    (told.unwrap_or_default().to_owned(), places(&ran.json()))
 }
 
 /// Nothing is kept of files so young that they may change under the same time.
@@ -27,7 +26,7 @@ fn keep(tree: &Tree) -> String {
     loop {
         let ran = tree.run("code --json");
         assert_eq!(ran.code, 0, "{ran:?}");
-        if kept(tree) > 0 {
+        if is_kept(tree) {
             return ran.out;
         }
         assert!(Instant::now() < deadline, "nothing is kept");
@@ -59,14 +58,71 @@ fn the_second_scan_tells_the_same_and_sees_what_changed() {
 }
 
 #[test]
+fn only_what_changed_is_read_again() {
+    let tree = Tree::of(&[("a.py", CODE), ("b.py", CODE), ("c.py", OTHER)]);
+    keep(&tree);
+    let none = "no file was read: what is known of them is as they are";
+    let copies = vec![vec!["a.py:1-8".to_owned(), "b.py:1-8".to_owned()]];
+    assert_eq!(read(&tree), (none.to_owned(), copies));
+    tree.file("b.py", format!("\n\n{CODE}"));
+    tree.file("d.py", OTHER);
+    std::fs::remove_file(tree.dir.join("a.py")).unwrap();
+    std::fs::rename(tree.dir.join("c.py"), tree.dir.join("e.py")).unwrap();
+    let copies = vec![vec!["d.py:1-10".to_owned(), "e.py:1-10".to_owned()]];
+    assert_eq!(read(&tree), ("3 files were read".to_owned(), copies));
+    // The other way to look is not the other way to read.
+    let ran = tree.run("code --exact -v --json");
+    assert!(ran.err.contains("read"), "{ran:?}");
+    assert_eq!(places(&ran.json()).len(), 1);
+}
+
+#[test]
+fn a_file_that_is_too_large_or_gone_wrong_is_told_from_the_cache_too() {
+    let tree = Tree::of(&[("a.py", CODE), ("b.py", "x = (1\n"), ("c.bin", "\0\0")]);
+    let first = keep(&tree);
+    assert!(first.contains("\"c.bin\""), "{first}");
+    tree.file("d.py", CODE);
+    let (told, _) = read(&tree);
+    assert_eq!(told, "1 file was read");
+    let again = tree.json("code");
+    for file in ["b.py", "c.bin"] {
+        let why = skipped(&again, file);
+        assert!(why.is_some(), "{file}: {again}");
+        assert_eq!(why, skipped(&serde_json::from_str(&first).unwrap(), file));
+    }
+}
+
+#[test]
 fn what_was_kept_and_is_broken_is_not_believed() {
     let tree = Tree::of(&[("a.py", CODE), ("b.py", CODE)]);
     let first = keep(&tree);
-    let dir = tree.cache().join("dreamos/dupscan");
-    for entry in std::fs::read_dir(dir).unwrap() {
-        std::fs::write(entry.unwrap().path(), "{\"format\": 1").unwrap();
+    let all = || {
+        let dir = std::fs::read_dir(tree.cache().join("dreamos/dupscan")).unwrap();
+        dir.map(|it| it.unwrap().path())
+    };
+    assert_eq!(all().count(), 2);
+    let spoilt: [fn(Vec<u8>) -> Vec<u8>; 4] = [
+        |_| b"{\"format\": 1".to_vec(),
+        |_| Vec::new(),
+        |mut kept| {
+            kept.truncate(kept.len() / 2);
+            kept
+        },
+        |mut kept| {
+            let last = kept.len() - 1;
+            kept[last] ^= 0x20;
+            kept
+        },
+    ];
+    for spoil in spoilt {
+        keep(&tree);
+        for path in all() {
+            std::fs::write(&path, spoil(std::fs::read(&path).unwrap())).unwrap();
+        }
+        let (told, _) = read(&tree);
+        assert_eq!(told, "2 files were read");
+        assert_eq!(tree.run("code --json").out, first);
     }
-    assert_eq!(tree.run("code --json").out, first);
 }
 
 #[test]

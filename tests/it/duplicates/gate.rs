@@ -1,29 +1,6 @@
 //! What a build is told: kinds, shares, what is known, what its writer wants left alone.
 
-use super::{Tree, places};
-
-const CODE: &str = "\
-def paid(entries, since):
-    total = 0
-    for entry, amount in entries:
-        if entry.at >= since and amount > 0:
-            total += amount * entry.rate
-        else:
-            raise ValueError(entry.name)
-    return total / max(1, len(entries))
-";
-const OTHER: &str = "\
-def open_doors(house, keys):
-    opened = []
-    while keys:
-        key = keys.pop()
-        door = house.doors.get(key.number, None)
-        if door is None or door.is_open():
-            continue
-        door.turn(key, times=2)
-        opened.append(door)
-    return sorted(opened, key=str)
-";
+use super::{CODE, OTHER, Tree, places};
 
 fn with_copies() -> Tree {
     Tree::of(&[("a.py", CODE), ("b.py", CODE)])
@@ -100,8 +77,28 @@ fn a_baseline_that_cannot_be_read_is_refused_and_left() {
         let ran = tree.run("code --baseline known.json");
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.err.contains(said), "{ran:?}");
+        let update = tree.run("code --baseline known.json --update-baseline");
+        assert_eq!(update.code, 2, "{update:?}");
+        assert!(update.err.contains(said), "{update:?}");
         assert_eq!(std::fs::read_to_string(path).unwrap(), text);
     }
+}
+
+#[test]
+fn a_baseline_knows_contradictions_too() {
+    let tree = Tree::of(&[
+        ("app.yaml", "server:\n  host: a.example\n  port: 80\n"),
+        ("app.prod.yaml", "server:\n  host: a.example\n  port: 81\n"),
+    ]);
+    let gate = "config --baseline known --fail-on conflict";
+    let before = tree.run("config --fail-on conflict");
+    assert_eq!(before.code, 1, "{before:?}");
+    assert_eq!(tree.run(&format!("{gate} --update-baseline")).code, 0);
+    assert_eq!(tree.run(gate).code, 0);
+    tree.file("app.prod.yaml", "server:\n  host: b.example\n  port: 81\n");
+    let ran = tree.run(&format!("{gate} --json"));
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(ran.json()["conflicts"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -1,29 +1,6 @@
 //! What a change wrote again, in real repositories.
 
-use super::{Tree, places};
-
-const CODE: &str = "\
-def paid(entries, since):
-    total = 0
-    for entry, amount in entries:
-        if entry.at >= since and amount > 0:
-            total += amount * entry.rate
-        else:
-            raise ValueError(entry.name)
-    return total / max(1, len(entries))
-";
-const OTHER: &str = "\
-def open_doors(house, keys):
-    opened = []
-    while keys:
-        key = keys.pop()
-        door = house.doors.get(key.number, None)
-        if door is None or door.is_open():
-            continue
-        door.turn(key, times=2)
-        opened.append(door)
-    return sorted(opened, key=str)
-";
+use super::{CODE, OTHER, Tree, places};
 
 /// Two copies that are old, and one function alone.
 fn repository() -> Option<Tree> {

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use super::sources::SAMPLES;
-use super::{DUPSCAN, Tree};
+use super::{CODE, DUPSCAN, Tree};
 use crate::home::path;
 
 /// So many copies that no pipe holds their report.
@@ -64,17 +64,6 @@ fn colour_is_for_terminals_unless_it_is_said() {
     assert!(!is_coloured(&shown(true)));
 }
 
-const CODE: &str = "\
-def paid(entries, since):
-    total = 0
-    for entry, amount in entries:
-        if entry.at >= since and amount > 0:
-            total += amount * entry.rate
-        else:
-            raise ValueError(entry.name)
-    return total / max(1, len(entries))
-";
-
 #[test]
 fn a_report_goes_to_a_file_whole_and_in_every_format() {
     let tree = Tree::of(&[("a.py", CODE), ("b.py", CODE)]);
@@ -98,6 +87,37 @@ fn a_report_goes_to_a_file_whole_and_in_every_format() {
     }
     let nowhere = tree.run("code -o no/such/dir.txt");
     assert_eq!(nowhere.code, 74, "{nowhere:?}");
+}
+
+#[test]
+fn a_report_replaces_what_a_link_leads_to_and_never_a_device() {
+    let tree = Tree::of(&[("a.py", CODE), ("b.py", CODE)]);
+    let printed = tree.run("code --format csv").out;
+    let written = tree.place.path().join("written");
+    std::fs::write(&written, "before").unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&written, private).unwrap();
+    let link = tree.place.path().join("link");
+    std::os::unix::fs::symlink(&written, &link).unwrap();
+    assert_eq!(tree.run("code --format csv -o ../link").code, 0);
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::read_to_string(&written).unwrap(), printed);
+    let mode = std::fs::metadata(&written).unwrap().permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+    assert_eq!(tree.run("code --format csv -o /dev/stdout").out, printed);
+    assert_eq!(tree.run("code --format csv -o /dev/null").out, "");
+    let device = std::fs::metadata("/dev/null").unwrap().file_type();
+    assert!(std::os::unix::fs::FileTypeExt::is_char_device(&device));
+    let names = std::fs::read_dir(tree.place.path()).unwrap();
+    assert!(
+        names
+            .flatten()
+            .all(|it| !it.file_name().display().to_string().contains("aside")),
+        "something is left over"
+    );
 }
 
 #[test]
