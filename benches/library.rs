@@ -89,6 +89,7 @@ fn desk(home: &Path, as_agent: &str) -> Result<Desk> {
         incarnation: None,
         uid: rustix::process::getuid().as_raw(),
         login: None,
+        guest: None,
     };
     // A figure that was measured beside a warning is none.
     Ok(Desk::open(Home::at(home), caller, |warning| {
@@ -182,6 +183,7 @@ fn audits(place: &Path) -> Result<()> {
         incarnation: Some("01jd8x3v9q6z4w2m0c5b7n8k1r".into()),
         uid: 1000,
         login: Some("user".into()),
+        guest: None,
     };
     let mut entry = Entry::new("agent.stop", &caller, "agent-2", Verdict::Refused);
     entry.rule = "agents-stop-only-themselves".into();
@@ -312,6 +314,7 @@ fn events(home: &Path) -> Result<()> {
         incarnation: None,
         uid: rustix::process::getuid().as_raw(),
         login: None,
+        guest: None,
     };
     let event = Event {
         channel: Channel::Devlog,

@@ -106,6 +106,7 @@ impl Context {
             uid: rustix::process::getuid().as_raw(),
             login: text("LOGNAME").or_else(|| text("USER")),
             agent,
+            guest: None,
         }
     }
 

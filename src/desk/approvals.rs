@@ -48,6 +48,10 @@ impl Desk {
         if self.taint.is_some() {
             return Ok(self.taint.clone());
         }
+        // He asks himself, and the policy knows him: no text of his moves anybody else.
+        if self.caller.guest.is_some() {
+            return Ok(None);
+        }
         // What runs as an agent is that agent, whoever it says that it is.
         let agent = self.runs_as.as_ref().unwrap_or(&self.caller.agent);
         let may_have_mail = |agent: &AgentId| agent.as_str() != USER;

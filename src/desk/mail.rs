@@ -90,12 +90,19 @@ impl Desk {
     /// A message of the caller's. Of the person at the terminal it says which one that is.
     pub fn draft(&self, to: &AgentId, content: String) -> Draft {
         let Caller {
-            agent, login, uid, ..
+            agent,
+            login,
+            uid,
+            guest,
+            ..
         } = &self.caller;
         let mut draft = Draft::new(agent.clone(), to.clone(), content);
         if agent.as_str() == USER {
             let by = json!({ "login": login, "uid": uid });
             draft.metadata.insert("by".into(), by);
+        }
+        if let Some(guest) = guest {
+            draft.taint(&guest.origin());
         }
         if let Some(origin) = &self.taint {
             draft.taint(origin);
@@ -771,6 +778,7 @@ mod tests {
             incarnation: None,
             uid: 1000,
             login: Some("alice".into()),
+            guest: None,
         };
         let desk = Desk::open(home, caller, |warning| panic!("{warning}")).unwrap();
         (dir, desk)

@@ -121,7 +121,7 @@ impl Desk {
             None => Ok(()),
             Some(limit) => Err(Refusal::TooOften {
                 verb: act.verb,
-                caller: act.caller.agent.clone(),
+                caller: act.caller.name(),
                 rule: limit.rule,
                 again_in: limit.again_in,
             }

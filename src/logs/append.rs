@@ -187,6 +187,7 @@ mod tests {
             incarnation: None,
             uid: 1000,
             login: None,
+            guest: None,
         }
     }
 

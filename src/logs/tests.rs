@@ -49,6 +49,7 @@ impl Rig {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         };
         append(&self.home, &caller, &[event], now)
     }
@@ -429,6 +430,7 @@ fn hostile_text_is_one_bounded_line_without_secrets() {
         incarnation: None,
         uid: 0,
         login: None,
+        guest: None,
     };
     append(&rig.home, &caller, &[event], NOW).unwrap();
     let text = fs::read_to_string(rig.home.log(Channel::Tasks)).unwrap();

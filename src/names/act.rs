@@ -1,6 +1,6 @@
 //! Who wants to do what to whom, and the proof that it was allowed.
 
-use super::AgentId;
+use super::{AgentId, Origin};
 
 macro_rules! verbs {
     ($($(#[$says:meta])* $verb:ident $name:literal,)*) => {
@@ -74,8 +74,12 @@ verbs! {
     AuditAnchor "audit.anchor",
     /// To make, change and take back the keys of an agent.
     KeyWrite "key.write",
-    /// To write to all who read a channel.
+    /// To ask the bot for anything; what that is has a verb of its own beside.
+    DiscordUse "discord.use",
+    /// To write to all agents at once from there.
     DiscordBroadcast "discord.broadcast",
+    /// To say which channel belongs to whom.
+    DiscordConfigure "discord.configure",
     /// To have a secret in plain text.
     SecretRead "secret.read",
     SecretWrite "secret.write",
@@ -132,7 +136,9 @@ impl Verb {
             | Self::LogWrite
             | Self::LogRotate
             | Self::MemoryForget
+            | Self::DiscordUse
             | Self::DiscordBroadcast
+            | Self::DiscordConfigure
             | Self::MailOpen
             | Self::AuditRead => false,
         }
@@ -153,6 +159,38 @@ pub struct Caller {
     pub incarnation: Option<String>,
     pub uid: u32,
     pub login: Option<String>,
+    /// Of another place, for whom the agent speaks.
+    pub guest: Option<Guest>,
+}
+
+impl Caller {
+    /// As refusals and records name him.
+    pub fn name(&self) -> String {
+        self.guest.as_ref().map_or_else(
+            || self.agent.to_string(),
+            |guest| guest.origin().as_str().to_owned(),
+        )
+    }
+}
+
+/// A person on Discord, by the numbers that Discord gives (*snowflakes*): names there can be changed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Guest {
+    pub user: u64,
+    /// That the person has where it speaks.
+    pub roles: Vec<u64>,
+}
+
+impl Guest {
+    /// The person's and those of the roles: they come from one counter.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.user).chain(self.roles.iter().copied())
+    }
+
+    /// Of what he writes.
+    pub fn origin(&self) -> Origin {
+        Origin::of_discord(self.user)
+    }
 }
 
 #[derive(Clone, Debug)]

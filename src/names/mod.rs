@@ -16,7 +16,7 @@ mod roster;
 mod token;
 mod visible;
 
-pub use act::{Act, Caller, Permit, Verb};
+pub use act::{Act, Caller, Guest, Permit, Verb};
 pub use agent_id::{AgentId, BadAgentId, CAPTAIN, RESERVED, SYSTEM, UNASSIGNED, USER};
 pub use draft::{Draft, OPENED, ORIGIN, SEALED, TAINT, UNOPENED_WHY};
 pub use event::{Channel, Effect, Event, Level};

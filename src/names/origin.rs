@@ -44,6 +44,11 @@ impl Origin {
         }
     }
 
+    /// A person on Discord.
+    pub fn of_discord(user: u64) -> Self {
+        Self(format!("discord:{user}"))
+    }
+
     /// Of text of which no more is known.
     pub fn unknown() -> Self {
         Self("outside:unknown".into())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::names::{AgentId, Caller, USER};
+use crate::names::{AgentId, Caller, Guest, USER};
 
 /// One who may be allowed something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,8 +12,8 @@ pub enum Principal {
     Agent(AgentId),
     /// Whoever has the role.
     Role(String),
-    /// A person on Discord, by the number that Discord gives (a *snowflake*): names there can be changed.
-    Discord(u64),
+    /// A person on Discord, or whoever has that role there.
+    Discord(Guest),
     /// What carries words in from another service.
     Bridge(String),
 }
@@ -35,7 +35,11 @@ impl Principal {
             "user" => Ok(Self::User(name.into())),
             "agent" => AgentId::parse(name).map(Self::Agent).map_err(|_| bad()),
             "role" => Ok(Self::Role(name.into())),
-            "discord" => name.parse().map(Self::Discord).map_err(|_| bad()),
+            "discord" => {
+                let user = name.parse().map_err(|_| bad())?;
+                let roles = Vec::new();
+                Ok(Self::Discord(Guest { user, roles }))
+            }
             "bridge" => Ok(Self::Bridge(name.into())),
             _ => Err(bad()),
         }
@@ -43,11 +47,24 @@ impl Principal {
 
     /// `user` is the person at the terminal, whoever that is.
     pub fn of(caller: &Caller) -> Self {
+        if let Some(guest) = &caller.guest {
+            return Self::Discord(guest.clone());
+        }
         if caller.agent.as_str() != USER {
             return Self::Agent(caller.agent.clone());
         }
         let login = caller.login.as_deref().filter(|login| is_name(login));
         Self::User(login.map_or_else(|| caller.uid.to_string(), Into::into))
+    }
+
+    /// Whether what is said of `other` is said of this one: of a number of Discord's, by the person's or one of the roles.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Discord(guest), Self::Discord(named)) => {
+                guest.numbers().any(|it| it == named.user)
+            }
+            _ => self == other,
+        }
     }
 
     pub const fn class(&self) -> &'static str {
@@ -75,7 +92,7 @@ impl fmt::Display for Principal {
         let class = self.class();
         match self {
             Self::Agent(id) => write!(f, "{class}:{id}"),
-            Self::Discord(number) => write!(f, "{class}:{number}"),
+            Self::Discord(guest) => write!(f, "{class}:{}", guest.user),
             Self::User(name) | Self::Role(name) | Self::Bridge(name) => {
                 write!(f, "{class}:{name}")
             }
@@ -129,6 +146,7 @@ mod tests {
             incarnation: None,
             uid: 1000,
             login: login.map(Into::into),
+            guest: None,
         };
         assert_eq!(
             Principal::of(&caller(Some("alice"))).to_string(),
@@ -139,5 +157,17 @@ mod tests {
             Principal::of(&caller(Some("a\nb"))).to_string(),
             "user:1000"
         );
+    }
+
+    #[test]
+    fn a_person_of_discord_is_named_by_the_own_number_or_that_of_a_role() {
+        let guest = Principal::Discord(Guest {
+            user: 7,
+            roles: vec![30, 31],
+        });
+        let is = |number: &str| guest.is(&Principal::parse(number).unwrap());
+        assert!(is("discord:7") && is("discord:31"));
+        assert!(!is("discord:3") && !is("user:7"));
+        assert_eq!(guest.to_string(), "discord:7");
     }
 }

@@ -755,6 +755,7 @@ impl Superd {
             incarnation: None,
             uid: rustix::process::getuid().as_raw(),
             login: None,
+            guest: None,
         };
         // A log that cannot be written stops nobody.
         let _ = logs::append(&self.home, &caller, &[event], now.wall);

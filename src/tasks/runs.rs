@@ -488,6 +488,7 @@ impl Board<'_> {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         };
         for (id, run) in lost {
             if self.texts.are_locked() {

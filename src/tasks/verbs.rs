@@ -305,6 +305,7 @@ impl Board<'_> {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         });
         self.add(page, record, self.noted("fetch", &by))?;
         Ok(true)
@@ -1037,6 +1038,7 @@ impl Board<'_> {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         };
         for (at, lapse) in lapsed {
             let retries = self.whole(at).retries().unwrap_or(LAPSES);
@@ -1073,6 +1075,7 @@ impl Board<'_> {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         });
         for (at, now) in moves {
             let sets = vec![("assigned_to".to_owned(), Some(now.as_str().into()))];

@@ -175,6 +175,7 @@ fn fill_the_trail(home: &Path) {
         incarnation: None,
         uid: 0,
         login: None,
+        guest: None,
     };
     let mut entry = Entry::new("script.fills", &caller, "system", Verdict::Allowed);
     entry.detail = vec![("filled".into(), "x".repeat(500)); 16];

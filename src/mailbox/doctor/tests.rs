@@ -32,6 +32,7 @@ fn permit(who: &str) -> Permit {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         },
         target: agent(),
     })

@@ -172,6 +172,7 @@ fn permit(who: &str, incarnation: Option<&str>) -> Permit {
             incarnation: incarnation.map(str::to_owned),
             uid: 1000,
             login: None,
+            guest: None,
         },
         target: agent("agent-1"),
     })

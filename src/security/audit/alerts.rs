@@ -86,6 +86,7 @@ mod tests {
             incarnation: None,
             uid: 1000,
             login: None,
+            guest: None,
         };
         Entry::new("agent.stop", &caller, "agent-1", Verdict::Refused)
     }

@@ -175,6 +175,7 @@ mod tests {
             incarnation: None,
             uid: 1000,
             login: None,
+            guest: None,
         };
         Entry::new("agent.purge", &caller, "agent-1", Verdict::Allowed)
     }

@@ -64,7 +64,7 @@ impl Entry {
     ) -> Self {
         Self {
             verb: verb.into(),
-            who: caller.agent.to_string(),
+            who: caller.name(),
             target: target.into(),
             verdict,
             rule: String::new(),

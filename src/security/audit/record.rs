@@ -269,6 +269,7 @@ mod tests {
             incarnation: Some("01h".into()),
             uid: 1000,
             login: None,
+            guest: None,
         };
         let mut entry = Entry::new("agent.stop", &caller, "agent-1", Verdict::Refused);
         entry.rule = "agents-stop-nobody".into();

@@ -22,6 +22,7 @@ fn entry(why: &str) -> Entry {
         incarnation: None,
         uid: 1000,
         login: Some("ann".into()),
+        guest: None,
     };
     let mut entry = Entry::new("agent.stop", &caller, "agent-1", Verdict::Allowed);
     entry.why = why.into();

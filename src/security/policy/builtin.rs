@@ -60,7 +60,9 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         Verb::MailFollow | Verb::MailRecall => when(!is_system, ANYBODY),
         Verb::TokenIssue
         | Verb::ApprovalGive
+        | Verb::DiscordUse
         | Verb::DiscordBroadcast
+        | Verb::DiscordConfigure
         | Verb::AuditAnchor
         | Verb::KeyWrite
         | Verb::SecretRead

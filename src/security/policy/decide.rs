@@ -226,7 +226,7 @@ impl Policy {
         let others = self.others(&act, roster);
         Err(Refusal::Never {
             verb: act.verb,
-            caller: act.caller.agent,
+            caller: act.caller.name(),
             target: act.target,
             rule,
             others,
@@ -244,6 +244,10 @@ impl Policy {
 
     /// Those to whom the same act would be allowed.
     fn others(&self, act: &Act, roster: &Roster) -> Vec<AgentId> {
+        // Whoever asks from elsewhere cannot be another.
+        if act.caller.guest.is_some() {
+            return Vec::new();
+        }
         let mut who = vec![AgentId::captain(), AgentId::user()];
         if !who.contains(&act.target) {
             who.insert(0, act.target.clone());

@@ -146,7 +146,7 @@ impl Roles {
 
     pub(super) fn gives(&self, principal: &Principal, role: &str) -> bool {
         let members = self.0.get(role);
-        members.is_some_and(|members| members.contains(principal))
+        members.is_some_and(|members| members.iter().any(|it| principal.is(it)))
     }
 }
 

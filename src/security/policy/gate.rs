@@ -49,7 +49,10 @@ impl Gate {
         Self {
             verbs: of_verb(verb),
             principals: match principal {
-                Principal::Discord(number) => bit(principal.class(), &number.to_string()),
+                Principal::Discord(guest) => guest
+                    .numbers()
+                    .map(|it| bit(principal.class(), &it.to_string()))
+                    .fold(0, |all, bit| all | bit),
                 Principal::Agent(id) => bit(principal.class(), id.as_str()),
                 Principal::User(name) | Principal::Role(name) | Principal::Bridge(name) => {
                     bit(principal.class(), name)

@@ -178,7 +178,10 @@ impl Principals {
             },
             (class, principal) if *class != Class::of(principal) => false,
             (_, Principal::Agent(id)) => name.fits(id.as_str()),
-            (_, Principal::Discord(number)) => name.fits(&number.to_string()),
+            (_, Principal::Discord(guest)) => {
+                let mut numbers = guest.numbers();
+                numbers.any(|it| name.fits(&it.to_string()))
+            }
             (_, Principal::User(text) | Principal::Bridge(text) | Principal::Role(text)) => {
                 name.fits(text)
             }

@@ -10,7 +10,7 @@ pub enum Refusal {
     #[error("{caller} may not {} {target} (rule {rule})", deed(*verb))]
     Never {
         verb: Verb,
-        caller: AgentId,
+        caller: String,
         target: AgentId,
         rule: String,
         /// To whom it would be allowed.
@@ -19,7 +19,7 @@ pub enum Refusal {
     #[error("{caller} has done {} as often as it may (rule {rule})", verb.as_str())]
     TooOften {
         verb: Verb,
-        caller: AgentId,
+        caller: String,
         rule: String,
         again_in: Duration,
     },
@@ -95,7 +95,9 @@ pub const fn deed(verb: Verb) -> &'static str {
         Verb::AuditRead => "read the audit trail of",
         Verb::AuditAnchor => "anchor the audit trail of",
         Verb::KeyWrite => "change the keys of",
-        Verb::DiscordBroadcast => "broadcast over Discord to",
+        Verb::DiscordUse => "use the bot",
+        Verb::DiscordBroadcast => "broadcast over Discord as",
+        Verb::DiscordConfigure => "say which channels belong to",
         Verb::SecretRead => "read the secrets of",
         Verb::SecretWrite => "change the secrets of",
     }

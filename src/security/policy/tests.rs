@@ -6,7 +6,9 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::names::{Act, AgentId, Caller, Explain as _, Kind, Permit, Roster, RosterEntry, Verb};
+use crate::names::{
+    Act, AgentId, Caller, Explain as _, Guest, Kind, Permit, Roster, RosterEntry, Verb,
+};
 use crate::security::Principal;
 
 fn id(name: &str) -> AgentId {
@@ -21,6 +23,7 @@ fn act(caller: &str, verb: Verb, target: &str) -> Act {
             incarnation: None,
             uid: 1000,
             login: Some("alice".into()),
+            guest: None,
         },
         target: id(target),
     }
@@ -103,7 +106,9 @@ fn each_may_what_the_built_in_policy_says_and_no_more() {
         "approval.give",
         "audit.anchor",
         "key.write",
+        "discord.use",
         "discord.broadcast",
+        "discord.configure",
         "secret.read",
         "secret.write",
     ];
@@ -792,4 +797,45 @@ proptest! {
             prop_assert!(open || !fits, "{who} {what} {asking} {}", verb.as_str());
         }
     }
+}
+
+#[test]
+fn whoever_speaks_for_a_person_of_discord_may_what_that_person_may() {
+    let policy = policy(
+        "roles:
+  ops: ['discord:7', 'discord:30']
+allow:
+  - {rule: ops-stop, principals: 'role:ops', actions: agent.stop}
+  - {rule: viewers, principals: ['discord:31'], actions: discord.use}
+",
+    );
+    let rule = |agent: &str, guest: Option<Guest>, verb| {
+        let mut act = act(agent, verb, "agent-1");
+        act.caller.guest = guest;
+        policy.judge(&act, &roster()).rule.to_owned()
+    };
+    let guest = |user, roles: &[u64]| {
+        Some(Guest {
+            user,
+            roles: roles.to_vec(),
+        })
+    };
+    for (who, verb, by) in [
+        (guest(7, &[]), Verb::AgentStop, "ops-stop"),
+        (guest(8, &[29, 30]), Verb::AgentStop, "ops-stop"),
+        (guest(8, &[31]), Verb::AgentStop, "default-deny"),
+        (guest(8, &[31]), Verb::DiscordUse, "viewers"),
+        (guest(8, &[]), Verb::DiscordUse, "default-deny"),
+        (None, Verb::AgentStop, "builtin/captain"),
+    ] {
+        assert_eq!(rule("captain", who.clone(), verb), by, "{who:?}");
+    }
+    let mut stranger = act("captain", Verb::AgentStop, "agent-1");
+    stranger.caller.guest = guest(8, &[31]);
+    let refusal = policy.permit(stranger, &roster()).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "discord:8 may not stop agent-1 (rule default-deny)"
+    );
+    assert_eq!(refusal.hint(), None);
 }

@@ -47,6 +47,7 @@ impl Rig {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         };
         let desk = Desk::open(root::Home::at(&home.dir), caller, move |warning| {
             heard.lock().unwrap().push(warning.to_owned());

@@ -61,6 +61,7 @@ impl Rig {
             incarnation: None,
             uid: 0,
             login: None,
+            guest: None,
         };
         let desk = Desk::open(root::Home::at(&home.dir), caller, |_| {}).unwrap();
         Self { home, desk, agent }

@@ -383,6 +383,7 @@ fn who_still_knows_only_the_old_name_delivers_to_the_right_place() {
         incarnation: None,
         uid: 0,
         login: None,
+        guest: None,
     };
     let home = dreamos::root::Home::at(&swarm.home.dir);
     let desk = Desk::open(home, caller, |warning| panic!("{warning}")).unwrap();

@@ -26,6 +26,7 @@ fn desk(home: &Home) -> Desk {
         incarnation: None,
         uid: 0,
         login: None,
+        guest: None,
     };
     Desk::open(root::Home::at(&home.dir), caller, |warning| {
         // The rotator is at the log just now: that line is not written.

@@ -38,6 +38,7 @@ impl Rig {
             incarnation: life.map(Into::into),
             uid: 0,
             login: None,
+            guest: None,
         };
         let heard = Arc::clone(&self.warnings);
         Desk::open(root::Home::at(&self.home.dir), caller, move |warning| {
