@@ -10,6 +10,7 @@
 //! desk      permit → do → log → follow-ups: the only room that knows several others
 //! supervisor ─► agents, logs                          metrics ─► logs, mailbox, tasks, agents
 //! memory    ─► logs, mailbox, tasks
+//! discord   ─► desk and what it reads: an edge, used by its own program alone
 //! mailbox   agents   tasks   logs   security   duplicates   (never one another)
 //! store     journal, lock, pages, replace, watch
 //! root  names  time                                  (cli stands beside them, over these three alone)
@@ -31,6 +32,8 @@
 pub mod agents;
 pub mod cli;
 pub mod desk;
+#[cfg(feature = "discord")]
+pub mod discord;
 pub mod duplicates;
 pub mod logs;
 pub mod mailbox;

@@ -180,6 +180,16 @@ impl Home {
         self.dir.join("runtime/metrics")
     }
 
+    /// What the bot on Discord keeps.
+    pub fn discord(&self) -> PathBuf {
+        self.dir.join("runtime/discord")
+    }
+
+    /// What people decide of it.
+    pub fn discord_yaml(&self) -> PathBuf {
+        self.dir.join("config/discord.yaml")
+    }
+
     /// What is remembered.
     pub fn memories(&self) -> PathBuf {
         self.dir.join("runtime/memories")

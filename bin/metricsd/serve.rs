@@ -39,7 +39,7 @@ impl Run for Serve {
         let asks_for_token = token.is_some();
         let server = Server::bind(&self.listen, token)?;
         let interrupt = Interrupt::install()?;
-        let _diagnostics = diagnose(&home, &context.caller(AgentId::system()))?;
+        let _diagnostics = diagnose(&home, &context.caller(AgentId::system()), "metrics")?;
         let url = format!("http://{}/metrics", server.address());
         log::info!("figures are at {url}");
         context.report(

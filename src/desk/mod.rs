@@ -9,6 +9,7 @@ mod approvals;
 mod audit;
 mod batch;
 mod breaker;
+mod discord;
 mod error;
 mod import;
 mod letters;

@@ -37,6 +37,7 @@ pub use limits::Limits;
 pub(crate) use line::is_ours;
 pub use merge::{Line, Make, Merged};
 pub use read::{Place, Raw, Reader};
+pub use redact::text as redacted;
 pub use segment::{Closed, Segment};
 pub use survey::{Depth, Survey, survey};
 pub use watch::Waker;

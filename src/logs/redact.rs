@@ -54,7 +54,7 @@ pub(super) fn is_secret(name: &str) -> bool {
 }
 
 /// A text without the secrets that are known by how they look.
-pub(super) fn text(text: &str) -> Cow<'_, str> {
+pub fn text(text: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
     let mut word = 0;

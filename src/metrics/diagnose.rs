@@ -20,9 +20,10 @@ impl Drop for Diagnostics {
     }
 }
 
-/// Once a process.
-pub fn diagnose(home: &Home, caller: &Caller) -> Result<Diagnostics, Error> {
+/// Once a process; `room` is whose events it makes.
+pub fn diagnose(home: &Home, caller: &Caller, room: &'static str) -> Result<Diagnostics, Error> {
     let writer = SystemLog {
+        room,
         home: home.clone(),
         caller: Caller {
             agent: AgentId::system(),
@@ -43,6 +44,7 @@ pub fn diagnose(home: &Home, caller: &Caller) -> Result<Diagnostics, Error> {
 }
 
 struct SystemLog {
+    room: &'static str,
     home: Home,
     caller: Caller,
 }
@@ -50,15 +52,15 @@ struct SystemLog {
 impl LogWriter for SystemLog {
     fn write(&self, _: &mut DeferredNow, record: &Record) -> std::io::Result<()> {
         let (level, event) = match record.level() {
-            log::Level::Error => (Level::Error, "metrics.warned"),
-            log::Level::Warn => (Level::Warn, "metrics.warned"),
-            log::Level::Info => (Level::Info, "metrics.noted"),
-            log::Level::Debug | log::Level::Trace => (Level::Debug, "metrics.noted"),
+            log::Level::Error => (Level::Error, "warned"),
+            log::Level::Warn => (Level::Warn, "warned"),
+            log::Level::Info => (Level::Info, "noted"),
+            log::Level::Debug | log::Level::Trace => (Level::Debug, "noted"),
         };
         let event = Event {
             channel: Channel::System,
             level,
-            event: event.into(),
+            event: format!("{}.{event}", self.room).into(),
             msg: record.args().to_string(),
             agent: None,
             id: None,

@@ -72,6 +72,8 @@ verbs! {
     AuditRead "audit.read",
     /// To fix how far journals and histories go.
     AuditAnchor "audit.anchor",
+    /// To say who may do what.
+    PolicyWrite "policy.write",
     /// To make, change and take back the keys of an agent.
     KeyWrite "key.write",
     /// To ask the bot for anything; what that is has a verb of its own beside.
@@ -111,6 +113,7 @@ impl Verb {
             | Self::TokenIssue
             | Self::ApprovalGive
             | Self::AuditAnchor
+            | Self::PolicyWrite
             | Self::KeyWrite
             | Self::SecretRead
             | Self::SecretWrite => true,

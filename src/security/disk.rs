@@ -11,7 +11,8 @@ use super::Error;
 use super::files::Place;
 use super::identity::{Issued, Known, Unproven, hash_text, prove};
 use super::plain;
-use super::policy::{Policy, Question, Turn, count};
+use super::policy::{Policy, Question, Turn, count, enrolled};
+use super::principal::Principal;
 use crate::names::{AgentId, Finding, Roster, Token};
 use crate::root::Home;
 use crate::store::{self, Dir, File, Open, Version, compiled, keep_compiled, random_u128};
@@ -21,6 +22,7 @@ use crate::time::{Now, Timestamp};
 const FORMAT: u32 = 2;
 const LARGEST: u64 = 1 << 20;
 /// Below `cache/`.
+const ENROL: &str = ".policies.lock";
 const COPY: &str = "policy";
 const LOCK: &str = ".lock";
 
@@ -129,6 +131,41 @@ impl Policies {
         place.replace_for_now(&text(&counts))?;
         Ok(None)
     }
+}
+
+/// Gives somebody a role, in the text of the file; what a person saved meanwhile is not written over. Whether it is new.
+pub fn enrol(home: &Home, role: &str, member: &str) -> Result<bool, Error> {
+    let lock = Place::make(home, &home.cache().join(COPY))?;
+    let _lock = lock.lock(ENROL)?;
+    let place = Place::make(home, &home.policies())?;
+    let before = place
+        .read()?
+        .map(|it| String::from_utf8_lossy(&it).into_owned());
+    let text = before.clone().unwrap_or_default();
+    let principal = Principal::parse(member).map_err(|bad| Error::Unsound {
+        path: place.path(),
+        why: bad.to_string(),
+    })?;
+    if Policy::parse(text.as_bytes(), &place.path())?.gives(&principal, role) {
+        return Ok(false);
+    }
+    let edited = enrolled(&text, role, member).ok_or_else(|| Error::Unsound {
+        path: place.path(),
+        why: format!(
+            "it is written in a way that is not changed from here: add '{member}' to roles, {role}"
+        ),
+    })?;
+    let now = place
+        .read()?
+        .map(|it| String::from_utf8_lossy(&it).into_owned());
+    if now != before {
+        return Err(Error::Unsound {
+            path: place.path(),
+            why: "somebody changed it meanwhile: try again".into(),
+        });
+    }
+    place.replace(edited.as_bytes())?;
+    Ok(true)
 }
 
 /// Who can prove that he is whom he says.

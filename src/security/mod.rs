@@ -32,12 +32,12 @@ pub mod sealed;
 #[cfg(feature = "age")]
 pub mod secrets;
 
-pub use disk::{Policies, TooOften, plain_secrets};
+pub use disk::{Policies, TooOften, enrol, plain_secrets};
 pub use error::Error;
 pub use identity::{Issued, Unproven};
 pub use new_file::NewFile;
 pub use policy::{
     Allowance, Because, Complaint, Gravity, Identity, Limit, Policy, Question, Quota, Reason,
-    Refusal, Rule, Signatures, Target, Verdict, deed,
+    Refusal, Rule, Signatures, Target, Verdict, deed, is_ready_made,
 };
 pub use principal::{BadPrincipal, Principal};

@@ -9,8 +9,10 @@ use dreamos::security::secrets::{NewKey, SealedWith, SecretName, sealed_with, un
 use dreamos::time::Now;
 use serde::Serialize;
 
-use self::opens::{NEW_PASSPHRASE, key_file, opened};
+use self::opens::{key_file, opened};
 use super::desk;
+
+const NEW_PASSPHRASE: &str = "DREAMOS_NEW_PASSPHRASE_FILE";
 
 /// What bots, bridges and posters log in with, sealed by age
 #[derive(clap::Args)]

@@ -7,7 +7,6 @@ use dreamos::desk::Desk;
 use dreamos::security::secrets::{self, SealedWith, Unlock, sealed_with, unlock};
 
 const PASSPHRASE: &str = "DREAMOS_PASSPHRASE_FILE";
-pub(super) const NEW_PASSPHRASE: &str = "DREAMOS_NEW_PASSPHRASE_FILE";
 
 pub(super) fn opened(context: &Context, desk: &Desk) -> Result<Unlock, Failure> {
     match sealed_with(desk.home())? {

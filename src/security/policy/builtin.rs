@@ -64,6 +64,7 @@ pub(super) fn allowing(verb: Verb, asks: &Principal, target: &Target) -> Option<
         | Verb::DiscordBroadcast
         | Verb::DiscordConfigure
         | Verb::AuditAnchor
+        | Verb::PolicyWrite
         | Verb::KeyWrite
         | Verb::SecretRead
         | Verb::SecretWrite => None,

@@ -204,6 +204,17 @@ impl Policy {
         targets.any(|it| it.fits(question.target, question.principal, &has_role))
     }
 
+    /// Whether a rule allows anything to whoever has that role.
+    pub fn speaks_of(&self, role: &str) -> bool {
+        let mut allowed = self.says.allow.iter().flat_map(|it| &it.principals);
+        allowed.any(|it| it.role() == Some(role))
+    }
+
+    /// By the policy itself.
+    pub fn gives(&self, principal: &Principal, role: &str) -> bool {
+        self.says.roles.gives(principal, role)
+    }
+
     /// By the roster, or by the policy itself.
     pub(super) fn has_role(&self, principal: &Principal, role: &str, roster: &Roster) -> bool {
         let by_roster = match principal {

@@ -3,6 +3,7 @@
 mod builtin;
 mod decide;
 mod document;
+mod enrol;
 mod explain;
 mod gate;
 mod lint;
@@ -13,11 +14,13 @@ mod refusal;
 
 pub use decide::{Policy, Question, Target, Verdict};
 pub use document::{Identity, Limit, Quota, Rule, Signatures};
+pub use enrol::is_ready_made;
 pub use explain::{Because, Reason};
 pub use lint::{Complaint, Gravity};
 pub use quota::Allowance;
 pub use refusal::{Refusal, deed};
 
+pub(super) use enrol::enrolled;
 pub(super) use rate::{Turn, count};
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ pub const fn deed(verb: Verb) -> &'static str {
         Verb::ApprovalGive => "approve what is asked of",
         Verb::AuditRead => "read the audit trail of",
         Verb::AuditAnchor => "anchor the audit trail of",
+        Verb::PolicyWrite => "say who may do what of",
         Verb::KeyWrite => "change the keys of",
         Verb::DiscordUse => "use the bot",
         Verb::DiscordBroadcast => "broadcast over Discord as",

@@ -105,6 +105,7 @@ fn each_may_what_the_built_in_policy_says_and_no_more() {
         "token.issue",
         "approval.give",
         "audit.anchor",
+        "policy.write",
         "key.write",
         "discord.use",
         "discord.broadcast",
