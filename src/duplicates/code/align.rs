@@ -62,23 +62,58 @@ impl Aligner {
         }
     }
 
-    /// The length of the longest common subsequence.
+    /// All of `a`, where a row is short: it stays in registers.
+    fn go_through<const WIDTH: usize>(&self, a: &[u32], row: &mut [u64]) {
+        let mut now = [u64::MAX; WIDTH];
+        for &word in a {
+            let Some(matches) = self.matching(word, WIDTH) else {
+                continue;
+            };
+            let mut carry = 0;
+            for (v, &m) in now.iter_mut().zip(matches) {
+                let u = *v & m;
+                let (sum, over) = v.overflowing_add(u);
+                let (sum, more) = sum.overflowing_add(carry);
+                carry = u64::from(over | more);
+                *v = sum | (*v & !m);
+            }
+        }
+        row.copy_from_slice(&now);
+    }
+
+    fn matching(&self, word: u32, width: usize) -> Option<&[u64]> {
+        let row = self.slots[self.slot(word)].1;
+        let at = row as usize * width;
+        (row != EMPTY).then(|| &self.masks[at..at + width])
+    }
+
+    /// The length of the longest common subsequence. What both begin and end with is in it.
     pub(super) fn common(&mut self, a: &[u32], b: &[u32]) -> usize {
+        let before = same(a.iter(), b.iter());
+        let (a, b) = (&a[before..], &b[before..]);
+        let after = same(a.iter().rev(), b.iter().rev());
+        let (a, b) = (&a[..a.len() - after], &b[..b.len() - after]);
         if a.is_empty() || b.is_empty() {
-            return 0;
+            return before + after;
         }
         let width = self.index(b);
         let mut row = std::mem::take(&mut self.rows);
         row.clear();
         row.resize(width, u64::MAX);
-        for &word in a {
-            let slot = self.slots[self.slot(word)].1;
-            if slot != EMPTY {
-                let at = slot as usize * width;
-                Self::step(&mut row, &self.masks[at..at + width]);
+        match width {
+            1 => self.go_through::<1>(a, &mut row),
+            2 => self.go_through::<2>(a, &mut row),
+            3 => self.go_through::<3>(a, &mut row),
+            4 => self.go_through::<4>(a, &mut row),
+            _ => {
+                for &word in a {
+                    if let Some(matches) = self.matching(word, width) {
+                        Self::step(&mut row, matches);
+                    }
+                }
             }
         }
-        let common = zeros(&row, b.len());
+        let common = before + zeros(&row, b.len()) + after;
         self.rows = row;
         common
     }
@@ -96,10 +131,8 @@ impl Aligner {
             let (before, after) = rows.split_at_mut((at + 1) * width);
             let row = &mut after[..width];
             row.copy_from_slice(&before[at * width..]);
-            let slot = self.slots[self.slot(word)].1;
-            if slot != EMPTY {
-                let at = slot as usize * width;
-                Self::step(row, &self.masks[at..at + width]);
+            if let Some(matches) = self.matching(word, width) {
+                Self::step(row, matches);
             }
         }
         let is_set = |i: usize, j: usize| rows[i * width + j / 64] >> (j % 64) & 1 == 1;
@@ -120,6 +153,10 @@ impl Aligner {
         matches.reverse();
         matches
     }
+}
+
+fn same<'w>(a: impl Iterator<Item = &'w u32>, b: impl Iterator<Item = &'w u32>) -> usize {
+    a.zip(b).take_while(|(x, y)| x == y).count()
 }
 
 fn zeros(row: &[u64], bits: usize) -> usize {

@@ -12,7 +12,7 @@ const WORTH: i32 = 2;
 /// So many tokens may one side have more than the other.
 const BAND: usize = 12;
 /// So many signs of a common beginning stand side by side.
-const GROUP: usize = 6;
+const GROUP: u32 = 6;
 /// So far below the best nothing is looked for any more.
 const LOST: i32 = 45;
 
@@ -134,7 +134,7 @@ fn best(a: &Side, b: &Side) -> (usize, usize) {
         return (0, 0);
     }
     let places = Places::of(b);
-    let inside = !(u64::MAX << b.len());
+    let inside = up_to(b.len());
     let mut best = (0, 0, 0);
     let mut row = u64::MAX;
     for (i, x) in a.iter().enumerate() {
@@ -142,6 +142,8 @@ fn best(a: &Side, b: &Side) -> (usize, usize) {
         let both = row & matches;
         row = row.wrapping_add(both) | (row & !matches);
         let common = !row & inside;
+        // What lies too far from `i` is worth nothing.
+        let common = common & up_to(i + 1 + BAND);
         // None of a row is worth more than if all that is common stood at its beginning.
         let most = gain(common.count_ones(), i + 1, common.count_ones() as usize);
         if most < best.0 - LOST {
@@ -154,18 +156,25 @@ fn best(a: &Side, b: &Side) -> (usize, usize) {
     (best.1, best.2)
 }
 
-fn best_of_row(mut common: u64, i: usize, mut best: (i32, usize, usize)) -> (i32, usize, usize) {
-    let mut n = 0;
+fn best_of_row(common: u64, i: usize, mut best: (i32, usize, usize)) -> (i32, usize, usize) {
+    let too_near = common & up_to(i.saturating_sub(BAND + 1));
+    let mut n = too_near.count_ones();
+    let mut common = common & !too_near;
     while common != 0 {
         let j = common.trailing_zeros() as usize + 1;
         n += 1;
         common &= common - 1;
         let gained = gain(n, i, j);
-        if gained > best.0 && i.abs_diff(j) <= BAND {
+        if gained > best.0 {
             best = (gained, i, j);
         }
     }
     best
+}
+
+/// The lowest so many bits; there are more than of signs.
+const fn up_to(bits: usize) -> u64 {
+    !(u64::MAX << bits)
 }
 
 fn gain(common: u32, i: usize, j: usize) -> i32 {
@@ -176,19 +185,26 @@ fn gain(common: u32, i: usize, j: usize) -> i32 {
 
 /// Whether some signs stand side by side in both: else nothing is worth its price.
 fn has_common_group(a: &[u32], b: &[u32]) -> bool {
-    let hashed = |group: &[u32]| {
-        let hash = group.iter().fold(0_u32, |hash, sign| {
-            (hash ^ sign).wrapping_mul(0x9e37_79b1).rotate_left(13)
-        });
-        (hash % 512) as usize
-    };
     let mut seen = [0_u64; 8];
-    for group in a.windows(GROUP) {
-        let at = hashed(group);
+    for at in groups(a) {
         seen[at / 64] |= 1 << (at % 64);
     }
-    let is_seen = |at: usize| seen[at / 64] >> (at % 64) & 1 == 1;
-    b.windows(GROUP).any(|group| is_seen(hashed(group)))
+    groups(b).any(|at| seen[at / 64] >> (at % 64) & 1 == 1)
+}
+
+/// A number below 512 of each group: of the one before it the first sign goes and the next comes (Karp and Rabin, 1987).
+fn groups(signs: &[u32]) -> impl Iterator<Item = usize> {
+    const BASE: u32 = 0x9e37_79b1;
+    const GONE: u32 = BASE.wrapping_pow(GROUP);
+    let size = GROUP as usize;
+    let mut hash = 0_u32;
+    signs.iter().enumerate().filter_map(move |(at, sign)| {
+        hash = hash.wrapping_mul(BASE).wrapping_add(*sign);
+        if let Some(first) = at.checked_sub(size) {
+            hash = hash.wrapping_sub(signs[first].wrapping_mul(GONE));
+        }
+        (at + 1 >= size).then_some((hash.wrapping_mul(BASE) >> 23) as usize)
+    })
 }
 
 /// The statements that are wholly inside.

@@ -1,5 +1,7 @@
 //! Whether two pieces of code are copies of each other, and of which sort.
 
+use foldhash::HashSetExt as _;
+
 use super::align::{Aligner, ratio};
 use super::tokens::{Sort, blind};
 use crate::duplicates::Sameness;
@@ -119,19 +121,9 @@ pub(super) fn blinded(piece: Piece) -> Vec<u32> {
 /// How much of the blinded code is not said again and again.
 #[expect(clippy::cast_precision_loss, reason = "tokens of a file are few")]
 fn variety(blind: &[u32]) -> f64 {
-    let mut fours: Vec<u64> = blind
-        .windows(4)
-        .map(|it| {
-            it.iter().fold(0, |all, word| {
-                (all ^ u64::from(*word))
-                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                    .rotate_left(23)
-            })
-        })
-        .collect();
-    let all = fours.len().max(1);
-    fours.sort_unstable();
-    fours.dedup();
+    let all = blind.len().saturating_sub(3).max(1);
+    let mut fours = foldhash::HashSet::with_capacity(all);
+    fours.extend(blind.windows(4));
     fours.len() as f64 / all as f64
 }
 
