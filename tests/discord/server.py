@@ -139,7 +139,8 @@ class Buckets:
         self.windows[route, major] = ends, max(0, left - 1)
         headers = {"X-RateLimit-Limit": str(self.limit), "X-RateLimit-Remaining": str(max(0, left - 1)),
                    "X-RateLimit-Reset": f"{ends:.3f}", "X-RateLimit-Reset-After": f"{ends - now:.3f}",
-                   "X-RateLimit-Bucket": hashlib.md5(route.encode()).hexdigest()}
+                   "X-RateLimit-Bucket": hashlib.md5(route.encode()).hexdigest(),
+                   "Via": "1.1 google"}  # discord.py takes a 429 without it for a ban by Cloudflare.
         return headers, None if left else ends - now
 
 
