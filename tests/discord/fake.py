@@ -49,7 +49,7 @@ class Fake:
         self.bell, self.url = bell, url
         self.ids_made = world.snowflakes()
         self.gateway = Gateway(options.token, world.APPLICATION, lambda session: world.ready(session, url),
-                               lambda: [("GUILD_CREATE", world.guild_create())], chunk, bell.ring,
+                               lambda: [("GUILD_CREATE", world.guild_create())], world.chunk, bell.ring,
                                options.heartbeat_ms, options.deny_intents)
         self.kept = {}
         self.nonces = {}
@@ -461,18 +461,6 @@ def callback_response(interaction, message):
              "response_message_ephemeral": interaction.ephemeral}
     resource = {"type": interaction.type} | ({"message": message.wire} if message else {})
     return {"interaction": about, "resource": resource}
-
-
-def chunk(asked):
-    """Members by id or by the beginning of their names, in one piece."""
-    wanted = asked.get("user_ids") or []
-    wanted = [wanted] if isinstance(wanted, str) else wanted
-    found = [id for id in world.MEMBER_ROLES
-             if (id in wanted if wanted else world.user(id)["username"].startswith(asked.get("query", "")))]
-    found = found[:asked.get("limit") or None]
-    return {"guild_id": world.GUILD, "members": [world.member(id) for id in found], "chunk_index": 0, "chunk_count": 1,
-            "not_found": [id for id in wanted if id not in found]} | (
-                {"nonce": asked["nonce"]} if "nonce" in asked else {})
 
 
 def build(options, bell, url):

@@ -1,8 +1,9 @@
 """Drives fake.py with discord.py, a client that nobody here wrote: it finds the mistakes that a bot and its fake share.
 
-    python tests/discord/foreign.py
+    python tests/discord/foreign.py [face.py]
 
-starts the fake, is a bot at it, and says what differed from what discord.py expects; exit code 0 if nothing did."""
+starts the fake, or the other backend, is a bot at it, and says what differed from what discord.py expects; exit code 0 if
+nothing did."""
 
 import asyncio
 import contextlib
@@ -19,6 +20,9 @@ TOKEN = "NTAwMA.token.of-discord-py"
 GUILD, GENERAL, OWNER, STRANGER = 1000, 2001, "4001", "4003"
 FILE = "one é\ntwo\n"
 SECONDS = 30
+PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "fake.py"
+# Discord's code for an empty message; simcord has the general one.
+EMPTY_MESSAGE = 50035 if PROGRAM == "face.py" else 50006
 
 
 class Bot(discord.Client):
@@ -173,7 +177,7 @@ async def content_needs_its_intent(bot, tests):
 async def errors_are_told_apart(bot, _tests):
     channel = bot.get_channel(GENERAL)
     for status, code, call in ((404, 10003, bot.fetch_channel(9)), (404, 10008, channel.fetch_message(9)),
-                               (400, 50035, channel.send("x" * 2001)), (400, 50006, channel.send(""))):
+                               (400, 50035, channel.send("x" * 2001)), (400, EMPTY_MESSAGE, channel.send(""))):
         try:
             await call
         except discord.HTTPException as error:
@@ -228,9 +232,9 @@ CHECKS = [guild_is_seen, command_is_registered, deferred_answer_is_edited, butto
 
 
 @contextlib.contextmanager
-def fake():
+def backend():
     """Ends with its standard input."""
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake.py")
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), PROGRAM)
     with subprocess.Popen([sys.executable, program, "--token", TOKEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as process:
         yield process.stdout.readline().split()[-1]
@@ -263,7 +267,7 @@ async def ready(bot, running):
 
 
 def main():
-    with fake() as base:
+    with backend() as base:
         address = base.removeprefix("http")
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = discord.gateway.yarl.URL(f"ws{address}")
         return 1 if asyncio.run(check(base)) else 0

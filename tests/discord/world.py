@@ -146,3 +146,15 @@ def ready(session, url):
             "resume_gateway_url": url, "relationships": [], "private_channels": [], "presences": [], "guilds": guilds,
             "guild_join_requests": [], "geo_ordered_rtc_regions": [], "auth": {},
             "application": {"id": APPLICATION, "flags": 1 << 19}, "_trace": ["fake"]}
+
+
+def chunk(asked):
+    """GUILD_MEMBERS_CHUNK: members by id or by the beginning of their names, in one piece."""
+    wanted = asked.get("user_ids") or []
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    found = [id for id in MEMBER_ROLES
+             if (id in wanted if wanted else user(id)["username"].startswith(asked.get("query", "")))]
+    found = found[:asked.get("limit") or None]
+    return {"guild_id": GUILD, "members": [member(id) for id in found], "chunk_index": 0, "chunk_count": 1,
+            "not_found": [id for id in wanted if id not in found]} | (
+                {"nonce": asked["nonce"]} if "nonce" in asked else {})
