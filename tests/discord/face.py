@@ -2,8 +2,9 @@
 
     python tests/discord/face.py [--port 0] [--token TOKEN]
 
-simcord is an in-process Discord for discord.py; this file gives it a network face. What it lacks is answered with 501 and
-listed in /_control/unknown. It does not know `enforce_nonce`. Nearly all that is used here is simcord's internal API: 3.2.1."""
+simcord is an in-process Discord for discord.py; this file gives it a network face. What it lacks is answered with 501
+and listed in /_control/unknown. It does not know `enforce_nonce`, and lets a command be answered as a button. Nearly
+all that is used here is simcord's internal API: version 3.2.1."""
 
 import datetime
 import io
@@ -117,9 +118,10 @@ class Face:
         return self.completed(call, answer)
 
     def dispatch(self, call):
+        path = OTHERWISE.get(call.path, call.path)
+        body = commands.without_nulls(call.json) if path.endswith("/commands") else call.json
         try:
-            return dispatch(self.world, call.method, OTHERWISE.get(call.path, call.path), json=commands.without_nulls(call.json)
-                            if call.path.endswith("/commands") else call.json, params=call.query, files=list(uploads(call)))
+            return dispatch(self.world, call.method, path, json=body, params=call.query, files=list(uploads(call)))
         except (RouteNotImplemented, UnsupportedField) as error:
             raise Refusal(501, error.code, error.message) from error
         except BackendError as error:
@@ -239,7 +241,7 @@ class Face:
         wire = dict(serializers.message_payload(self.world, message))
         pings = [f"<@&{id}>" for id in message.ping_role_ids] + [f"<@{id}>" for id in message.ping_user_ids]
         pings += ["@everyone"] if message.mention_everyone else []
-        files = [{"filename": it["filename"], "content_type": it["content_type"]} | contents(self.world.cdn.get(it["url"]))
+        files = [{key: it[key] for key in ("filename", "content_type")} | contents(self.world.cdn.get(it["url"]))
                  for it in wire["attachments"]]
         return wire | {"files": files, "allowed_mentions": self.allowed.get(wire["id"]), "pings": sorted(pings)}
 

@@ -2,9 +2,10 @@
 
     python tests/discord/fake.py [--port 0] [--token TOKEN]
 
-prints `listening on http://127.0.0.1:PORT`. Under /api and /api/v10 it is Discord; under /_control tests act as persons, read
-what the bot did, wait for it and break things. Nothing is kept on disk. It does not serve voice, direct messages, reactions or
-the history of channels. It does not keep `default_member_permissions` either: whom the bot admits is for the bot to show.
+prints `listening on http://127.0.0.1:PORT`. Under /api and /api/v10 it is Discord; under /_control tests act as
+persons, read what the bot did, wait for it and break things. Nothing is kept on disk. It does not serve voice, direct
+messages, reactions or the history of channels. It lets everyone use every command, `default_member_permissions` or not:
+whom the bot admits is for the bot to show.
 
 Other files: server.py (HTTP, journal, faults, waits), gateway.py, world.py (the guild), commands.py, interactions.py,
 messages.py. face.py serves the same with the rules of simcord; foreign.py drives this one with discord.py."""

@@ -111,9 +111,10 @@ class Message:
     """One message as its channel keeps it: the object on the wire, the bytes of its files, what was said of mentions."""
 
     def __init__(self, id, channel, author, body, files, next_id, **more):
+        text = body.get("content") or ""
         self.files = {}
         self.allowed_mentions = body.get("allowed_mentions")
-        self.wire = {"id": id, "type": DEFAULT, "channel_id": channel, "author": author, "content": body.get("content") or "",
+        self.wire = {"id": id, "type": DEFAULT, "channel_id": channel, "author": author, "content": text,
                      "timestamp": world.timestamp(), "edited_timestamp": None, "tts": body.get("tts", False),
                      "mention_everyone": False, "mentions": [], "mention_roles": [], "mention_channels": [],
                      "attachments": [], "embeds": shown_embeds(body), "pinned": False, "reactions": [],

@@ -1,8 +1,26 @@
 """What both backends share: the HTTP server, Discord's manners on it, the journal, faults, waits, start and end.
 
-A backend answers requests (`Call`) and says what it holds; this file checks the authorization, keeps rate limit buckets, cuts
-and delays on demand, writes the journal and serves /_control. A program ends on SIGTERM and when its standard input closes, so
-that a test that was killed leaves nothing behind."""
+A backend answers requests (`Call`) and says what it holds; this file checks the authorization, keeps rate limit
+buckets, cuts and delays on demand, writes the journal and serves /_control. A program ends on SIGTERM and when its
+standard input closes, so that a test that was killed leaves nothing behind.
+
+/_control speaks JSON; what a test asks for wrongly is 400 {error}, a wait in vain 408 {error, last}. `timeout` is in seconds.
+
+POST /command       {user, channel, name, options?, id?, force?} -> {id, token}; the same id again is sent again
+POST /autocomplete  the same, an option with `focused: true`
+POST /button        {user, message, custom_id, values?, id?, force?}; message is an id or "@original of INTERACTION"
+POST /message       {user, channel, content, id?} -> {id}
+POST /dispatch      {t, d}: any event, whatever the intents
+POST /advance       {seconds}: the clock of deadlines
+GET  /interaction/ID?wait=acknowledged|answered|edited&contains=TEXT&timeout=
+                    -> {id, kind, type, acknowledged_after_ms, ephemeral, original, followups, choices, modal, edits, deleted}
+GET  /messages/CHANNEL?wait_count=N&contains=TEXT&timeout=
+                    -> messages as on the wire, and of each files [{filename, size, base64, text?}], pings, allowed_mentions
+GET  /commands, /ids, /journal, /unknown (must be empty at the end of a test)
+POST /fault         {match: "METHOD /path with *", status?, body?, retry_after?, global?, delay_ms?, cut?, times?}; cut: "before"
+                    loses the request, true or "after" the answer; GET lists what is pending, DELETE drops it
+POST /gateway       {do: "close", code} | "reconnect" | "invalid", resumable | "withhold_acks", on | "drop"
+GET  /gateway?wait_ready=N&wait_resumes=N&wait_identifies=N&wait_heartbeats=N&wait_connections=N&timeout="""
 
 import argparse
 import asyncio
@@ -260,9 +278,14 @@ class Server:
             return 204 if payload is None else 200, payload
         except Refusal as refusal:
             if refusal.body == not_found().body or refusal.status == 501:
-                self.unknown.append({"method": call.method, "path": call.path, "status": refusal.status,
-                                     "message": refusal.body["message"]})
+                self.not_served(call, refusal.status, refusal.body["message"])
             return refusal.status, refusal.body
+        except Exception as error:  # A body of a shape that Discord would refuse somehow, and nobody here foresaw.
+            self.not_served(call, 500, f"{type(error).__name__}: {error}")
+            return 500, {"message": "500: Internal Server Error", "code": 0}
+
+    def not_served(self, call, status, message):
+        self.unknown.append({"method": call.method, "path": call.path, "status": status, "message": message})
 
     # ---- the tests' side
 
