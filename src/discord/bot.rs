@@ -96,7 +96,7 @@ pub fn run(
         register,
         environment,
     } = start;
-    let api = Api::new(token, &settings);
+    let api = Api::new(token);
     let house = House::new(home.clone(), settings, own, environment);
     make_mailbox(&house)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -157,7 +157,14 @@ async fn serve(bot: &Arc<Bot>, api: &Api, token: &str, register: Register) -> Re
         let began = Instant::now();
         bot.identified.store(0, Ordering::Relaxed);
         budget::spend(&bot.house.home, Now::read().wall)?;
-        match wire::listen(token, &bot.house.settings, api, Arc::clone(bot)).await {
+        match wire::listen(
+            token,
+            bot.house.settings.message_content,
+            api,
+            Arc::clone(bot),
+        )
+        .await
+        {
             Ok(()) if bot.is_stopped() => break,
             Err(Error::Wire(why)) => {
                 attempt = if began.elapsed() > WELL { 0 } else { attempt };

@@ -27,7 +27,7 @@ pub fn check(settings: &Settings, token: &str) -> Result<Vec<Finding>, Error> {
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Error::Wire(error.to_string()))?;
-    runtime.block_on(look(settings, &Api::new(token, settings)))
+    runtime.block_on(look(settings, &Api::new(token)))
 }
 
 async fn look(settings: &Settings, api: &Api) -> Result<Vec<Finding>, Error> {

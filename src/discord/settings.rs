@@ -42,8 +42,6 @@ pub struct Settings {
     pub channels: Channels,
     /// Of the log lines that are posted.
     pub log_level: LevelName,
-    /// Another base than Discord's own; without TLS on this machine only.
-    pub api: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -79,7 +77,6 @@ impl Default for Settings {
             message_content: false,
             channels: Channels::default(),
             log_level: LevelName(Level::Warn),
-            api: None,
         }
     }
 }
@@ -97,32 +94,12 @@ impl Settings {
             column,
             why,
         };
-        let settings: Self = serde_yaml::from_str(text).map_err(|error| {
+        serde_yaml::from_str(text).map_err(|error| {
             let at = error.location();
             let (line, column) = at.map_or((1, 1), |it| (it.line(), it.column()));
             failed(line, column, error.to_string())
-        })?;
-        if let Some(api) = &settings.api
-            && !is_sound(api)
-        {
-            let why = format!("api: {api:?}: https://HOST[:PORT], or http://127.0.0.1:PORT");
-            return Err(failed(1, 1, why));
-        }
-        Ok(settings)
+        })
     }
-}
-
-/// Tokens travel over it.
-fn is_sound(api: &str) -> bool {
-    let is_host = |rest: &str| !rest.is_empty() && !rest.contains(['/', '@', '?', '#', ' ']);
-    if let Some(rest) = api.strip_prefix("https://") {
-        return is_host(rest);
-    }
-    let Some(rest) = api.strip_prefix("http://") else {
-        return false;
-    };
-    let host = rest.rsplit_once(':').map_or(rest, |it| it.0);
-    is_host(rest) && ["127.0.0.1", "localhost", "[::1]"].contains(&host)
 }
 
 #[cfg(test)]
@@ -157,14 +134,9 @@ mod tests {
             ("prefix: '!'\nguilds: 1\n", "guilds"),
             ("log_level: loud\n", "\"loud\" is no level"),
             ("token: abc\n", "token"),
-            ("api: http://example.org\n", "api:"),
-            ("api: https://user@example.org\n", "api:"),
-            ("api: ftp://x\n", "api:"),
         ] {
             let why = parse(text).unwrap_err();
             assert!(why.contains(said), "{text:?}: {why}");
         }
-        assert!(parse("api: http://127.0.0.1:8080\n").is_ok());
-        assert!(parse("api: https://proxy.example.org\n").is_ok());
     }
 }

@@ -22,7 +22,6 @@ use super::error::Error;
 use super::grammar::{self, Call, Command, GROUPS, Kind};
 use super::press::Press;
 use super::reply::{Button, Reply};
-use super::settings::Settings;
 use super::visit::Place;
 use crate::names::Guest;
 
@@ -35,6 +34,13 @@ const TRIES: u32 = 5;
 #[derive(Clone)]
 pub(super) struct Api(Arc<Http>);
 
+/// Nobody is pinged by what is posted, and its limits are kept.
+fn http(token: &str) -> Http {
+    HttpBuilder::new(token)
+        .default_allowed_mentions(CreateAllowedMentions::new())
+        .build()
+}
+
 /// Why something was not posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unposted {
@@ -45,13 +51,8 @@ pub(super) enum Unposted {
 }
 
 impl Api {
-    pub(super) fn new(token: &str, settings: &Settings) -> Self {
-        let mut http =
-            HttpBuilder::new(token).default_allowed_mentions(CreateAllowedMentions::new());
-        if let Some(api) = &settings.api {
-            http = http.proxy(api);
-        }
-        Self(Arc::new(http.build()))
+    pub(super) fn new(token: &str) -> Self {
+        Self(Arc::new(http(token)))
     }
 
     /// A message in a channel; the number of what stands there then. The same nonce is posted once.
@@ -193,8 +194,21 @@ fn wire(error: &serenity::Error) -> Error {
         ) => Error::NoIntents {
             intents: "Message Content intent".into(),
         },
-        other => Error::Wire(other.to_string()),
+        other => Error::Wire(whole(other)),
     }
+}
+
+/// With what lies behind it: the library's own words name no cause.
+fn whole(error: &dyn std::error::Error) -> String {
+    let behind = std::iter::successors(error.source(), |it| it.source());
+    behind.fold(error.to_string(), |told, it| {
+        let why = it.to_string();
+        if told.contains(&why) {
+            told
+        } else {
+            format!("{told}: {why}")
+        }
+    })
 }
 
 fn unposted(error: &serenity::Error) -> Unposted {
@@ -205,7 +219,7 @@ fn unposted(error: &serenity::Error) -> Unposted {
             Unposted::Never(answer.error.message.clone())
         }
         serenity::Error::Model(error) => Unposted::Never(error.to_string()),
-        other => Unposted::Later(other.to_string()),
+        other => Unposted::Later(whole(other)),
     }
 }
 
@@ -306,17 +320,13 @@ fn guest(user: u64, member: Option<&Member>) -> Guest {
 /// Until the connection ends for good, or `stop` says so.
 pub(super) async fn listen(
     token: &str,
-    settings: &Settings,
+    may_read: bool,
     api: &Api,
     bot: Arc<Bot>,
 ) -> Result<(), Error> {
     let mut intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES;
-    if settings.message_content {
+    if may_read {
         intents |= GatewayIntents::MESSAGE_CONTENT;
-    }
-    let mut http = HttpBuilder::new(token).default_allowed_mentions(CreateAllowedMentions::new());
-    if let Some(base) = &settings.api {
-        http = http.proxy(base);
     }
     let spent = Arc::new(AtomicBool::new(false));
     let handler = Handler {
@@ -324,8 +334,8 @@ pub(super) async fn listen(
         bot: Arc::clone(&bot),
         spent: Arc::clone(&spent),
     };
-    let client = serenity::client::ClientBuilder::new_with_http(http.build(), intents)
-        .event_handler(handler);
+    let client =
+        serenity::client::ClientBuilder::new_with_http(http(token), intents).event_handler(handler);
     let mut client = client.await.map_err(|it| wire(&it))?;
     let shards = Arc::clone(&client.shard_manager);
     let watching = tokio::spawn(watch(shards, bot, Arc::clone(&spent)));

@@ -16,7 +16,7 @@ fn checkout() -> &'static Path {
 }
 
 /// Each with how many verbs it has at least.
-const PROGRAMS: [(&str, &str, usize); 9] = [
+const PROGRAMS: [(&str, &str, usize); 10] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone"), 11),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone"), 11),
     ("agentctl", AGENTCTL, 11),
@@ -26,9 +26,10 @@ const PROGRAMS: [(&str, &str, usize); 9] = [
     ("dreamscribe", DREAMSCRIBE, 18),
     ("dupscan", DUPSCAN, 5),
     ("secctl", SECCTL, 7),
+    ("discordbot", env!("CARGO_BIN_EXE_discordbot"), 3),
 ];
 /// A verb that two programs share is shown by the cases of one.
-const FAMILIES: [&[&str]; 8] = [
+const FAMILIES: [&[&str]; 9] = [
     &["cellphone", "captainphone"],
     &["agentctl"],
     &["taskctl"],
@@ -37,6 +38,7 @@ const FAMILIES: [&[&str]; 8] = [
     &["dreamscribe"],
     &["dupscan"],
     &["secctl"],
+    &["discordbot"],
 ];
 /// How long a supervisor may be on its way out after a stop.
 const ENDING: Duration = Duration::from_secs(5);
@@ -151,6 +153,11 @@ fn logctl_prints_exactly_what_its_cases_say() {
 #[test]
 fn dreamscribe_prints_exactly_what_its_cases_say() {
     run_all("dreamscribe");
+}
+
+#[test]
+fn discordbot_prints_exactly_what_its_cases_say() {
+    run_all("discordbot");
 }
 
 #[test]

@@ -27,6 +27,7 @@ const FIGURES: &str = "bin/metricsd/schemas";
 const MEMORY: &str = "bin/dreamscribe/schemas";
 const COPIES: &str = "bin/dupscan/schemas";
 const RIGHTS: &str = "bin/secctl/schemas";
+const DISCORD: &str = "bin/discordbot/schemas";
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -798,7 +799,10 @@ fn every_document_of_the_programs_has_a_schema() {
             }
         }
     }
-    let all = [MAIL, AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS].into_iter();
+    let all = [
+        MAIL, AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS, DISCORD,
+    ]
+    .into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();
     assert_eq!(named, schemas);
 }
