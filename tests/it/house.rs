@@ -311,6 +311,7 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         "bin/dupscan/schemas",
         "bin/metricsd/schemas",
         "bin/secctl/schemas",
+        "bin/discordbot/schemas",
     ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
