@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,18 @@ use super::answer::{self, failed};
 use super::channels::Bindings;
 use super::error::Error;
 use super::grammar::{Call, Kind};
-use super::incidents::{self, Sign};
+use super::incidents;
 use super::lines::{self, Batch};
 use super::press::Press;
 use super::reply::{Followed, Reply};
-use super::settings::Settings;
+use super::settings::{Settings, Snowflake};
 use super::visit::{House, Place};
 use super::wire::{self, Api, Unposted};
 use super::{bang, budget, complete, inward, kept, outward};
 use crate::desk::Desk;
-use crate::logs::{Filter, Merged, Waker};
-use crate::mailbox::{Claim, Message, Status, Taken};
-use crate::names::{AgentId, Caller, Channel, Guest, Level};
+use crate::logs::{Filter, Line, Merged, Waker};
+use crate::mailbox::{Address, Claim, Message, Status, Taken};
+use crate::names::{AgentId, Caller, Channel, Explain as _, Guest, Kind as Fault, Level};
 use crate::root::Home;
 use crate::time::Now;
 
@@ -32,6 +32,10 @@ use crate::time::Now;
 const KNOWN: usize = 10_000;
 /// A message of its own mailbox is posted within this time, or it is taken again.
 const LEASE: Duration = Duration::from_mins(10);
+/// So many lines of logs are looked at before that is kept.
+const LINES_AT_ONCE: usize = 1000;
+/// So many answers are followed at once: each has a thread that waits.
+const MOST_FOLLOWED: usize = 100;
 /// To say goodbye.
 const TO_LEAVE: Duration = Duration::from_secs(5);
 /// A life without a fault for so long makes the next fault the first.
@@ -77,8 +81,8 @@ pub(super) struct Bot {
     stop: tokio::sync::watch::Receiver<bool>,
     keeper: Box<dyn Keeper>,
     is_over: AtomicBool,
-    /// How often a session was asked for in this life of the connection.
-    identified: AtomicU32,
+    /// How many answers are followed.
+    followed: AtomicUsize,
 }
 
 /// Runs until `is_stopped`, which is asked whenever the calling thread is unparked, or until a fault that no waiting cures.
@@ -106,7 +110,7 @@ pub fn run(
         stop: stopped,
         keeper,
         is_over: AtomicBool::new(false),
-        identified: AtomicU32::new(0),
+        followed: AtomicUsize::new(0),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -150,13 +154,20 @@ async fn serve(bot: &Arc<Bot>, api: &Api, token: &str, register: Register) -> Re
         }
     };
     log::info!("this is {name}");
-    api.register(register).await?;
+    while let Err(error) = api.register(register).await {
+        let Error::Wire(why) = error else {
+            return Err(error);
+        };
+        bot.wait_after(&why, &mut attempt).await?;
+        if bot.is_stopped() {
+            return Ok(());
+        }
+    }
     bot.start_threads(api);
     let mut attempt = 0;
     while !bot.is_stopped() {
         let began = Instant::now();
-        bot.identified.store(0, Ordering::Relaxed);
-        budget::spend(&bot.house.home, Now::read().wall)?;
+        budget::left(&bot.house.home, Now::read().wall)?;
         match wire::listen(
             token,
             bot.house.settings.message_content,
@@ -227,11 +238,8 @@ impl Bot {
         self.keeper.lives();
     }
 
-    /// A new session within one life of the bot: the first was counted before it was asked for.
+    /// A new session is asked for: it is counted on the disk, so that no crash forgets it.
     pub(super) fn may_identify(&self) -> bool {
-        if self.identified.fetch_add(1, Ordering::Relaxed) == 0 {
-            return true;
-        }
         match budget::spend(&self.house.home, Now::read().wall) {
             Ok(_) => true,
             Err(error) => {
@@ -328,11 +336,22 @@ impl Bot {
             self.visiting(asked, |visit| inward::deliver(visit, agent, text))?
                 .map(drop)
         });
-        delivered.err().map(|error| failed(&error))
+        // Whoever may not write to it is left alone: the refusal is on record.
+        let error = delivered.err().filter(|it| it.kind() != Fault::Refused)?;
+        Some(failed(&error))
     }
 
     /// Tells how far a message has come, until it is closed or `most` is over.
     pub(super) fn follow(&self, followed: &Followed, most: Duration, tell: &dyn Fn(&str)) {
+        if self.followed.fetch_add(1, Ordering::Relaxed) < MOST_FOLLOWED {
+            self.follow_on(followed, most, tell);
+        } else {
+            log::warn!("{} is not followed: so many others are", followed.at);
+        }
+        self.followed.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn follow_on(&self, followed: &Followed, most: Duration, tell: &dyn Fn(&str)) {
         let caller = Caller {
             agent: followed.by.clone(),
             ..self.house.own.clone()
@@ -388,19 +407,29 @@ impl Bot {
         while !self.is_over() {
             let taken = self.house.desk().and_then(|desk| {
                 let own = &self.house.own.agent;
-                let taken = desk.next_wait(own, LEASE, None, &|| self.is_over())?;
-                taken
-                    .map(|it| self.post(&desk, &it, api, runtime))
-                    .transpose()
+                match desk.next_wait(own, LEASE, None, &|| self.is_over())? {
+                    Some(it) => self.post(&desk, &it, api, runtime),
+                    None => Ok(()),
+                }
             });
             attempt = match taken {
-                Ok(_) => 0,
+                Ok(()) => 0,
                 Err(error) => {
                     log::warn!("{error}");
                     std::thread::sleep(budget::pause(attempt));
+                    self.wait_for_discord(api, runtime);
                     attempt + 1
                 }
             };
+        }
+    }
+
+    /// Nothing is taken that could not be posted: every attempt counts.
+    fn wait_for_discord(&self, api: &Api, runtime: &tokio::runtime::Handle) {
+        let mut attempt = 0;
+        while !self.is_over() && runtime.block_on(api.whoami()).is_err() {
+            std::thread::sleep(budget::pause(attempt));
+            attempt += 1;
         }
     }
 
@@ -412,7 +441,7 @@ impl Bot {
         runtime: &tokio::runtime::Handle,
     ) -> Result<(), Error> {
         let message = &taken.message;
-        let at = crate::mailbox::Address {
+        let at = Address {
             mailbox: message.to.clone(),
             seq: message.seq,
         };
@@ -421,21 +450,27 @@ impl Bot {
             force: false,
         };
         let posted = match self.channel_of(desk, message)? {
-            None => Err(
-                "it belongs to no channel: config/discord.yaml, channels.announcements".to_owned(),
-            ),
+            None => Err(Unposted::Never(
+                "it belongs to no channel: config/discord.yaml, channels.announcements".into(),
+            )),
             Some(channel) => self.post_whole(message, channel, api, runtime),
         };
         match posted {
             Ok(()) => {
                 desk.ack(&at, &claim, Now::read())?;
+                Ok(())
             }
-            Err(why) => {
-                log::warn!("{at} was not posted: {why}");
+            Err(unposted) => {
                 desk.nack(&at, &claim, Now::read())?;
+                match unposted {
+                    Unposted::Never(why) => {
+                        log::warn!("{at} was not posted: {why}");
+                        Ok(())
+                    }
+                    Unposted::Later(why) => Err(Error::Wire(format!("{at} was not posted: {why}"))),
+                }
             }
         }
-        Ok(())
     }
 
     /// Where it goes: whoever began the thread there reads the answer there.
@@ -456,31 +491,31 @@ impl Bot {
         ))
     }
 
-    /// Piece by piece; what Discord cannot take now it gets later.
+    /// Piece by piece; what Discord cannot take now it is offered again, as long as the message is surely ours.
     fn post_whole(
         &self,
         message: &Message,
         channel: u64,
         api: &Api,
         runtime: &tokio::runtime::Handle,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unposted> {
+        let until = Instant::now() + LEASE / 2;
         for (n, piece) in outward::posts(message).iter().enumerate() {
             let mut attempt = 0;
             loop {
                 let nonce = Some(outward::nonce(message, n));
-                match runtime.block_on(api.post(channel, piece, nonce)) {
-                    Ok(_) => break,
-                    Err(Unposted::Never(why)) => return Err(why),
-                    Err(Unposted::Later(why)) => {
-                        if self.is_over() {
-                            return Err(why);
-                        }
-                        let pause = budget::pause(attempt);
-                        log::warn!("{why}; again in {} s", pause.as_secs());
-                        std::thread::sleep(pause);
-                        attempt += 1;
-                    }
+                let posted = runtime.block_on(api.post(channel, piece, nonce));
+                let Err(Unposted::Later(why)) = posted else {
+                    posted?;
+                    break;
+                };
+                let pause = budget::pause(attempt);
+                if self.is_over() || Instant::now() + pause > until {
+                    return Err(Unposted::Later(why));
                 }
+                log::warn!("{why}; again in {} s", pause.as_secs());
+                std::thread::sleep(pause);
+                attempt += 1;
             }
         }
         Ok(())
@@ -504,69 +539,74 @@ impl Bot {
     fn follow_logs_once(&self, api: &Api, runtime: &tokio::runtime::Handle) -> Result<(), Error> {
         let home = &self.house.home;
         let mut waker = Waker::new(home);
-        let seen = incidents::load(home)?
-            .seen
-            .unwrap_or_else(|| Now::read().wall);
+        let now = Now::read().wall;
+        let since = incidents::change(home, |it| {
+            it.begin(now);
+            it.since()
+        })?;
         let filter = Filter {
-            since: Some(seen),
+            since,
             ..Filter::default()
         };
         let mut all = Merged::all(home, &Channel::ALL, filter)?;
-        let (mut batch, mut devlog) = (Batch::default(), Batch::default());
-        let mut posted = Instant::now();
+        let channels = &self.house.settings.channels;
+        let mut feeds = [
+            Feed::of(channels.logs, |it| it.0 >= self.house.settings.log_level.0),
+            Feed::of(channels.devlog, |it| it.1 == Channel::Devlog),
+        ];
+        let mut attempt = 0;
         while !self.is_over() {
-            let mut last = None;
-            while let Some(line) = all.next()? {
-                last = Some(line.at);
-                self.note(&line, api, runtime)?;
-                let level = crate::logs::fields(&line.bytes);
-                let level = level
-                    .get("level")
-                    .and_then(|it| it.as_str())
-                    .and_then(Level::parse);
-                if level.is_some_and(|it| it >= self.house.settings.log_level.0) {
-                    batch.add(&lines::told(&line));
-                }
-                if line.channel == Channel::Devlog {
-                    devlog.add(&lines::told(&line));
-                }
+            self.look_at_lines(&mut all, &mut feeds)?;
+            let went = self.tell_incidents(api, runtime)?
+                & feeds
+                    .iter_mut()
+                    .fold(true, |went, it| it.post(api, runtime) & went);
+            attempt = if went { 0 } else { attempt + 1 };
+            if attempt > 0 {
+                std::thread::sleep(budget::pause(attempt - 1));
+            } else {
+                waker.rest();
             }
-            if posted.elapsed() >= lines::PAUSE {
-                let channels = &self.house.settings.channels;
-                for (channel, batch) in
-                    [(channels.logs, &mut batch), (channels.devlog, &mut devlog)]
-                {
-                    let Some(reply) = batch.take() else { continue };
-                    let Some(channel) = channel else { continue };
-                    if let Err(why) = runtime.block_on(api.post(channel.0, &reply, None)) {
-                        log::warn!("lines were not posted: {why:?}");
-                    }
-                    posted = Instant::now();
-                }
-            }
-            if let Some(at) = last {
-                incidents::change(home, |it| it.seen = Some(at))?;
-            }
-            waker.rest();
         }
         Ok(())
     }
 
-    /// What the line has to do with an incident is posted, or edited where it stands.
-    fn note(
-        &self,
-        line: &crate::logs::Line,
-        api: &Api,
-        runtime: &tokio::runtime::Handle,
-    ) -> Result<(), Error> {
-        let (Some(channel), Some(sign)) = (self.house.settings.channels.alerts, Sign::of(line))
-        else {
-            return Ok(());
+    /// All that came, so many at a time.
+    fn look_at_lines(&self, all: &mut Merged, feeds: &mut [Feed<'_>]) -> Result<(), Error> {
+        loop {
+            let mut lines = Vec::new();
+            while lines.len() < LINES_AT_ONCE
+                && let Some(line) = all.next()?
+            {
+                lines.push(line);
+            }
+            if lines.is_empty() {
+                return Ok(());
+            }
+            let home = &self.house.home;
+            let new = incidents::change(home, |it| {
+                lines
+                    .iter()
+                    .map(|line| it.look_at(line))
+                    .collect::<Vec<_>>()
+            })?;
+            for (line, _) in lines.iter().zip(new).filter(|it| it.1) {
+                for feed in feeds.iter_mut() {
+                    feed.take(line);
+                }
+            }
+        }
+    }
+
+    /// What is wrong, and was not told yet; whether all of it could be.
+    fn tell_incidents(&self, api: &Api, runtime: &tokio::runtime::Handle) -> Result<bool, Error> {
+        let Some(channel) = self.house.settings.channels.alerts else {
+            return Ok(true);
         };
         let home = &self.house.home;
-        let changed = incidents::change(home, |all| all.note(&sign))?;
-        for key in changed {
-            let all = incidents::load(home)?;
+        let all = incidents::load(home)?;
+        let mut went = true;
+        for key in all.untold() {
             let Some((reply, incident)) = all.told(&key, Now::read().wall) else {
                 continue;
             };
@@ -579,10 +619,70 @@ impl Bot {
                 runtime.block_on(api.post(channel.0, &reply, Some(nonce)))
             };
             match came {
-                Ok(message) => incidents::change(home, |all| all.posted(&key, message))?,
-                Err(why) => log::warn!("{key} was not told: {why:?}"),
+                Ok(message) => incidents::change(home, |it| it.posted(&key, incident, message))?,
+                Err(why) => {
+                    log::warn!("{key} was not told: {why:?}");
+                    went = false;
+                }
             }
         }
-        Ok(())
+        Ok(went)
+    }
+}
+
+/// Lines on their way into one channel.
+struct Feed<'f> {
+    channel: Option<u64>,
+    wants: Box<dyn Fn((Level, Channel)) -> bool + 'f>,
+    batch: Batch,
+    /// What could not be posted yet.
+    next: Option<Reply>,
+    posted: Option<Instant>,
+}
+
+impl<'f> Feed<'f> {
+    fn of(channel: Option<Snowflake>, wants: impl Fn((Level, Channel)) -> bool + 'f) -> Self {
+        Self {
+            channel: channel.map(|it| it.0),
+            wants: Box::new(wants),
+            batch: Batch::default(),
+            next: None,
+            posted: None,
+        }
+    }
+
+    fn take(&mut self, line: &Line) {
+        let all = crate::logs::fields(&line.bytes);
+        let text = |name: &str| all.get(name).and_then(|it| it.as_str());
+        let level = text("level").and_then(Level::parse);
+        // What the bot says of itself, that it could not post, is not posted.
+        let is_own = text("event").is_some_and(|it| it.starts_with("discord."));
+        if self.channel.is_some()
+            && !is_own
+            && level.is_some_and(|it| (self.wants)((it, line.channel)))
+        {
+            self.batch.add(&lines::told(line));
+        }
+    }
+
+    /// What waits, if its time has come; whether it could be posted.
+    fn post(&mut self, api: &Api, runtime: &tokio::runtime::Handle) -> bool {
+        let is_early = self.posted.is_some_and(|it| it.elapsed() < lines::PAUSE);
+        let Some(channel) = self.channel.filter(|_| !is_early) else {
+            return true;
+        };
+        let Some(reply) = self.next.take().or_else(|| self.batch.take()) else {
+            return true;
+        };
+        match runtime.block_on(api.post(channel, &reply, None)) {
+            Ok(_) => self.posted = Some(Instant::now()),
+            Err(Unposted::Never(why)) => log::warn!("lines were not posted: {why}"),
+            Err(Unposted::Later(why)) => {
+                log::warn!("lines were not posted: {why}");
+                self.next = Some(reply);
+                return false;
+            }
+        }
+        true
     }
 }

@@ -21,7 +21,7 @@ struct Asked {
     at: Vec<Timestamp>,
 }
 
-/// Before it is asked: kept on the disk, so that no crash forgets it.
+/// One was asked for: kept on the disk, so that no crash forgets it.
 pub(super) fn spend(home: &Home, now: Timestamp) -> Result<usize, Error> {
     let used = kept::change(home, NAME, |it: &mut Asked| {
         it.at.retain(|at| *at <= now && now.since(*at) < DAY);
@@ -33,6 +33,16 @@ pub(super) fn spend(home: &Home, now: Timestamp) -> Result<usize, Error> {
         }
     })?;
     used.map_err(|used| Error::Spent { used })
+}
+
+/// Whether one may be asked for at all.
+pub(super) fn left(home: &Home, now: Timestamp) -> Result<(), Error> {
+    let asked: Asked = kept::load(home, NAME)?;
+    let lately = |at: &&Timestamp| **at <= now && now.since(**at) < DAY;
+    match asked.at.iter().filter(lately).count() {
+        used if used >= MOST => Err(Error::Spent { used }),
+        _ => Ok(()),
+    }
 }
 
 /// How long to wait before the next: a fault that comes again and again comes ever more slowly.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::Error;
 use super::kept;
@@ -41,8 +42,9 @@ const KINDS: &[(&str, &[&str])] = &[
 #[serde(default)]
 pub(super) struct Incidents {
     all: BTreeMap<String, Incident>,
-    /// Up to where the logs were looked at.
-    pub(super) seen: Option<Timestamp>,
+    /// Up to where the logs were looked at, and the lines of that very moment.
+    seen: Option<Timestamp>,
+    seen_lines: Vec<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,12 @@ pub(super) struct Incident {
     /// Where it stands, once it was posted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<u64>,
+    /// Whether all of this stands there.
+    #[serde(default)]
+    is_told: bool,
+    /// Who looks after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    looked_after_by: Option<String>,
     /// Who is asked for a word, if somebody is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) approval: Option<String>,
@@ -99,24 +107,53 @@ impl Sign {
 }
 
 impl Incidents {
-    /// The incidents that are to be posted or edited because of it.
-    pub(super) fn note(&mut self, sign: &Sign) -> Vec<String> {
-        let mut changed = Vec::new();
+    /// Since when the logs are to be looked at.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.seen
+    }
+
+    /// Before there is anything to be looked at.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.seen.get_or_insert(now);
+    }
+
+    /// A line as it came: `false` if it was looked at before the bot was started anew.
+    pub(super) fn look_at(&mut self, line: &Line) -> bool {
+        let sum = xxh3_64(&line.bytes);
+        let at = self.seen.max(Some(line.at));
+        if at != self.seen {
+            self.seen = at;
+            self.seen_lines.clear();
+        } else if self.seen_lines.contains(&sum) {
+            return false;
+        }
+        self.seen_lines.push(sum);
+        if let Some(sign) = Sign::of(line) {
+            self.note(&sign);
+        }
+        true
+    }
+
+    /// What is to be posted or edited.
+    pub(super) fn untold(&self) -> Vec<String> {
+        let all = self.all.iter().filter(|it| !it.1.is_told);
+        all.map(|it| it.0.clone()).collect()
+    }
+
+    fn note(&mut self, sign: &Sign) {
         for (kind, ends) in KINDS {
             let key = format!("{kind}:{}", sign.about);
             if *kind == sign.event {
                 self.begin_or_repeat(&key, sign);
-                changed.push(key);
             } else if ends.contains(&sign.event.as_str())
                 && let Some(it) = self.all.get_mut(&key)
                 && !it.is_over
             {
                 it.is_over = true;
+                it.is_told = false;
                 it.last = sign.at;
-                changed.push(key);
             }
         }
-        changed
     }
 
     fn begin_or_repeat(&mut self, key: &str, sign: &Sign) {
@@ -125,6 +162,7 @@ impl Incidents {
             it.count += 1;
             it.last = sign.at;
             it.what.clone_from(&sign.what);
+            it.is_told = false;
             return;
         }
         while self.all.len() >= MOST {
@@ -143,6 +181,8 @@ impl Incidents {
             is_over: false,
             silent_until,
             message: None,
+            is_told: false,
+            looked_after_by: None,
             approval: sign.approval.clone(),
         };
         self.all.insert(key.to_owned(), incident);
@@ -155,8 +195,10 @@ impl Incidents {
         (!is_silent || it.message.is_some()).then(|| (shown(key, it), it))
     }
 
-    pub(super) fn posted(&mut self, key: &str, message: u64) {
+    /// As it stood when it was posted; what came meanwhile is not told yet.
+    pub(super) fn posted(&mut self, key: &str, as_it_stood: &Incident, message: u64) {
         if let Some(it) = self.all.get_mut(key) {
+            it.is_told = it == as_it_stood;
             it.message = Some(message);
         }
     }
@@ -173,7 +215,13 @@ fn shown(key: &str, it: &Incident) -> Reply {
         write!(text, "\nover since {}", it.last).expect("a string grows");
         return Reply::text(text);
     }
+    if let Some(by) = &it.looked_after_by {
+        write!(text, "\nlooked after by {by}").expect("a string grows");
+    }
     let reply = Reply::text(text);
+    let ack = Press::Ack {
+        incident: key.to_owned(),
+    };
     let silence = Press::Silence {
         incident: key.to_owned(),
     };
@@ -184,7 +232,10 @@ fn shown(key: &str, it: &Incident) -> Reply {
                 "Allow once",
             ))
             .with(Button::new(Press::Decline { id: id.clone() }, "Deny")),
-        None => reply.with(Button::new(silence, "Silence 1 h")),
+        None if it.looked_after_by.is_some() => reply.with(Button::new(silence, "Silence 1 h")),
+        None => reply
+            .with(Button::new(ack, "Ack"))
+            .with(Button::new(silence, "Silence 1 h")),
     }
 }
 
@@ -200,6 +251,15 @@ pub(super) fn silence(home: &Home, key: &str, until: Timestamp) -> Result<(), Er
     change(home, |all| {
         if let Some(it) = all.all.get_mut(key) {
             it.silent_until = Some(until);
+        }
+    })
+}
+
+pub(super) fn look_after(home: &Home, key: &str, by: &str) -> Result<(), Error> {
+    change(home, |all| {
+        if let Some(it) = all.all.get_mut(key) {
+            it.looked_after_by = Some(by.to_owned());
+            it.is_told = false;
         }
     })
 }
@@ -222,32 +282,70 @@ mod tests {
         }
     }
 
+    const FATAL: &str = "agent.fatal:agent-1";
+
+    fn tell(all: &mut Incidents, message: u64) {
+        let it = all.all[FATAL].clone();
+        all.posted(FATAL, &it, message);
+    }
+
     #[test]
     fn the_same_again_is_one_incident_until_it_is_over() {
         let mut all = Incidents::default();
-        assert_eq!(
-            all.note(&sign("agent.fatal", "agent-1", 0)),
-            ["agent.fatal:agent-1"]
-        );
-        all.posted("agent.fatal:agent-1", 77);
-        assert_eq!(
-            all.note(&sign("agent.fatal", "agent-1", 1)),
-            ["agent.fatal:agent-1"]
-        );
-        let (reply, it) = all.told("agent.fatal:agent-1", at(1)).unwrap();
+        all.note(&sign("agent.fatal", "agent-1", 0));
+        assert_eq!(all.untold(), [FATAL]);
+        tell(&mut all, 77);
+        assert_eq!(all.untold(), [""; 0]);
+        all.note(&sign("agent.fatal", "agent-1", 1));
+        assert_eq!(all.untold(), [FATAL]);
+        let (reply, it) = all.told(FATAL, at(1)).unwrap();
         assert_eq!((it.count, it.message), (2, Some(77)));
         assert!(reply.text.contains("2 times since"), "{}", reply.text);
-        assert!(all.note(&sign("agent.started", "agent-2", 2)).is_empty());
-        assert_eq!(
-            all.note(&sign("agent.started", "agent-1", 2)),
-            ["agent.fatal:agent-1"]
-        );
-        let (reply, _) = all.told("agent.fatal:agent-1", at(2)).unwrap();
+        tell(&mut all, 77);
+        all.note(&sign("agent.started", "agent-2", 2));
+        assert_eq!(all.untold(), [""; 0]);
+        all.note(&sign("agent.started", "agent-1", 2));
+        let (reply, _) = all.told(FATAL, at(2)).unwrap();
         assert!(reply.text.starts_with("🟢") && reply.buttons.is_empty());
-        assert!(all.note(&sign("agent.started", "agent-1", 3)).is_empty());
+        tell(&mut all, 77);
+        all.note(&sign("agent.started", "agent-1", 3));
+        assert_eq!(all.untold(), [""; 0]);
         all.note(&sign("agent.fatal", "agent-1", 4));
-        let (_, it) = all.told("agent.fatal:agent-1", at(4)).unwrap();
+        let (_, it) = all.told(FATAL, at(4)).unwrap();
         assert_eq!((it.count, it.message), (1, None));
+    }
+
+    #[test]
+    fn what_came_while_it_was_posted_is_told_too() {
+        let mut all = Incidents::default();
+        all.note(&sign("agent.fatal", "agent-1", 0));
+        let before = all.all[FATAL].clone();
+        all.note(&sign("agent.fatal", "agent-1", 1));
+        all.posted(FATAL, &before, 77);
+        assert_eq!(all.untold(), [FATAL]);
+        assert_eq!(all.all[FATAL].message, Some(77));
+    }
+
+    #[test]
+    fn a_line_counts_once_though_the_bot_is_started_anew() {
+        let line = |minute: u32, msg: &str| {
+            let event = serde_json::json!({
+                "v": 1, "ts": at(minute), "level": "error", "channel": "agents",
+                "event": "agent.fatal", "msg": msg, "agent": "agent-1",
+            });
+            Line {
+                channel: crate::names::Channel::Agents,
+                at: at(minute),
+                make: Make::Event,
+                bytes: event.to_string().into_bytes(),
+            }
+        };
+        let mut all = Incidents::default();
+        assert!(all.look_at(&line(0, "a")) && all.look_at(&line(1, "b")));
+        assert!(!all.look_at(&line(1, "b")));
+        assert!(all.look_at(&line(1, "c")));
+        assert_eq!(all.all[FATAL].count, 3);
+        assert_eq!(all.since(), Some(at(1)));
     }
 
     #[test]

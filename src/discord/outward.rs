@@ -1,12 +1,10 @@
 //! What waits in the bot's own mailbox, on its way into a channel. Pure.
 
 use super::channels::Bindings;
-use super::press::Press;
-use super::reply::{Button, Reply};
+use super::reply::Reply;
 use super::settings::Settings;
 use super::split::{LONGEST, split};
 use crate::mailbox::{Address, Message, Status};
-use crate::names::CAPTAIN;
 
 /// Of a message that went to an agent, in the answer to whoever sent it.
 pub(super) fn queued(at: &Address) -> String {
@@ -52,21 +50,12 @@ pub(super) fn said_in(message: &Message) -> Option<u64> {
     number(discord.get("channel")?.as_str()?)
 }
 
-/// As messages of Discord's, in their order. The last can be acknowledged by a button if the captain wrote it.
+/// As messages of Discord's, in their order.
 pub(super) fn posts(message: &Message) -> Vec<Reply> {
     let head = format!("**{}**: ", message.from);
     let text = crate::logs::redacted(&message.content);
-    let mut posts: Vec<Reply> = split(&format!("{head}{text}"), LONGEST)
-        .into_iter()
-        .map(Reply::text)
-        .collect();
-    if message.from.as_str() == CAPTAIN
-        && let Some(last) = posts.last_mut()
-    {
-        last.buttons
-            .push(Button::new(Press::Ack { seq: message.seq }, "Ack"));
-    }
-    posts
+    let pieces = split(&format!("{head}{text}"), LONGEST);
+    pieces.into_iter().map(Reply::text).collect()
 }
 
 /// The same piece of the same message is posted once: Discord compares these for some minutes.

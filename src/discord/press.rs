@@ -11,6 +11,10 @@ pub(super) enum Press {
     Agents,
     /// The same, of those that are not well.
     Problems,
+    /// Whether it is to be stopped: nothing is stopped by one press.
+    AskStop {
+        agent: AgentId,
+    },
     /// Stop it; shown to be confirmed until then.
     Stop {
         agent: AgentId,
@@ -22,9 +26,9 @@ pub(super) enum Press {
     },
     /// Nothing after all.
     Cancel,
-    /// This message of the bot's own mailbox was seen.
+    /// Somebody looks after that incident.
     Ack {
-        seq: u64,
+        incident: String,
     },
     /// No word of that incident for an hour.
     Silence {
@@ -61,8 +65,9 @@ impl Press {
                 waiting: of.parse().ok()?,
             },
             "cancel" => Self::Cancel,
-            "ack" => Self::Ack {
-                seq: of.parse().ok()?,
+            "ack" => Self::Ack { incident: name()? },
+            "ask-stop" => Self::AskStop {
+                agent: AgentId::parse(of).ok()?,
             },
             "silence" => Self::Silence { incident: name()? },
             "approve" => Self::Approve { id: name()? },
@@ -76,6 +81,7 @@ impl Press {
         match self {
             Self::Agents => "agents",
             Self::Problems => "problems",
+            Self::AskStop { .. } => "ask-stop",
             Self::Stop { .. } => "stop",
             Self::Broadcast { .. } => "broadcast",
             Self::Cancel => "cancel",
@@ -94,8 +100,11 @@ impl fmt::Display for Press {
             Self::Agents | Self::Problems | Self::Cancel => f.write_str(name),
             Self::Stop { agent, until } => write!(f, "{name} {agent} {until}"),
             Self::Broadcast { waiting } => write!(f, "{name} {waiting}"),
-            Self::Ack { seq } => write!(f, "{name} {seq}"),
-            Self::Silence { incident: id } | Self::Approve { id } | Self::Decline { id } => {
+            Self::AskStop { agent } => write!(f, "{name} {agent}"),
+            Self::Ack { incident: id }
+            | Self::Silence { incident: id }
+            | Self::Approve { id }
+            | Self::Decline { id } => {
                 write!(f, "{name} {id}")
             }
         }
@@ -119,7 +128,12 @@ mod tests {
             },
             Press::Broadcast { waiting: u64::MAX },
             Press::Cancel,
-            Press::Ack { seq: 7 },
+            Press::Ack {
+                incident: "task.failed:t5".into(),
+            },
+            Press::AskStop {
+                agent: AgentId::captain(),
+            },
             Press::Silence {
                 incident: "agent.fatal:agent-1".into(),
             },
@@ -139,7 +153,7 @@ mod tests {
             "stop",
             "stop agent-1",
             "stop ../x 2026-11-22T12:00:00.000Z",
-            "ack x",
+            "ack",
             "approve",
             "approve a b",
             "rm",

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serenity::all::{
-    AutocompleteChoice, ButtonStyle, ChannelId, Command as Registered, CommandDataOption,
-    CommandDataOptionValue, CommandInteraction, CommandOptionType, ComponentInteraction,
-    ConnectionStage, Context, CreateActionRow, CreateAllowedMentions, CreateAttachment,
-    CreateAutocompleteResponse, CreateButton, CreateCommand, CreateCommandOption,
+    AutocompleteChoice, Builder as _, ButtonStyle, ChannelId, Command as Registered,
+    CommandDataOption, CommandDataOptionValue, CommandInteraction, CommandOptionType,
+    ComponentInteraction, ConnectionStage, Context, CreateActionRow, CreateAllowedMentions,
+    CreateAttachment, CreateAutocompleteResponse, CreateButton, CreateCommand, CreateCommandOption,
     CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage,
     EditInteractionResponse, EditMessage, EventHandler, GatewayIntents, GuildId, Http, HttpBuilder,
     HttpError, Interaction, Member, Message, MessageId, Nonce, Permissions, Ready, ResumedEvent,
-    ShardManager, ShardStageUpdateEvent,
+    RoleId, ShardManager, ShardStageUpdateEvent, User,
 };
 use serenity::gateway::GatewayError;
 
@@ -62,13 +62,7 @@ impl Api {
         reply: &Reply,
         nonce: Option<String>,
     ) -> Result<u64, Unposted> {
-        let mut message = CreateMessage::new()
-            .content(&reply.text)
-            .components(rows(&reply.buttons))
-            .allowed_mentions(CreateAllowedMentions::new());
-        if let Some(file) = &reply.file {
-            message = message.add_file(CreateAttachment::bytes(file.bytes.clone(), &file.name));
-        }
+        let mut message = made(reply);
         if let Some(nonce) = nonce {
             message = message.nonce(Nonce::String(nonce)).enforce_nonce(true);
         }
@@ -223,6 +217,19 @@ fn unposted(error: &serenity::Error) -> Unposted {
     }
 }
 
+fn attached(reply: &Reply) -> Option<CreateAttachment> {
+    let file = reply.file.as_ref()?;
+    Some(CreateAttachment::bytes(file.bytes.clone(), &file.name))
+}
+
+fn made(reply: &Reply) -> CreateMessage {
+    CreateMessage::new()
+        .content(&reply.text)
+        .components(rows(&reply.buttons))
+        .allowed_mentions(CreateAllowedMentions::new())
+        .files(attached(reply))
+}
+
 fn rows(buttons: &[Button]) -> Vec<CreateActionRow> {
     let made = |it: &Button| {
         let style = if it.is_grave {
@@ -308,13 +315,6 @@ fn call(name: &str, options: &[CommandDataOption]) -> Call {
         };
         call.with(&it.name, value)
     })
-}
-
-fn guest(user: u64, member: Option<&Member>) -> Guest {
-    Guest {
-        user,
-        roles: member.map_or_else(Vec::new, |it| it.roles.iter().map(|it| it.get()).collect()),
-    }
 }
 
 /// Until the connection ends for good, or `stop` says so.
@@ -410,35 +410,21 @@ impl EventHandler for Handler {
         let Some(guild) = message.guild_id else {
             return;
         };
-        let roles = message
-            .member
-            .as_ref()
-            .map(|it| it.roles.iter().map(|it| it.get()).collect());
-        let asked = Asked {
-            id: message.id.get(),
-            guest: Guest {
-                user: message.author.id.get(),
-                roles: roles.unwrap_or_default(),
-            },
-            name: message.author.name.clone(),
-            place: Place {
-                guild: Some(guild.get()),
-                channel: message.channel_id.get(),
-            },
-        };
+        let roles = message.member.as_ref().map(|it| numbers(&it.roles));
+        let mut asked = asked(
+            &message.author,
+            message.id.get(),
+            None,
+            Some(guild),
+            message.channel_id,
+        );
+        asked.guest.roles = roles.unwrap_or_default();
         let bot = Arc::clone(&self.bot);
         let text = message.content.clone();
         let Some(reply) = blocking(move || bot.said(&asked, &text)).await.flatten() else {
             return;
         };
-        let mut answer = CreateMessage::new()
-            .content(&reply.text)
-            .reference_message(&message)
-            .components(rows(&reply.buttons))
-            .allowed_mentions(CreateAllowedMentions::new());
-        if let Some(file) = &reply.file {
-            answer = answer.add_file(CreateAttachment::bytes(file.bytes.clone(), &file.name));
-        }
+        let answer = made(&reply).reference_message(&message);
         if let Err(error) = message.channel_id.send_message(&self.api.0, answer).await {
             log::warn!(
                 "an answer in channel {} was not posted: {error}",
@@ -469,9 +455,9 @@ impl Handler {
             return;
         }
         let asked = asked(
-            &it.user.name,
+            &it.user,
             it.id.get(),
-            guest(it.user.id.get(), it.member.as_deref()),
+            it.member.as_deref(),
             it.guild_id,
             it.channel_id,
         );
@@ -501,23 +487,15 @@ impl Handler {
 
     async fn edit_original(&self, token: &str, reply: &Reply) {
         for attempt in 0..TRIES {
-            let mut edit = EditInteractionResponse::new()
+            let edit = EditInteractionResponse::new()
                 .content(&reply.text)
                 .components(rows(&reply.buttons))
                 .allowed_mentions(CreateAllowedMentions::new());
-            if let Some(file) = &reply.file {
-                edit = edit.new_attachment(CreateAttachment::bytes(file.bytes.clone(), &file.name));
-            }
-            let files = reply
-                .file
-                .iter()
-                .map(|it| CreateAttachment::bytes(it.bytes.clone(), &it.name))
-                .collect();
-            let edited = self
-                .api
-                .0
-                .edit_original_interaction_response(token, &edit, files)
-                .await;
+            let edit = match attached(reply) {
+                Some(file) => edit.new_attachment(file),
+                None => edit,
+            };
+            let edited = edit.execute(&self.api.0, token).await;
             match edited.map_err(|error| unposted(&error)) {
                 Ok(_) => return,
                 Err(Unposted::Never(why)) => {
@@ -542,9 +520,9 @@ impl Handler {
             command.and_then(|command| command.options.iter().find(|it| it.name == typed.name));
         let kind = option.map_or(Kind::Text, |it| it.kind);
         let asked = asked(
-            &it.user.name,
+            &it.user,
             it.id.get(),
-            guest(it.user.id.get(), it.member.as_deref()),
+            it.member.as_deref(),
             it.guild_id,
             it.channel_id,
         );
@@ -590,9 +568,9 @@ impl Handler {
             return;
         }
         let asked = asked(
-            &it.user.name,
+            &it.user,
             it.id.get(),
-            guest(it.user.id.get(), it.member.as_ref()),
+            it.member.as_ref(),
             it.guild_id,
             it.channel_id,
         );
@@ -604,14 +582,27 @@ impl Handler {
     }
 }
 
-fn asked(name: &str, id: u64, guest: Guest, guild: Option<GuildId>, channel: ChannelId) -> Asked {
+fn asked(
+    user: &User,
+    id: u64,
+    member: Option<&Member>,
+    guild: Option<GuildId>,
+    channel: ChannelId,
+) -> Asked {
     Asked {
         id,
-        guest,
-        name: name.to_owned(),
+        guest: Guest {
+            user: user.id.get(),
+            roles: member.map_or_else(Vec::new, |it| numbers(&it.roles)),
+        },
+        name: user.name.clone(),
         place: Place {
             guild: guild.map(GuildId::get),
             channel: channel.get(),
         },
     }
+}
+
+fn numbers(roles: &[RoleId]) -> Vec<u64> {
+    roles.iter().map(|it| it.get()).collect()
 }

@@ -22,6 +22,10 @@ const LAST_LINES: usize = 10;
 
 type Stood = (AgentId, Result<Standing, String>);
 
+pub(super) fn named(visit: &Visit, call: &Call) -> Result<AgentId, Error> {
+    visit.agent(call.get("agent").unwrap_or_default())
+}
+
 fn standing(visit: &Visit, who: &[AgentId]) -> Result<Vec<Stood>, Error> {
     let all = visit.desk.doing(who, &visit.house.launching())?.into_iter();
     Ok(all
@@ -88,7 +92,7 @@ fn row(visit: &Visit, (id, it): &Stood) -> String {
 }
 
 pub(super) fn show(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     let mut text = String::new();
     for it in standing(visit, std::slice::from_ref(&id))? {
         text.push_str(&row(visit, &it));
@@ -113,17 +117,13 @@ pub(super) fn show(visit: &Visit, call: &Call) -> Result<Reply, Error> {
             writeln!(text, "  {}", line.trim_end()).expect("a string grows");
         }
     }
-    let until = visit.now.wall.plus(TO_CONFIRM);
-    let stop = Press::Stop {
-        agent: id.clone(),
-        until,
-    };
+    let stop = Press::AskStop { agent: id.clone() };
     let reply = Reply::listing(id.as_str(), &format!("{id}.txt"), &text);
     Ok(reply.with(Button::grave(stop, "Stop")))
 }
 
 pub(super) fn start(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     Ok(Reply::text(started(visit, &id)?))
 }
 
@@ -151,7 +151,7 @@ fn told(came: Vec<(AgentId, Result<Started, crate::desk::Error>)>) -> String {
 }
 
 pub(super) fn restart(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     let came = visit
         .desk
         .restart(std::slice::from_ref(&id), &visit.house.launching())?;
@@ -159,14 +159,15 @@ pub(super) fn restart(visit: &Visit, call: &Call) -> Result<Reply, Error> {
 }
 
 /// Only shown: nothing is stopped by one press.
-pub(super) fn ask_to_stop(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
-    let until = visit.now.wall.plus(TO_CONFIRM);
+pub(super) fn ask_to_stop(visit: &Visit, id: &AgentId) -> Reply {
     let text = format!("Stop **{id}**? Good for {} seconds.", TO_CONFIRM.as_secs());
-    let stop = Press::Stop { agent: id, until };
-    Ok(Reply::text(text)
+    let stop = Press::Stop {
+        agent: id.clone(),
+        until: visit.now.wall.plus(TO_CONFIRM),
+    };
+    Reply::text(text)
         .with(Button::grave(stop, "Stop"))
-        .with(Button::new(Press::Cancel, "Cancel")))
+        .with(Button::new(Press::Cancel, "Cancel"))
 }
 
 pub(super) fn stop(visit: &Visit, id: &AgentId, until: Timestamp) -> Result<Reply, Error> {
@@ -194,7 +195,7 @@ fn stopped(visit: &Visit, id: &AgentId) -> Result<String, Error> {
 
 /// Mail that is waited for.
 pub(super) fn tell(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     let what = call
         .get("what")
         .unwrap_or(call.path.rsplit(' ').next().unwrap_or_default());

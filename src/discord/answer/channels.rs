@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::agents::named;
 use crate::discord::channels::{self, Bindings};
 use crate::discord::error::Error;
 use crate::discord::grammar::Call;
@@ -27,7 +28,7 @@ fn meant(visit: &Visit, call: &Call) -> u64 {
 }
 
 pub(super) fn assign(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     visit.desk.may_bind(&id)?;
     let channel = meant(visit, call);
     let before = channels::assign(&visit.house.home, channel, &id)?;

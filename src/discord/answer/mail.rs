@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::agents::named;
 use crate::desk::{Breaker, Links, Unknown};
 use crate::discord::error::Error;
 use crate::discord::grammar::Call;
@@ -10,7 +11,7 @@ use crate::discord::press::Press;
 use crate::discord::reply::{Button, Followed, Reply};
 use crate::discord::split::block;
 use crate::discord::visit::{TO_CONFIRM, Visit, Waiting};
-use crate::mailbox::{Address, Claim, Message, Sent, Which};
+use crate::mailbox::{Message, Sent, Which};
 use crate::names::{AgentId, Caller, Mode};
 use crate::time::relative;
 
@@ -61,7 +62,7 @@ pub(super) fn send(visit: &Visit, call: &Call) -> Result<Reply, Error> {
     } else {
         Mode::Normal
     };
-    let to = visit.agent(call.get("agent").unwrap_or_default())?;
+    let to = named(visit, call)?;
     let text = call.get("text").unwrap_or_default().to_owned();
     Ok(followed(
         "Message sent",
@@ -71,7 +72,7 @@ pub(super) fn send(visit: &Visit, call: &Call) -> Result<Reply, Error> {
 }
 
 pub(super) fn prompt(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let to = visit.agent(call.get("agent").unwrap_or_default())?;
+    let to = named(visit, call)?;
     let text = call.get("text").unwrap_or_default().to_owned();
     Ok(followed(
         "Prompt sent",
@@ -82,7 +83,7 @@ pub(super) fn prompt(visit: &Visit, call: &Call) -> Result<Reply, Error> {
 
 /// An order: from the captain, on behalf of the person, who must be allowed to send.
 pub(super) fn order(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let to = visit.agent(call.get("agent").unwrap_or_default())?;
+    let to = named(visit, call)?;
     let captain = Caller {
         agent: AgentId::captain(),
         ..visit.desk.caller().clone()
@@ -223,17 +224,4 @@ pub(super) fn reply(visit: &Visit, call: &Call) -> Result<Reply, Error> {
         .desk
         .send(draft, Unknown::Refuse, Breaker::Obey, visit.now)?;
     Ok(followed("Message sent", &sent, own(visit)))
-}
-
-/// In the bot's own mailbox.
-pub(super) fn ack(visit: &Visit, seq: u64) -> Result<Reply, Error> {
-    let at = Address {
-        mailbox: visit.house.own.agent.clone(),
-        seq,
-    };
-    visit.desk.ack(&at, &Claim::default(), visit.now)?;
-    Ok(Reply::text(format!(
-        "{at} is acknowledged by {}",
-        visit.name
-    )))
 }

@@ -55,7 +55,7 @@ fn dispatch(visit: &Visit, call: &Call) -> Result<Reply, Error> {
         "agents" => agents::list(visit, call.is_set("problems")),
         "agent show" => agents::show(visit, call),
         "agent start" => agents::start(visit, call),
-        "agent stop" => agents::ask_to_stop(visit, call),
+        "agent stop" => Ok(agents::ask_to_stop(visit, &agents::named(visit, call)?)),
         "agent restart" => agents::restart(visit, call),
         "agent resume" | "agent verify" | "agent onboard" | "agent request" => {
             agents::tell(visit, call)
@@ -94,10 +94,11 @@ fn act(visit: &Visit, press: &Press) -> Result<Reply, Error> {
     match press {
         Press::Agents => agents::list(visit, false),
         Press::Problems => agents::list(visit, true),
+        Press::AskStop { agent } => Ok(agents::ask_to_stop(visit, agent)),
         Press::Stop { agent, until } => agents::stop(visit, agent, *until),
         Press::Broadcast { waiting } => mail::broadcast(visit, *waiting),
         Press::Cancel => Ok(Reply::text("Cancelled: nothing was done.")),
-        Press::Ack { seq } => mail::ack(visit, *seq),
+        Press::Ack { incident } => told::look_after(visit, incident),
         Press::Silence { incident } => told::silence(visit, incident),
         Press::Approve { id } => told::approve(visit, id),
         Press::Decline { id } => told::decline(visit, id),
@@ -107,6 +108,7 @@ fn act(visit: &Visit, press: &Press) -> Result<Reply, Error> {
 fn pair(visit: &Visit) -> Result<Reply, Error> {
     let (home, now) = (&visit.house.home, visit.now.wall);
     let code = pairing::ask(home, visit.guest.user, &visit.name, now)?;
+    log::info!("{} asked to be paired", visit.guest.origin());
     let command = format!("discordbot pair {}", pairing::shown(&code));
     Ok(Reply::text(format!(
         "Whoever sits at the machine types within ten minutes:\n{}",

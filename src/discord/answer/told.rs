@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::agents::named;
 use crate::agents::{Follow, Printed};
 use crate::discord::error::Error;
 use crate::discord::grammar::Call;
@@ -115,7 +116,7 @@ pub(super) fn summary(visit: &Visit, call: &Call) -> Result<Reply, Error> {
 }
 
 pub(super) fn devlog(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     visit.desk.may_look_at(&id)?;
     let text = visit.desk.devlog(&id)?;
     if text.trim().is_empty() {
@@ -130,7 +131,7 @@ pub(super) fn devlog(visit: &Visit, call: &Call) -> Result<Reply, Error> {
 }
 
 pub(super) fn add_to_devlog(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     let text = call.get("text").unwrap_or_default();
     let said = format!("{text}\n\n({}, {})", visit.name, visit.guest.origin());
     visit.desk.add_to_devlog(&id, &said, visit.now)?;
@@ -138,7 +139,7 @@ pub(super) fn add_to_devlog(visit: &Visit, call: &Call) -> Result<Reply, Error> 
 }
 
 pub(super) fn clear_devlog(visit: &Visit, call: &Call) -> Result<Reply, Error> {
-    let id = visit.agent(call.get("agent").unwrap_or_default())?;
+    let id = named(visit, call)?;
     visit.desk.clear_devlog(&id, visit.now)?;
     Ok(Reply::text(format!("Devlog cleared: {id}")))
 }
@@ -162,6 +163,12 @@ pub(super) fn audit(visit: &Visit, call: &Call) -> Result<Reply, Error> {
         .expect("a string grows");
     }
     Ok(Reply::listing("Audit", "audit.txt", &text))
+}
+
+pub(super) fn look_after(visit: &Visit, incident: &str) -> Result<Reply, Error> {
+    let by = format!("{} ({})", visit.name, visit.guest.origin());
+    incidents::look_after(&visit.house.home, incident, &by)?;
+    Ok(Reply::text(format!("{incident} is looked after by {by}")))
 }
 
 pub(super) fn silence(visit: &Visit, incident: &str) -> Result<Reply, Error> {
