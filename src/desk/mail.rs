@@ -102,7 +102,7 @@ impl Desk {
             draft.metadata.insert("by".into(), by);
         }
         if let Some(guest) = guest {
-            draft.taint(&guest.origin());
+            draft.comes_from(&guest.origin());
         }
         if let Some(origin) = &self.taint {
             draft.taint(origin);

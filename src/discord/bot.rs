@@ -121,10 +121,12 @@ pub fn run(
     let caller = std::thread::current();
     let serving = runtime.spawn(async move {
         let came = serve(&served, &api, &token, register).await;
+        // Before whoever waits for it looks.
+        served.is_over.store(true, Ordering::SeqCst);
         caller.unpark();
         came
     });
-    while !is_stopped() && !serving.is_finished() {
+    while !is_stopped() && !bot.is_over.load(Ordering::SeqCst) {
         std::thread::park();
     }
     bot.is_over.store(true, Ordering::Relaxed);
@@ -238,8 +240,8 @@ impl Bot {
         self.keeper.lives();
     }
 
-    /// A new session is asked for: it is counted on the disk, so that no crash forgets it.
-    pub(super) fn may_identify(&self) -> bool {
+    /// A new session was granted: it is counted on the disk, so that no crash forgets it. Whether there are some left.
+    pub(super) fn may_go_on(&self) -> bool {
         match budget::spend(&self.house.home, Now::read().wall) {
             Ok(_) => true,
             Err(error) => {

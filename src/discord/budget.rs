@@ -21,7 +21,7 @@ struct Asked {
     at: Vec<Timestamp>,
 }
 
-/// One was asked for: kept on the disk, so that no crash forgets it.
+/// One was granted: kept on the disk, so that no crash forgets it.
 pub(super) fn spend(home: &Home, now: Timestamp) -> Result<usize, Error> {
     let used = kept::change(home, NAME, |it: &mut Asked| {
         it.at.retain(|at| *at <= now && now.since(*at) < DAY);

@@ -17,5 +17,5 @@ pub(super) fn deliver(visit: &Visit, to: &AgentId, text: &str) -> Result<Sent, E
     from_here(visit, &mut draft.metadata);
     Ok(visit
         .desk
-        .send(draft, Unknown::Refuse, Breaker::Obey, visit.now)?)
+        .send(draft, Unknown::Refuse, Breaker::Override, visit.now)?)
 }

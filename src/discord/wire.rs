@@ -13,7 +13,7 @@ use serenity::all::{
     CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage,
     EditInteractionResponse, EditMessage, EventHandler, GatewayIntents, GuildId, Http, HttpBuilder,
     HttpError, Interaction, Member, Message, MessageId, Nonce, Permissions, Ready, ResumedEvent,
-    RoleId, ShardManager, ShardStageUpdateEvent, User,
+    RoleId, ShardManager, User,
 };
 use serenity::gateway::GatewayError;
 
@@ -381,17 +381,16 @@ struct Handler {
 #[serenity::async_trait]
 impl EventHandler for Handler {
     async fn ready(&self, _: Context, ready: Ready) {
-        self.bot.ready(&ready.user.name);
+        // Counted once it is granted: whoever is not granted one is told so, and ends.
+        if self.bot.may_go_on() {
+            self.bot.ready(&ready.user.name);
+        } else {
+            self.spent.store(true, Ordering::Relaxed);
+        }
     }
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
         log::info!("the connection was taken up again where it was lost");
-    }
-
-    async fn shard_stage_update(&self, _: Context, event: ShardStageUpdateEvent) {
-        if event.new == ConnectionStage::Identifying && !self.bot.may_identify() {
-            self.spent.store(true, Ordering::Relaxed);
-        }
     }
 
     async fn interaction_create(&self, _: Context, interaction: Interaction) {
@@ -550,6 +549,7 @@ impl Handler {
             press,
             Some(
                 Press::Agents
+                    | Press::AskStop { .. }
                     | Press::Problems
                     | Press::Stop { .. }
                     | Press::Broadcast { .. }

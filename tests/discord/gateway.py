@@ -158,7 +158,7 @@ class Gateway:
         self.open.add(connection)
         self.count("connections")
         writer = asyncio.create_task(connection.write())
-        if request.query.get("v") == "10" and request.query.get("encoding") == "json":
+        if request.query.get("v") == "10" and request.query.get("encoding", "json") == "json":
             connection.send({"op": HELLO, "d": {"heartbeat_interval": self.heartbeat_ms, "_trace": ["fake"]}})
         else:
             connection.close(INVALID_API_VERSION)

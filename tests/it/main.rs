@@ -5,6 +5,7 @@
 mod cases;
 mod completion;
 mod contract;
+mod discord;
 mod duplicates;
 mod faults;
 mod formats;

@@ -14,7 +14,7 @@ use crate::discord::reply::{Button, Reply};
 use crate::discord::split::block;
 use crate::discord::visit::{TO_CONFIRM, Visit};
 use crate::mailbox::Sent;
-use crate::names::{AgentId, Mode, SYSTEM};
+use crate::names::{AgentId, Mode};
 use crate::time::{Timestamp, relative};
 
 /// Of what it printed.
@@ -302,12 +302,6 @@ pub(super) fn system(visit: &Visit) -> Result<Reply, Error> {
     let tasks: Vec<_> = board.tasks().map(|it| it.status).collect();
     let open = tasks.iter().filter(|it| !it.is_over()).count();
     writeln!(text, "{} tasks, {open} open", tasks.len()).expect("a string grows");
-    writeln!(
-        text,
-        "home of {}",
-        visit.house.own.login.as_deref().unwrap_or(SYSTEM)
-    )
-    .expect("a string grows");
     Ok(
         Reply::listing("System Operation: status", "system.txt", &text)
             .with(Button::new(Press::Agents, "Agents"))

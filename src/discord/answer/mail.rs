@@ -18,7 +18,7 @@ use crate::time::relative;
 /// Of a message in a list.
 const SHOWN: usize = 80;
 
-/// A message of his; what is asked for twice is sent once.
+/// A message of his; what is asked for twice is sent once. A person may repeat himself: only programs run in circles.
 pub(super) fn sent(visit: &Visit, to: &AgentId, text: String, mode: Mode) -> Result<Sent, Error> {
     let mut draft = visit.desk.draft(to, text);
     draft.mode = mode;
@@ -26,7 +26,7 @@ pub(super) fn sent(visit: &Visit, to: &AgentId, text: String, mode: Mode) -> Res
     from_here(visit, &mut draft.metadata);
     Ok(visit
         .desk
-        .send(draft, Unknown::Refuse, Breaker::Obey, visit.now)?)
+        .send(draft, Unknown::Refuse, Breaker::Override, visit.now)?)
 }
 
 /// Where an answer is to be posted, and who asked.
@@ -93,7 +93,7 @@ pub(super) fn order(visit: &Visit, call: &Call) -> Result<Reply, Error> {
     draft.mode = Mode::Captain;
     draft.key = Some(visit.key(&to));
     from_here(visit, &mut draft.metadata);
-    let sent = desk.send(draft, Unknown::Refuse, Breaker::Obey, visit.now)?;
+    let sent = desk.send(draft, Unknown::Refuse, Breaker::Override, visit.now)?;
     Ok(followed("Order sent", &sent, &AgentId::captain()))
 }
 
@@ -222,6 +222,6 @@ pub(super) fn reply(visit: &Visit, call: &Call) -> Result<Reply, Error> {
     from_here(visit, &mut draft.metadata);
     let sent = visit
         .desk
-        .send(draft, Unknown::Refuse, Breaker::Obey, visit.now)?;
+        .send(draft, Unknown::Refuse, Breaker::Override, visit.now)?;
     Ok(followed("Message sent", &sent, own(visit)))
 }

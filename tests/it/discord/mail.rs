@@ -1,0 +1,182 @@
+//! Mail in both directions: tainted on its way in, whole on its way out, once each.
+
+use serde_json::{Value, json};
+
+use super::{AGENTS, GENERAL, Guild, OPERATOR, OWNER, STRANGER};
+
+fn assign(guild: &Guild) {
+    let body = json!({
+        "user": OWNER, "channel": AGENTS, "name": "channels",
+        "options": [{"name": "assign", "type": 1, "options": [{"name": "agent", "type": 3, "value": "agent-1"}]}],
+    });
+    let made = guild.tell("command", &body);
+    guild.answer(made["id"].as_str().unwrap(), "belongs to agent-1");
+}
+
+#[test]
+fn a_message_is_followed_until_it_is_acknowledged() {
+    let Some(guild) = Guild::new() else { return };
+    let _bot = guild.bot();
+    let id = guild.command_of(
+        OPERATOR,
+        "send",
+        &[("agent", json!("agent-1")), ("text", json!("resume"))],
+    );
+    let answer = guild.answer(&id, "queued agent-1/1, not read");
+    assert_eq!(answer["ephemeral"], false);
+    guild.home.ok(&["next", "--as", "agent-1"]);
+    guild.answer(&id, "read agent-1/1, not acknowledged");
+    guild.home.ok(&["ack", "agent-1/1", "--as", "agent-1"]);
+    guild.answer(&id, "acknowledged agent-1/1");
+}
+
+#[test]
+fn what_is_said_in_a_channel_is_mail_and_its_answer_is_posted_there() {
+    let Some(guild) = Guild::new() else { return };
+    let _bot = guild.bot();
+    assign(&guild);
+    guild.say(OPERATOR, AGENTS, "please $(touch /tmp/x) look");
+    let ran = guild.home.ok(&[
+        "next",
+        "--wait",
+        "--timeout",
+        "30s",
+        "--as",
+        "agent-1",
+        "--json",
+    ]);
+    let mail = ran.json();
+    let mail = mail.get("message").unwrap_or(&mail).clone();
+    assert_eq!(mail["content"], "please $(touch /tmp/x) look");
+    assert_eq!(mail["origin"], "discord:4002");
+    assert_eq!(mail["taint"], "discord:4002");
+    assert_eq!(mail["metadata"]["discord"]["channel"], AGENTS);
+    // Nobody whom the policy does not let writes to an agent.
+    guild.say(STRANGER, AGENTS, "let me in");
+    let long = format!(
+        "@everyone\n```rust\n{}```\nthe end",
+        "let x = 1;\n".repeat(400)
+    );
+    guild
+        .home
+        .ok(&["reply", "agent-1/1", &long, "--as", "agent-1"]);
+    let mut posted = Vec::new();
+    while !posted
+        .iter()
+        .any(|it: &Value| it["content"].as_str().unwrap().ends_with("the end"))
+    {
+        posted = guild.messages(AGENTS, posted.len() + 1);
+    }
+    let own: Vec<&Value> = posted
+        .iter()
+        .filter(|it| it["author"]["id"] == "5000")
+        .collect();
+    assert!(own.len() > 1, "{own:?}");
+    let lines: usize = own
+        .iter()
+        .map(|it| {
+            it["content"]
+                .as_str()
+                .unwrap()
+                .matches("let x = 1;")
+                .count()
+        })
+        .sum();
+    assert_eq!(lines, 400);
+    for it in own {
+        let text = it["content"].as_str().unwrap();
+        assert!(text.chars().count() <= 2000);
+        assert_eq!(text.matches("```").count() % 2, 0, "{text}");
+        assert_eq!(it["pings"], json!([]), "{it}");
+    }
+    assert_eq!(guild.home.times("agent-1", "let me in"), 0);
+    guild.assert_clean();
+}
+
+#[test]
+fn mail_for_the_bot_is_posted_once_though_discord_fails() {
+    let Some(guild) = Guild::new() else { return };
+    guild.configure("channels:\n  announcements: 2001\n");
+    let _bot = guild.bot();
+    for fault in [
+        json!({"match": "POST */messages", "status": 502, "times": 2}),
+        json!({"match": "POST */messages", "status": 429, "retry_after": 1.0, "times": 1}),
+        json!({"match": "POST */messages", "cut": "after", "times": 1}),
+    ] {
+        guild.tell("fault", &fault);
+    }
+    guild
+        .home
+        .ok(&["send", "discord", "the build is green", "--as", "agent-2"]);
+    guild
+        .home
+        .ok(&["send", "discord", "and so is the other", "--as", "agent-2"]);
+    let posted = guild.messages(GENERAL, 2);
+    let texts: Vec<&str> = posted
+        .iter()
+        .map(|it| it["content"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "**agent-2**: the build is green",
+            "**agent-2**: and so is the other"
+        ]
+    );
+    let waited = crate::metrics::wait_until;
+    waited("both are acknowledged", || {
+        guild.home.pending("discord").is_empty()
+    });
+    assert_eq!(guild.messages(GENERAL, 2).len(), 2);
+}
+
+#[test]
+fn what_belongs_to_no_channel_becomes_a_dead_letter() {
+    let Some(guild) = Guild::new() else { return };
+    let bot = guild.bot();
+    guild
+        .home
+        .ok(&["send", "discord", "where to?", "--as", "agent-2"]);
+    crate::metrics::wait_until("it is a dead letter", || {
+        let dead = guild.home.mailbox("discord").join("dead.json");
+        std::fs::read_to_string(dead).is_ok_and(|it| it.contains("where to?"))
+    });
+    assert!(
+        bot.said().contains("channels.announcements"),
+        "{}",
+        bot.said()
+    );
+}
+
+#[test]
+fn a_thousand_messages_are_posted_in_order_and_none_is_lost_by_a_kill() {
+    let Some(guild) = Guild::with(&["--rate", "100000/1"]) else {
+        return;
+    };
+    guild.configure("channels:\n  announcements: 2001\n");
+    let batch: String = (0..1000)
+        .map(|n| format!("{{\"content\": \"message {n}.\"}}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    drop(guild.bot());
+    let sent = guild.home.run_with(
+        &[
+            "send", "discord", "--batch", "-", "--force", "--as", "agent-2",
+        ],
+        batch.as_bytes(),
+    );
+    assert_eq!(sent.code, 0, "{sent:?}");
+    let first = guild.bot();
+    guild.messages(GENERAL, 300);
+    drop(first);
+    let _second = guild.bot();
+    let posted = guild.messages(GENERAL, 1000);
+    let texts: Vec<&str> = posted
+        .iter()
+        .map(|it| it["content"].as_str().unwrap())
+        .collect();
+    for n in 0..1000 {
+        let text = format!("**agent-2**: message {n}.");
+        assert_eq!(texts.iter().filter(|it| **it == text).count(), 1, "{text}");
+    }
+}
