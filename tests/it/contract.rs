@@ -536,6 +536,7 @@ fn a_used_home_holds_what_the_contract_lists_and_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     let home = place.path().join("home");
     used_home(&home);
+    crate::discord::used(&home);
     let _running = Running::start(&home);
 
     let rows = rows();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{GENERAL, Guild, OPERATOR, OWNER, STRANGER, VIEWER, asked};
+use super::{GENERAL, Guild, OPERATOR, OWNER, STRANGER, VIEWER, asked, code};
 use crate::home::run;
 
 #[test]
@@ -201,10 +201,7 @@ fn a_person_is_paired_by_a_code_that_is_typed_at_the_terminal() {
             .contains("may not use the bot")
     );
     let told = guild.says(STRANGER, "pair", &[]);
-    let code = told
-        .split_whitespace()
-        .find(|it| it.len() == 9 && it.as_bytes()[4] == b'-');
-    let code = code.unwrap_or_else(|| panic!("no code: {told}"));
+    let code = code(&told);
     let paired = run(
         guild.home.command(super::DISCORDBOT).args([
             "pair",

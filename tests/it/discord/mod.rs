@@ -2,6 +2,7 @@
 
 mod commands;
 mod connection;
+mod foreign;
 mod mail;
 mod watch;
 
@@ -38,6 +39,12 @@ allow:
   - {rule: admins, principals: 'role:discord-admin', actions: ['discord.*', 'mail.*', 'agent.*', 'task.*', audit.read, approval.give]}
 ";
 
+/// With what `tests/discord/requirements.txt` lists.
+fn python() -> Option<PathBuf> {
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
+    (python.exists() || skipped("the venv of tests/discord/requirements.txt")).then_some(python)
+}
+
 /// A program of the tests' own; it ends when its standard input does.
 struct Helper {
     child: Child,
@@ -47,12 +54,7 @@ struct Helper {
 impl Helper {
     /// Once it says where it is.
     fn start(program: &str, args: &[&str]) -> Option<Self> {
-        let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
-        if !python.exists() {
-            skipped("the venv of tests/discord/requirements.txt");
-            return None;
-        }
-        let mut child = Command::new(python)
+        let mut child = Command::new(python()?)
             .arg(checkout().join("tests/discord").join(program))
             .args(args)
             .stdin(Stdio::piped())
@@ -76,7 +78,7 @@ impl Drop for Helper {
 }
 
 /// A Discord, what stands before it, and a home.
-struct Guild {
+pub(crate) struct Guild {
     home: Home,
     fake: Helper,
     proxy: Helper,
@@ -88,16 +90,19 @@ impl Guild {
         Self::with(&[])
     }
 
-    /// `None`: what it takes is not here, which counts as a failure.
     fn with(options: &[&str]) -> Option<Self> {
+        Self::of("fake.py", options, Home::new())
+    }
+
+    /// `None`: what it takes is not here, which counts as a failure.
+    fn of(program: &str, options: &[&str], home: Home) -> Option<Self> {
         if !has_tool("openssl") {
             return None;
         }
         let place = tempfile::tempdir().unwrap();
-        let fake = Helper::start("fake.py", &[&["--token", TOKEN], options].concat())?;
+        let fake = Helper::start(program, &[&["--token", TOKEN], options].concat())?;
         let (_, port) = fake.url.rsplit_once(':').unwrap();
         let proxy = Helper::start("tls.py", &[port, path(place.path())])?;
-        let home = Home::new();
         home.obey(POLICY);
         let guild = Self {
             home,
@@ -265,6 +270,31 @@ fn asked(user: &str, line: &str, given: &[(&str, Value)], focused: Option<&str>)
         options = json!([{"name": below, "type": 1, "options": options}]);
     }
     json!({"user": user, "channel": GENERAL, "name": name, "options": options})
+}
+
+/// As `/pair` shows it.
+fn code(told: &str) -> &str {
+    let mut words = told.split_whitespace();
+    let code = words.find(|it| it.len() == 9 && it.as_bytes()[4] == b'-');
+    code.unwrap_or_else(|| panic!("no code: {told}"))
+}
+
+/// A home in which a bot was.
+pub(crate) fn used(dir: &Path) {
+    let Some(guild) = Guild::of("fake.py", &[], Home::at(dir.to_owned())) else {
+        return;
+    };
+    guild.configure("channels:\n  alerts: 2003\n");
+    let _bot = guild.bot();
+    let told = guild.says(STRANGER, "pair", &[]);
+    let paired = run(
+        guild.home.command(DISCORDBOT).args(["pair", code(&told)]),
+        b"",
+    );
+    assert_eq!(paired.code, 0, "{paired:?}");
+    guild.says(STRANGER, "pair", &[]);
+    guild.says(OWNER, "channels assign", &[("agent", json!("agent-1"))]);
+    guild.says(STRANGER, "agents", &[]);
 }
 
 struct Bot {
