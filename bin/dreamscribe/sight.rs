@@ -34,7 +34,7 @@ impl<'c> Sight<'c> {
             return *known;
         }
         let may = self.asked(letter).unwrap_or_else(|failure| {
-            // Nothing is told then: the first failure is.
+            // Nothing is told then: the first failure is, and one that comes after it is not the cause.
             let _ = self.failed.set(failure);
             false
         });
@@ -53,6 +53,7 @@ impl<'c> Sight<'c> {
 
     fn desk(&self) -> Result<&Desk, Failure> {
         if self.desk.get().is_none() {
+            // It was looked for in this thread just now: nobody else can have set it.
             let _ = self.desk.set(open(self.context)?);
         }
         Ok(self.desk.get().expect("it was set"))

@@ -75,20 +75,22 @@ fn table(context: &Context, groups: &[Group]) -> String {
     for group in groups {
         let copies = group.files.len() as u64;
         wasted += group.size * (copies - 1);
-        let _ = writeln!(
+        writeln!(
             text,
             "{}",
             context.strong(&format!("{copies} files of {} bytes", group.size))
-        );
+        )
+        .expect("a string grows");
         for file in &group.files {
-            let _ = writeln!(text, "  {}", on_one_line(file));
+            writeln!(text, "  {}", on_one_line(file)).expect("a string grows");
         }
     }
-    let _ = writeln!(
+    writeln!(
         text,
         "{} groups, {wasted} bytes more than once",
         groups.len()
-    );
+    )
+    .expect("a string grows");
     text
 }
 
@@ -96,14 +98,15 @@ fn csv(groups: &[Group]) -> String {
     let mut text = "group,size,hash,file\r\n".to_owned();
     for (at, group) in groups.iter().enumerate() {
         for file in &group.files {
-            let _ = write!(
+            write!(
                 text,
                 "{},{},{},{}\r\n",
                 at + 1,
                 group.size,
                 group.hash,
                 duplicates::report::cell(file)
-            );
+            )
+            .expect("a string grows");
         }
     }
     text

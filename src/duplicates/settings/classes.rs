@@ -124,16 +124,27 @@ impl Grouping<'_> {
             }
         }
         let mut kept: Vec<Vec<usize>> = Vec::new();
-        // Whoever fits into no group is shown with the one that it is most like.
+        // Whoever fits into no group is shown with those that it is like, as far as they are like one another.
         let mut alone: HashSet<usize, FixedState> = groups
             .iter()
             .filter(|group| group.len() == 1)
             .map(|group| group[0])
             .collect();
-        for (one, other) in edges {
-            let (left, right) = (alone.remove(&one), alone.remove(&other));
-            if left || right {
-                kept.push(vec![one, other]);
+        let mut likes: HashMap<usize, Vec<usize>, FixedState> = HashMap::default();
+        for (one, other) in &edges {
+            for (this, that) in [(one, other), (other, one)] {
+                if alone.contains(this) {
+                    likes.entry(*this).or_default().push(*that);
+                }
+            }
+        }
+        for this in edges.into_iter().flat_map(|(one, other)| [one, other]) {
+            if alone.remove(&this) {
+                let group = self.around(this, &likes[&this]);
+                for it in &group {
+                    alone.remove(it);
+                }
+                kept.push(group);
             }
         }
         let paired: HashSet<usize, FixedState> = kept.iter().flatten().copied().collect();
@@ -143,6 +154,17 @@ impl Grouping<'_> {
                     && !(paired.contains(&group[0]) && self.contents[group[0]].blocks.len() < 2)
         }));
         kept
+    }
+
+    /// One and those of its likes, the most alike first, that are like all before them.
+    fn around(&mut self, one: usize, likes: &[usize]) -> Vec<usize> {
+        let mut group = vec![one];
+        for like in likes {
+            if self.fit(&group[1..], &[*like]) {
+                group.push(*like);
+            }
+        }
+        group
     }
 
     /// Whether all of the one are like all of the other, or like so many of them that they hold for all.

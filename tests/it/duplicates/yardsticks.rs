@@ -112,7 +112,7 @@ fn copies_of_code_are_found_as_well_as_must_be() {
     let crates = crates();
     let of_crates = crates.as_ref().map(|it| it.path().to_path_buf());
     for (language, source, sizes) in [
-        ("rs", of_crates, "--per 3 --max-files 150"),
+        ("rs", of_crates, "--per 8 --max-files 400"),
         ("py", library(), own),
     ] {
         let Some(source) = source else {
