@@ -20,7 +20,13 @@ GET  /commands, /ids, /journal, /unknown (must be empty at the end of a test)
 POST /fault         {match: "METHOD /path with *", status?, body?, retry_after?, global?, delay_ms?, cut?, times?}; cut: "before"
                     loses the request, true or "after" the answer; GET lists what is pending, DELETE drops it
 POST /gateway       {do: "close", code} | "reconnect" | "invalid", resumable | "withhold_acks", on | "drop"
-GET  /gateway?wait_ready=N&wait_resumes=N&wait_identifies=N&wait_heartbeats=N&wait_connections=N&timeout="""
+GET  /gateway?wait_ready=N&wait_resumes=N&wait_identifies=N&wait_heartbeats=N&wait_connections=N&timeout=
+POST /voice         {user, channel}, null for none: somebody goes there, or the bot is moved | {do: "close", code} now | "refuse",
+                    code: the next identify or resume | "withhold_acks", on | "drop"
+GET  /voice?wait_packets=N&wait_silences=N&wait_identifies=N&wait_resumes=N&wait_heartbeats=N&wait_over=N&timeout=
+                    -> calls [{n, user, channel, state: asked|open|lost|over, mode, packets, bad, seconds, speaking, ..}]; the
+                    counts are of all calls together
+GET  /voice/N/audio -> {file, seconds, rms}: what arrived in call N, a WAV file, mono, 16 bits, 48 kHz"""
 
 import argparse
 import asyncio
@@ -40,6 +46,8 @@ import threading
 import time
 
 from aiohttp import web
+
+from voice import Voice
 
 PREFIX = re.compile(r"^/api(/v10)?(?=/)")
 # These are authorized by the token in their path.
@@ -299,7 +307,9 @@ class Server:
                 ("GET", "/commands", self.say(self.backend.commands)), ("GET", "/ids", self.say(self.backend.ids)),
                 ("GET", "/journal", self.say(lambda: self.journal)), ("GET", "/unknown", self.say(lambda: self.unknown)),
                 ("POST", "/fault", self.add_fault), ("GET", "/fault", self.say(lambda: self.faults.pending)),
-                ("DELETE", "/fault", self.clear_faults), ("POST", "/gateway", self.act), ("GET", "/gateway", self.report)]
+                ("DELETE", "/fault", self.clear_faults), ("POST", "/gateway", self.act), ("GET", "/gateway", self.report),
+                ("POST", "/voice", self.act_in_voice), ("GET", "/voice", self.report_voice),
+                ("GET", "/voice/{n}/audio", self.audio)]
 
     def say(self, what):
         async def handler(_):
@@ -363,6 +373,23 @@ class Server:
     async def act(self, request):
         self.gateway.act(await request.json())
         return self.gateway.report()
+
+    async def act_in_voice(self, request):
+        self.gateway.voice.act(await request.json())
+        return {}
+
+    async def report_voice(self, request):
+        query, report = request.query, self.gateway.voice.report
+        least = [(name.removeprefix("wait_"), int(n)) for name, n in query.items() if name.startswith("wait_")]
+
+        def condition():
+            calls = report()
+            over = sum(call["state"] == "over" for call in calls)
+            return all((over if name == "over" else sum(call[name] for call in calls)) >= n for name, n in least)
+        return await self.when(condition, query, report)
+
+    async def audio(self, request):
+        return self.gateway.voice.audio(int(request.match_info["n"]))
 
 
 def reached(shown, wanted):
@@ -443,6 +470,7 @@ def options(about):
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--token", default="NTAwMA.fake.token-of-the-tests")
+    parser.add_argument("--voice", metavar="DIR", help="serve voice; certificates and recordings are there")
     parser.add_argument("--heartbeat-ms", type=int, default=41250)
     parser.add_argument("--deny-intents", type=int, default=0, metavar="BITS", help="close with 4014 whoever asks for one")
     parser.add_argument("--rate", type=rate, default=(50, 1.0), metavar="N/SECONDS", help="requests in each bucket")
@@ -459,7 +487,9 @@ async def serve(build, about):
     chosen, bell, end = options(about), Bell(), asyncio.Event()
     listener = socket.create_server(("127.0.0.1", chosen.port))
     port = listener.getsockname()[1]
-    server = Server(*build(chosen, bell, f"ws://127.0.0.1:{port}"), bell, chosen)
+    backend, gateway = build(chosen, bell, f"ws://127.0.0.1:{port}")
+    voice = await Voice(gateway, bell.ring, chosen.voice).start()
+    server = Server(backend, gateway, bell, chosen)
     app = server.application()
     app["authorization"] = server.authorization
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -471,6 +501,7 @@ async def serve(build, about):
     threading.Thread(target=until_closed, args=(loop, end), daemon=True).start()
     print(f"listening on http://127.0.0.1:{port}", flush=True)
     await end.wait()
+    await voice.cleanup()
     await runner.cleanup()
 
 

@@ -100,7 +100,8 @@ impl Guild {
             return None;
         }
         let place = tempfile::tempdir().unwrap();
-        let fake = Helper::start(program, &[&["--token", TOKEN], options].concat())?;
+        let own = ["--token", TOKEN, "--voice", path(place.path())];
+        let fake = Helper::start(program, &[&own[..], options].concat())?;
         let (_, port) = fake.url.rsplit_once(':').unwrap();
         let words = [port, path(place.path()), "discord.com"];
         let proxy = Helper::start("../loopback/tls.py", &words)?;
