@@ -14,17 +14,12 @@ import random
 import secrets
 import socket
 import struct
-import sys
-
-from aiohttp import WSMsgType, web
-
-import world
-from gateway import Connection
-
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "loopback"))
 
 import rtp
 import tls
+import world
+from aiohttp import WSMsgType, web
+from gateway import Connection
 
 IDENTIFY, SELECT, READY, HEARTBEAT, DESCRIPTION, SPEAKING, ACK, RESUME, HELLO, RESUMED = range(10)
 CLIENTS_CONNECT, CLIENT_DISCONNECT = 11, 13

@@ -9,10 +9,13 @@ closes. Fakes that speak TLS themselves take their certificate from here."""
 
 import asyncio
 import os
-import signal
 import ssl
 import subprocess
 import sys
+
+sys.dont_write_bytecode = True  # a checkout stays clean
+
+from control import ended
 
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 LOOPBACK = "DNS:localhost,IP:127.0.0.1"
@@ -95,10 +98,7 @@ class Proxy:
 async def main(upstream, directory, *hosts):
     port = await Proxy(int(upstream), directory, *hosts).start()
     print(f"proxying on http://127.0.0.1:{port}", flush=True)
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, over.set)
-    reading = loop.run_in_executor(None, sys.stdin.buffer.read)
-    await asyncio.wait([reading, asyncio.create_task(over.wait())], return_when=asyncio.FIRST_COMPLETED)
+    await ended()
     os._exit(0)  # Whoever is still being attended ends with it.
 
 
