@@ -32,6 +32,8 @@ use crate::time::Now;
 const KNOWN: usize = 10_000;
 /// A message of its own mailbox is posted within this time, or it is taken again.
 const LEASE: Duration = Duration::from_mins(10);
+/// After so many rests in which nothing was seen to be written the logs are looked at all the same.
+const MOST_QUIET: u32 = 30;
 /// So many lines of logs are looked at before that is kept.
 const LINES_AT_ONCE: usize = 1000;
 /// So many answers are followed at once: each has a thread that waits.
@@ -81,6 +83,8 @@ pub(super) struct Bot {
     stop: tokio::sync::watch::Receiver<bool>,
     keeper: Box<dyn Keeper>,
     is_over: AtomicBool,
+    /// A button may have changed what is to be told of an incident.
+    is_pressed: AtomicBool,
     /// How many answers are followed.
     followed: AtomicUsize,
 }
@@ -110,6 +114,7 @@ pub fn run(
         stop: stopped,
         keeper,
         is_over: AtomicBool::new(false),
+        is_pressed: AtomicBool::new(false),
         followed: AtomicUsize::new(0),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -301,8 +306,9 @@ impl Bot {
         let Some(press) = press.filter(|_| !self.is_elsewhere(&asked.place)) else {
             return Reply::text("Error: nobody here made that button");
         };
-        self.visiting(asked, |visit| answer::pressed(visit, press))
-            .unwrap_or_else(|error| failed(&error))
+        let answered = self.visiting(asked, |visit| answer::pressed(visit, press));
+        self.is_pressed.store(true, Ordering::Relaxed);
+        answered.unwrap_or_else(|error| failed(&error))
     }
 
     pub(super) fn complete(&self, asked: &Asked, kind: Kind, typed: &str) -> Vec<String> {
@@ -556,18 +562,28 @@ impl Bot {
             Feed::of(channels.logs, |it| it.0 >= self.house.settings.log_level.0),
             Feed::of(channels.devlog, |it| it.1 == Channel::Devlog),
         ];
-        let mut attempt = 0;
+        let (mut attempt, mut quiet) = (0, MOST_QUIET);
         while !self.is_over() {
-            self.look_at_lines(&mut all, &mut feeds)?;
-            let went = self.tell_incidents(api, runtime)?
-                & feeds
-                    .iter_mut()
-                    .fold(true, |went, it| it.post(api, runtime) & went);
-            attempt = if went { 0 } else { attempt + 1 };
-            if attempt > 0 {
-                std::thread::sleep(budget::pause(attempt - 1));
+            let is_due = quiet == 0 || quiet >= MOST_QUIET;
+            if is_due {
+                self.look_at_lines(&mut all, &mut feeds)?;
+            }
+            let may_be_changed = self.is_pressed.swap(false, Ordering::Relaxed);
+            let mut went = true;
+            if is_due || may_be_changed || attempt > 0 {
+                went &= self.tell_incidents(api, runtime)?;
+            }
+            for feed in &mut feeds {
+                went &= feed.post(api, runtime);
+            }
+            if went {
+                attempt = 0;
+                let is_news = waker.rest();
+                quiet = if is_news { 0 } else { quiet % MOST_QUIET + 1 };
             } else {
-                waker.rest();
+                std::thread::sleep(budget::pause(attempt));
+                attempt += 1;
+                quiet = 0;
             }
         }
         Ok(())

@@ -211,14 +211,17 @@ impl Guild {
             .to_owned()
     }
 
-    /// What stands in a channel, once it is so many.
+    /// What stands in a channel, once it is so many; in vain only when nothing more comes.
     fn messages(&self, channel: &str, count: usize) -> Vec<Value> {
         let mut all = Vec::new();
-        wait_until("so many messages", || {
-            let found = self.ask(&format!("messages/{channel}"));
-            all.clone_from(found.as_array().unwrap());
-            all.len() >= count
-        });
+        while all.len() < count {
+            let before = all.len();
+            wait_until("one message more", || {
+                let found = self.ask(&format!("messages/{channel}"));
+                all.clone_from(found.as_array().unwrap());
+                all.len() > before
+            });
+        }
         all
     }
 
