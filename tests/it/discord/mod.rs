@@ -39,10 +39,10 @@ allow:
   - {rule: admins, principals: 'role:discord-admin', actions: ['discord.*', 'mail.*', 'agent.*', 'task.*', audit.read, approval.give]}
 ";
 
-/// With what `tests/discord/requirements.txt` lists.
+/// With what `tests/requirements.txt` lists.
 fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
-    (python.exists() || skipped("the venv of tests/discord/requirements.txt")).then_some(python)
+    (python.exists() || skipped("the venv of tests/requirements.txt")).then_some(python)
 }
 
 /// A program of the tests' own; it ends when its standard input does.
@@ -100,9 +100,11 @@ impl Guild {
             return None;
         }
         let place = tempfile::tempdir().unwrap();
-        let fake = Helper::start(program, &[&["--token", TOKEN], options].concat())?;
+        let own = ["--token", TOKEN, "--voice", path(place.path())];
+        let fake = Helper::start(program, &[&own[..], options].concat())?;
         let (_, port) = fake.url.rsplit_once(':').unwrap();
-        let proxy = Helper::start("tls.py", &[port, path(place.path())])?;
+        let words = [port, path(place.path()), "discord.com"];
+        let proxy = Helper::start("../loopback/tls.py", &words)?;
         home.obey(POLICY);
         let guild = Self {
             home,
