@@ -4,6 +4,7 @@ mod commands;
 mod connection;
 mod foreign;
 mod mail;
+mod voice;
 mod watch;
 
 use std::io::{BufRead as _, BufReader};
@@ -257,13 +258,14 @@ impl Guild {
 }
 
 fn asked(user: &str, line: &str, given: &[(&str, Value)], focused: Option<&str>) -> Value {
-    let kind = |value: &Value| match value {
+    let kind = |name: &str, value: &Value| match value {
         Value::Bool(_) => 5,
         Value::Number(_) => 4,
+        _ if name == "channel" => 7,
         _ => 3,
     };
     let options = given.iter().map(|(name, value)| {
-        let mut option = json!({"name": name, "type": kind(value), "value": value});
+        let mut option = json!({"name": name, "type": kind(name, value), "value": value});
         if focused == Some(name) {
             option["focused"] = true.into();
         }
