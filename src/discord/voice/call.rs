@@ -11,7 +11,7 @@ use songbird::events::{Event, EventContext, EventData, EventHandler, TrackEvent}
 use songbird::input::Input;
 use songbird::tracks::{PlayMode, Track};
 use songbird::{CoreEvent, Songbird};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::place::Room;
 use crate::speech::Audio;
@@ -19,6 +19,7 @@ use crate::speech::Audio;
 /// A file of unknown length is given so long, and a second for each so many bytes: half of the least that speech takes.
 const AT_LEAST: Duration = Duration::from_secs(30);
 const BYTES_A_SECOND: u64 = 1000;
+const TO_BE_TOLD: Duration = Duration::from_secs(2);
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,10 @@ pub(super) struct Call {
     manager: Arc<Songbird>,
     /// The connection is no longer what it was: it must be made anew.
     is_lost: Arc<AtomicBool>,
-    /// Counts up whenever a channel is left.
-    left: watch::Sender<u64>,
+    /// Counts up whenever a call ends.
+    ended: watch::Sender<u64>,
+    /// Discord told that the bot is in no channel.
+    out: Notify,
 }
 
 impl Call {
@@ -44,7 +47,8 @@ impl Call {
         Self {
             manager: Songbird::serenity(),
             is_lost: Arc::default(),
-            left: watch::Sender::new(0),
+            ended: watch::Sender::new(0),
+            out: Notify::new(),
         }
     }
 
@@ -55,6 +59,7 @@ impl Call {
     /// Discord knows nothing of what was before.
     pub(super) fn lose(&self) {
         self.is_lost.store(true, Ordering::SeqCst);
+        self.ended.send_modify(|it| *it += 1);
     }
 
     /// There until it returns an error, and at once if it is there already.
@@ -87,18 +92,31 @@ impl Call {
         };
         let mut call = call.lock().await;
         call.remove_all_global_events();
-        let gone = Gone(Arc::clone(&self.is_lost));
+        let gone = Gone {
+            is_lost: Arc::clone(&self.is_lost),
+            ended: self.ended.clone(),
+        };
         call.add_global_event(Event::Core(CoreEvent::DriverDisconnect), gone);
         Ok(())
     }
 
+    /// Until Discord has said so as well: what it says later would be taken for a word on the next call.
     async fn forget(&self, guild: NonZeroU64) {
+        let mut out = std::pin::pin!(self.out.notified());
+        out.as_mut().enable();
         // Whoever cannot be told does not know of it either.
-        let _ = self.manager.remove(guild).await;
+        if self.manager.remove(guild).await.is_ok() {
+            // It says nothing of what it had forgotten.
+            let _ = tokio::time::timeout(TO_BE_TOLD, out).await;
+        }
+    }
+
+    pub(super) fn is_out(&self) {
+        self.out.notify_waiters();
     }
 
     pub(super) async fn leave(&self, guild: u64) {
-        self.left.send_modify(|it| *it += 1);
+        self.ended.send_modify(|it| *it += 1);
         if let Some(guild) = NonZeroU64::new(guild) {
             self.forget(guild).await;
         }
@@ -114,7 +132,7 @@ impl Call {
             Some(it) => AT_LEAST + it * 2,
             None => AT_LEAST + Duration::from_secs(audio.bytes.len() as u64 / BYTES_A_SECOND),
         };
-        let mut left = self.left.subscribe();
+        let mut ended = self.ended.subscribe();
         let (tell, mut told) = mpsc::unbounded_channel();
         let mut track = Track::new(Input::from(audio.bytes));
         for event in [TrackEvent::End, TrackEvent::Error] {
@@ -125,7 +143,7 @@ impl Call {
         let track = call.lock().await.play(track);
         let heard = tokio::select! {
             heard = told.recv() => heard.unwrap_or_else(|| Heard::Later("the call has ended".into())),
-            _ = left.changed() => Heard::Later("it left the channel".into()),
+            _ = ended.changed() => Heard::Later("the call has ended".into()),
             () = tokio::time::sleep(most) => {
                 Heard::Later(format!("it was not heard within {} s", most.as_secs()))
             }
@@ -156,7 +174,10 @@ impl EventHandler for Ear {
 }
 
 /// Tells that a connection ended which nobody ended here.
-struct Gone(Arc<AtomicBool>);
+struct Gone {
+    is_lost: Arc<AtomicBool>,
+    ended: watch::Sender<u64>,
+}
 
 #[async_trait::async_trait]
 impl EventHandler for Gone {
@@ -169,7 +190,8 @@ impl EventHandler for Gone {
             )
         {
             log::warn!("the voice connection ended: {reason:?}");
-            self.0.store(true, Ordering::SeqCst);
+            self.is_lost.store(true, Ordering::SeqCst);
+            self.ended.send_modify(|it| *it += 1);
         }
         None
     }

@@ -147,6 +147,9 @@ impl Mouth {
         if !is_me {
             return self.people().saw(guild, user, channel);
         }
+        if channel.is_none() {
+            self.call.is_out();
+        }
         let mut here = self.here();
         let Some(room) = here.room.filter(|it| it.guild == guild && !here.is_moving) else {
             return;
