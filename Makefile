@@ -2,8 +2,7 @@
 #
 #   dev    all features, tests and clippy share it                       target/debug
 #   small  release, default features, statically linked: the programs    target/<host>/release
-#   bots   release, all features, dynamically linked: for what cannot    target/release
-#          be linked statically (no such program yet: today the same two)
+#   bots   release, all features, dynamically linked: discordbot         target/release
 #
 # The static build needs an explicit --target, so that build scripts and macros stay dynamic. The three share
 # one target directory and none rebuilds what another made.
@@ -64,7 +63,7 @@ small: rust
 	$(SMALL_ENV) cargo build $(SMALL) --bins
 
 bots: rust
-	cargo build $(BOTS) --bins
+	cargo build $(BOTS) --bin discordbot
 
 demo: small
 	@scripts/demo $(SMALL_DIR)

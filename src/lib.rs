@@ -10,6 +10,7 @@
 //! desk      permit → do → log → follow-ups: the only room that knows several others
 //! supervisor ─► agents, logs                          metrics ─► logs, mailbox, tasks, agents
 //! memory    ─► logs, mailbox, tasks
+//! speech    text as sound, and what waits to be heard
 //! discord   ─► desk and what it reads: an edge, used by its own program alone
 //! mailbox   agents   tasks   logs   security   duplicates   (never one another)
 //! store     journal, lock, pages, replace, watch
@@ -42,6 +43,8 @@ pub mod metrics;
 pub mod names;
 pub mod root;
 pub mod security;
+#[cfg(feature = "voice")]
+pub mod speech;
 pub mod store;
 pub mod supervisor;
 pub mod tasks;

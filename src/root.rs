@@ -190,6 +190,16 @@ impl Home {
         self.dir.join("config/discord.yaml")
     }
 
+    /// Audio on its way to a voice channel.
+    pub fn voice_queue(&self) -> PathBuf {
+        self.dir.join("runtime/voice_queue")
+    }
+
+    /// Which engine and voice speaks where nobody says.
+    pub fn voice_yaml(&self) -> PathBuf {
+        self.dir.join("config/voice.yaml")
+    }
+
     /// What is remembered.
     pub fn memories(&self) -> PathBuf {
         self.dir.join("runtime/memories")

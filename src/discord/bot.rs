@@ -17,8 +17,9 @@ use super::incidents;
 use super::lines::{self, Batch};
 use super::press::Press;
 use super::reply::{Followed, Reply};
-use super::settings::{Settings, Snowflake};
+use super::settings::{Settings, Snowflake, Told};
 use super::visit::{House, Place};
+use super::voice::{Mouth, Outcome};
 use super::wire::{self, Api, Unposted};
 use super::{bang, budget, complete, inward, kept, outward};
 use crate::desk::Desk;
@@ -32,6 +33,8 @@ use crate::time::Now;
 const KNOWN: usize = 10_000;
 /// A message of its own mailbox is posted within this time, or it is taken again.
 const LEASE: Duration = Duration::from_mins(10);
+/// After so many rests in which nothing was seen to be written the logs are looked at all the same.
+const MOST_QUIET: u32 = 30;
 /// So many lines of logs are looked at before that is kept.
 const LINES_AT_ONCE: usize = 1000;
 /// So many answers are followed at once: each has a thread that waits.
@@ -81,6 +84,8 @@ pub(super) struct Bot {
     stop: tokio::sync::watch::Receiver<bool>,
     keeper: Box<dyn Keeper>,
     is_over: AtomicBool,
+    /// A button may have changed what is to be told of an incident.
+    is_pressed: AtomicBool,
     /// How many answers are followed.
     followed: AtomicUsize,
 }
@@ -110,6 +115,7 @@ pub fn run(
         stop: stopped,
         keeper,
         is_over: AtomicBool::new(false),
+        is_pressed: AtomicBool::new(false),
         followed: AtomicUsize::new(0),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -166,6 +172,7 @@ async fn serve(bot: &Arc<Bot>, api: &Api, token: &str, register: Register) -> Re
         }
     }
     bot.start_threads(api);
+    bot.begin_to_speak(api).await;
     let mut attempt = 0;
     while !bot.is_stopped() {
         let began = Instant::now();
@@ -233,7 +240,12 @@ impl Bot {
     }
 
     pub(super) fn ready(&self, name: &str) {
+        self.house.mouth.ready();
         self.keeper.ready(name);
+    }
+
+    pub(super) fn mouth(&self) -> &Mouth {
+        &self.house.mouth
     }
 
     pub(super) fn lives(&self) {
@@ -301,8 +313,9 @@ impl Bot {
         let Some(press) = press.filter(|_| !self.is_elsewhere(&asked.place)) else {
             return Reply::text("Error: nobody here made that button");
         };
-        self.visiting(asked, |visit| answer::pressed(visit, press))
-            .unwrap_or_else(|error| failed(&error))
+        let answered = self.visiting(asked, |visit| answer::pressed(visit, press));
+        self.is_pressed.store(true, Ordering::Relaxed);
+        answered.unwrap_or_else(|error| failed(&error))
     }
 
     pub(super) fn complete(&self, asked: &Asked, kind: Kind, typed: &str) -> Vec<String> {
@@ -346,26 +359,37 @@ impl Bot {
     /// Tells how far a message has come, until it is closed or `most` is over.
     pub(super) fn follow(&self, followed: &Followed, most: Duration, tell: &dyn Fn(&str)) {
         if self.followed.fetch_add(1, Ordering::Relaxed) < MOST_FOLLOWED {
-            self.follow_on(followed, most, tell);
+            match followed {
+                Followed::Mail { at, by } => self.follow_mail(at, by, most, tell),
+                Followed::Speech { name } => self.follow_speech(name, most, tell),
+            }
         } else {
-            log::warn!("{} is not followed: so many others are", followed.at);
+            log::warn!("{followed:?} is not followed: so many others are");
         }
         self.followed.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn follow_on(&self, followed: &Followed, most: Duration, tell: &dyn Fn(&str)) {
+    fn follow_speech(&self, name: &str, most: Duration, tell: &dyn Fn(&str)) {
+        match self.house.mouth.wait_for(name, Instant::now() + most) {
+            Some(Outcome::Heard) => tell("it was said."),
+            Some(Outcome::SetAside(why)) => tell(&format!("Error: it was not said: {why}")),
+            None => tell("it waits still."),
+        }
+    }
+
+    fn follow_mail(&self, at: &Address, by: &AgentId, most: Duration, tell: &dyn Fn(&str)) {
         let caller = Caller {
-            agent: followed.by.clone(),
+            agent: by.clone(),
             ..self.house.own.clone()
         };
         let until = Instant::now() + most;
         let traced = self
             .house
             .desk()
-            .and_then(|desk| Ok(desk.speaking_as(caller).trace(&followed.at)?));
+            .and_then(|desk| Ok(desk.speaking_as(caller).trace(at)?));
         let mut trace = match traced {
             Ok(trace) => trace,
-            Err(error) => return log::warn!("{} is not followed: {error}", followed.at),
+            Err(error) => return log::warn!("{at} is not followed: {error}"),
         };
         let mut told = Status::Queued;
         while !self.is_over() {
@@ -376,13 +400,13 @@ impl Bot {
             match came {
                 Ok(Some(history)) => {
                     told = history.message.status;
-                    tell(&outward::come(&followed.at, told));
+                    tell(&outward::come(at, told));
                     if !told.is_pending() {
                         return;
                     }
                 }
                 Ok(None) => return,
-                Err(error) => return log::warn!("{} is not followed: {error}", followed.at),
+                Err(error) => return log::warn!("{at} is not followed: {error}"),
             }
         }
     }
@@ -401,6 +425,19 @@ impl Bot {
             let (bot, out) = (Arc::clone(self), api.clone());
             tokio::task::spawn_blocking(move || bot.follow_logs(&out, &handle));
         }
+    }
+
+    /// In the voice channel that the settings name, unless somebody said otherwise since.
+    async fn begin_to_speak(self: &Arc<Self>, api: &Api) {
+        let mut wanted = None;
+        if let Some(channel) = self.house.settings.channels.voice {
+            match api.guild_of(channel.0).await {
+                Ok(guild) => wanted = guild.map(|it| (it, channel.0)),
+                Err(error) => log::warn!("channels.voice: {error}"),
+            }
+        }
+        let bot = Arc::clone(self);
+        self.house.mouth.begin(wanted, move || bot.is_over());
     }
 
     /// Its own mailbox, one message after the other: each is acknowledged once it is posted.
@@ -556,18 +593,28 @@ impl Bot {
             Feed::of(channels.logs, |it| it.0 >= self.house.settings.log_level.0),
             Feed::of(channels.devlog, |it| it.1 == Channel::Devlog),
         ];
-        let mut attempt = 0;
+        let (mut attempt, mut quiet) = (0, MOST_QUIET);
         while !self.is_over() {
-            self.look_at_lines(&mut all, &mut feeds)?;
-            let went = self.tell_incidents(api, runtime)?
-                & feeds
-                    .iter_mut()
-                    .fold(true, |went, it| it.post(api, runtime) & went);
-            attempt = if went { 0 } else { attempt + 1 };
-            if attempt > 0 {
-                std::thread::sleep(budget::pause(attempt - 1));
+            let is_due = quiet == 0 || quiet >= MOST_QUIET;
+            if is_due {
+                self.look_at_lines(&mut all, &mut feeds)?;
+            }
+            let may_be_changed = self.is_pressed.swap(false, Ordering::Relaxed);
+            let mut went = true;
+            if is_due || may_be_changed || attempt > 0 {
+                went &= self.tell_incidents(api, runtime)?;
+            }
+            for feed in &mut feeds {
+                went &= feed.post(api, runtime);
+            }
+            if went {
+                attempt = 0;
+                let is_news = waker.rest();
+                quiet = if is_news { 0 } else { quiet % MOST_QUIET + 1 };
             } else {
-                waker.rest();
+                std::thread::sleep(budget::pause(attempt));
+                attempt += 1;
+                quiet = 0;
             }
         }
         Ok(())
@@ -618,6 +665,8 @@ impl Bot {
             } else {
                 let first = format!("{key} {}", incident.first);
                 let nonce = format!("{:x}", xxh3_64(first.as_bytes()));
+                let title = reply.text.lines().next().unwrap_or_default();
+                self.house.mouth.tell(Told::Alerts, title);
                 runtime.block_on(api.post(channel.0, &reply, Some(nonce)))
             };
             match came {

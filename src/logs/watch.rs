@@ -24,12 +24,13 @@ impl Waker {
         }
     }
 
-    /// Sleeps until it is time to look, or until this thread is unparked.
-    pub fn rest(&mut self) {
+    /// Sleeps until it is time to look, or until this thread is unparked. Whether something was surely written.
+    pub fn rest(&mut self) -> bool {
         let slept = self.watch.wait(NET);
         // Nobody watches what was not there yet.
         if !slept.news && !self.is_there {
             *self = Self::new(&self.home);
         }
+        slept.news
     }
 }

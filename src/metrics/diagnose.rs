@@ -31,9 +31,13 @@ pub fn diagnose(home: &Home, caller: &Caller, room: &'static str) -> Result<Diag
             ..caller.clone()
         },
     };
-    let only_ours = LogSpecification::builder()
-        .default(LevelFilter::Info)
-        .build();
+    // Of the libraries only what is wrong: one of them tells of every look that it takes.
+    let mut only_ours = LogSpecification::builder();
+    only_ours.default(LevelFilter::Warn);
+    for ours in ["dreamos", "metricsd", "discordbot"] {
+        only_ours.module(ours, LevelFilter::Info);
+    }
+    let only_ours = only_ours.build();
     Logger::with(only_ours)
         .log_to_writer(Box::new(writer))
         .duplicate_to_stderr(Duplicate::Warn)

@@ -4,6 +4,7 @@ mod commands;
 mod connection;
 mod foreign;
 mod mail;
+mod voice;
 mod watch;
 
 use std::io::{BufRead as _, BufReader};
@@ -213,14 +214,17 @@ impl Guild {
             .to_owned()
     }
 
-    /// What stands in a channel, once it is so many.
+    /// What stands in a channel, once it is so many; in vain only when nothing more comes.
     fn messages(&self, channel: &str, count: usize) -> Vec<Value> {
         let mut all = Vec::new();
-        wait_until("so many messages", || {
-            let found = self.ask(&format!("messages/{channel}"));
-            all.clone_from(found.as_array().unwrap());
-            all.len() >= count
-        });
+        while all.len() < count {
+            let before = all.len();
+            wait_until("one message more", || {
+                let found = self.ask(&format!("messages/{channel}"));
+                all.clone_from(found.as_array().unwrap());
+                all.len() > before
+            });
+        }
         all
     }
 
@@ -254,13 +258,14 @@ impl Guild {
 }
 
 fn asked(user: &str, line: &str, given: &[(&str, Value)], focused: Option<&str>) -> Value {
-    let kind = |value: &Value| match value {
+    let kind = |name: &str, value: &Value| match value {
         Value::Bool(_) => 5,
         Value::Number(_) => 4,
+        _ if name == "channel" => 7,
         _ => 3,
     };
     let options = given.iter().map(|(name, value)| {
-        let mut option = json!({"name": name, "type": kind(value), "value": value});
+        let mut option = json!({"name": name, "type": kind(name, value), "value": value});
         if focused == Some(name) {
             option["focused"] = true.into();
         }
