@@ -14,6 +14,8 @@ const LONGEST: usize = 500;
 /// To begin, and then for each character: ten times what a slow voice needs. Without a device for sound nothing ever ends.
 const TO_BEGIN: Duration = Duration::from_secs(20);
 const A_CHARACTER: Duration = Duration::from_millis(500);
+/// Whoever presses Ctrl-C waits no longer for a service that hangs.
+const TO_HUSH: Duration = Duration::from_millis(500);
 
 #[expect(clippy::unnecessary_wraps, reason = "as where there are none")]
 pub(super) fn engine() -> Result<Box<dyn Engine>, Error> {
@@ -71,10 +73,13 @@ impl Engine for Speakers {
     }
 
     fn hush(&self) {
-        if let Some(speaker) = held(&self.speaking).as_mut() {
-            // It has come to its end already, or is out of our reach.
-            let _ = speaker.stop();
-        }
+        let speaking = Arc::clone(&self.speaking);
+        let hushed = within(TO_HUSH, move || match held(&speaking).as_mut() {
+            Some(speaker) => speaker.stop().map(|_| ()).map_err(failed),
+            None => Ok(()),
+        });
+        // It has come to its end already, or is out of our reach.
+        drop(hushed);
     }
 }
 
