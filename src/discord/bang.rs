@@ -38,7 +38,7 @@ fn call(said: &str) -> Result<Call, NoCall> {
     match name.as_str() {
         "help" => Ok(Call::new("help")),
         "list" | "agents" => Ok(Call::new("agents")),
-        "status" if rest.is_empty() => Ok(Call::new("system status")),
+        "status" if rest.is_empty() => Ok(Call::new("status")),
         "status" => one("agent show", "!status AGENT"),
         "message" | "send" => agent_and("send", "!message AGENT TEXT"),
         "prompt" => agent_and("prompt", "!prompt AGENT TEXT"),
@@ -47,6 +47,14 @@ fn call(said: &str) -> Result<Call, NoCall> {
         "view_devlog" => one("devlog view", "!view_devlog AGENT"),
         "clear_devlog" => one("devlog clear", "!clear_devlog AGENT"),
         "channels" => Ok(Call::new("channels list")),
+        "join" if !rest.is_empty() => Ok(Call::new("join").with("channel", rest)),
+        "join" | "leave" => Ok(Call::new(&name)),
+        "say" if rest.is_empty() => Err(NoCall::Incomplete { usage: "!say TEXT" }),
+        "say" => Ok(Call::new("say").with("text", rest)),
+        "voice" if !rest.is_empty() => Ok(Call::new("voice").with("name", rest)),
+        "voice" => Ok(Call::new("voice")),
+        "voices" if !rest.is_empty() => Ok(Call::new("voices").with("engine", rest)),
+        "voices" => Ok(Call::new("voices")),
         "task" => {
             let (agents, text) = word(rest);
             if text.is_empty() {
@@ -128,7 +136,7 @@ mod tests {
         let all = [
             ("!help", "help"),
             ("!list", "agents"),
-            ("!status", "system status"),
+            ("!status", "status"),
             ("!status Agent-1", "agent show"),
             ("!message agent-1 go on", "send"),
             ("!prompt agent-1 go on", "prompt"),
@@ -144,6 +152,12 @@ mod tests {
             ("!repair agent-1", "agent request"),
             ("!onboard agent-1", "agent onboard"),
             ("!system sync", "system request"),
+            ("!join", "join"),
+            ("!join <#4001>", "join"),
+            ("!leave", "leave"),
+            ("!say all is well", "say"),
+            ("!voices", "voices"),
+            ("!voice en-gb", "voice"),
             ("!logs agent-1 level=warn limit=5", "logs"),
         ];
         for (text, path) in all {

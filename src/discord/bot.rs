@@ -17,8 +17,9 @@ use super::incidents;
 use super::lines::{self, Batch};
 use super::press::Press;
 use super::reply::{Followed, Reply};
-use super::settings::{Settings, Snowflake};
+use super::settings::{Settings, Snowflake, Told};
 use super::visit::{House, Place};
+use super::voice::{Mouth, Outcome};
 use super::wire::{self, Api, Unposted};
 use super::{bang, budget, complete, inward, kept, outward};
 use crate::desk::Desk;
@@ -171,6 +172,7 @@ async fn serve(bot: &Arc<Bot>, api: &Api, token: &str, register: Register) -> Re
         }
     }
     bot.start_threads(api);
+    bot.begin_to_speak(api).await;
     let mut attempt = 0;
     while !bot.is_stopped() {
         let began = Instant::now();
@@ -238,7 +240,12 @@ impl Bot {
     }
 
     pub(super) fn ready(&self, name: &str) {
+        self.house.mouth.ready();
         self.keeper.ready(name);
+    }
+
+    pub(super) fn mouth(&self) -> &Mouth {
+        &self.house.mouth
     }
 
     pub(super) fn lives(&self) {
@@ -352,26 +359,37 @@ impl Bot {
     /// Tells how far a message has come, until it is closed or `most` is over.
     pub(super) fn follow(&self, followed: &Followed, most: Duration, tell: &dyn Fn(&str)) {
         if self.followed.fetch_add(1, Ordering::Relaxed) < MOST_FOLLOWED {
-            self.follow_on(followed, most, tell);
+            match followed {
+                Followed::Mail { at, by } => self.follow_mail(at, by, most, tell),
+                Followed::Speech { name } => self.follow_speech(name, most, tell),
+            }
         } else {
-            log::warn!("{} is not followed: so many others are", followed.at);
+            log::warn!("{followed:?} is not followed: so many others are");
         }
         self.followed.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn follow_on(&self, followed: &Followed, most: Duration, tell: &dyn Fn(&str)) {
+    fn follow_speech(&self, name: &str, most: Duration, tell: &dyn Fn(&str)) {
+        match self.house.mouth.wait_for(name, Instant::now() + most) {
+            Some(Outcome::Heard) => tell("it was said."),
+            Some(Outcome::SetAside(why)) => tell(&format!("Error: it was not said: {why}")),
+            None => tell("it waits still."),
+        }
+    }
+
+    fn follow_mail(&self, at: &Address, by: &AgentId, most: Duration, tell: &dyn Fn(&str)) {
         let caller = Caller {
-            agent: followed.by.clone(),
+            agent: by.clone(),
             ..self.house.own.clone()
         };
         let until = Instant::now() + most;
         let traced = self
             .house
             .desk()
-            .and_then(|desk| Ok(desk.speaking_as(caller).trace(&followed.at)?));
+            .and_then(|desk| Ok(desk.speaking_as(caller).trace(at)?));
         let mut trace = match traced {
             Ok(trace) => trace,
-            Err(error) => return log::warn!("{} is not followed: {error}", followed.at),
+            Err(error) => return log::warn!("{at} is not followed: {error}"),
         };
         let mut told = Status::Queued;
         while !self.is_over() {
@@ -382,13 +400,13 @@ impl Bot {
             match came {
                 Ok(Some(history)) => {
                     told = history.message.status;
-                    tell(&outward::come(&followed.at, told));
+                    tell(&outward::come(at, told));
                     if !told.is_pending() {
                         return;
                     }
                 }
                 Ok(None) => return,
-                Err(error) => return log::warn!("{} is not followed: {error}", followed.at),
+                Err(error) => return log::warn!("{at} is not followed: {error}"),
             }
         }
     }
@@ -407,6 +425,19 @@ impl Bot {
             let (bot, out) = (Arc::clone(self), api.clone());
             tokio::task::spawn_blocking(move || bot.follow_logs(&out, &handle));
         }
+    }
+
+    /// In the voice channel that the settings name, unless somebody said otherwise since.
+    async fn begin_to_speak(self: &Arc<Self>, api: &Api) {
+        let mut wanted = None;
+        if let Some(channel) = self.house.settings.channels.voice {
+            match api.guild_of(channel.0).await {
+                Ok(guild) => wanted = guild.map(|it| (it, channel.0)),
+                Err(error) => log::warn!("channels.voice: {error}"),
+            }
+        }
+        let bot = Arc::clone(self);
+        self.house.mouth.begin(wanted, move || bot.is_over());
     }
 
     /// Its own mailbox, one message after the other: each is acknowledged once it is posted.
@@ -634,6 +665,8 @@ impl Bot {
             } else {
                 let first = format!("{key} {}", incident.first);
                 let nonce = format!("{:x}", xxh3_64(first.as_bytes()));
+                let title = reply.text.lines().next().unwrap_or_default();
+                self.house.mouth.tell(Told::Alerts, title);
                 runtime.block_on(api.post(channel.0, &reply, Some(nonce)))
             };
             match came {

@@ -57,6 +57,7 @@ async fn look(settings: &Settings, api: &Api) -> Result<Vec<Finding>, Error> {
         ("channels.devlog", channels.devlog),
         ("channels.logs", channels.logs),
         ("channels.announcements", channels.announcements),
+        ("channels.voice", channels.voice),
     ] {
         let Some(channel) = channel else { continue };
         found.push(match api.channel(channel.0).await {

@@ -30,6 +30,10 @@ pub enum Error {
     Metrics(String),
     #[error(transparent)]
     Memory(#[from] memory::Error),
+    #[error("{0}")]
+    Voice(Box<dyn Explain + Send + Sync>),
+    #[error("this bot was built without a voice")]
+    Mute,
     #[error("another bot runs in this home")]
     RunsAlready,
     #[error("no such code: {0}")]
@@ -43,9 +47,10 @@ impl Explain for Error {
             Self::Memory(error) => error.kind(),
             Self::Settings { .. } | Self::Kept { .. } | Self::NoIntents { .. } => Kind::Config,
             Self::Store(error) => error.kind(),
+            Self::Voice(error) => error.kind(),
             Self::BadToken => Kind::Refused,
             Self::Spent { .. } | Self::RunsAlready => Kind::Busy,
-            Self::Metrics(_) | Self::Wire(_) => Kind::Unreachable,
+            Self::Metrics(_) | Self::Wire(_) | Self::Mute => Kind::Unreachable,
             Self::NoCode(_) => Kind::Unknown,
         }
     }
@@ -66,6 +71,8 @@ impl Explain for Error {
             Self::Spent { .. } => {
                 "beyond 1,000 it resets the token; look why the bot ends, and start it again tomorrow".into()
             }
+            Self::Voice(error) => return error.hint(),
+            Self::Mute => "build it with the feature `voice`: make bots".into(),
             Self::Metrics(_) => return None,
             Self::Wire(_) => "discordbot check tells more".into(),
             Self::RunsAlready => "stop that one first".into(),

@@ -103,6 +103,8 @@ const MANY: &[&str] = &[
     "cleanup",
     "integrate",
 ];
+/// Of speech that can be heard there.
+const ENGINES: &[&str] = &["espeak-ng", "edge", "gtts"];
 const LEVELS: &[&str] = &["debug", "info", "warn", "error"];
 const STATUSES: &[&str] = &["pending", "running", "completed", "failed", "cancelled"];
 
@@ -275,6 +277,40 @@ pub(super) const COMMANDS: &[Command] = &[
         "audit",
         "Who did what, and who was refused",
         [some("lines", "So many", Kind::Count { most: 200 })]
+    ),
+    command!("status", "How the home and the voice do", []),
+    command!(
+        "join",
+        "Enter a voice channel",
+        [some(
+            "channel",
+            "The one you are in if none is named",
+            Kind::Channel
+        )]
+    ),
+    command!("leave", "Leave the voice channel", []),
+    command!("say", "Say something in the voice channel", [TEXT]),
+    command!(
+        "voices",
+        "Which voices an engine has",
+        [some(
+            "engine",
+            "The chosen one if none is named",
+            Kind::OneOf(ENGINES)
+        )]
+    ),
+    command!(
+        "voice",
+        "Choose a voice, and show which is chosen",
+        [
+            some("name", "As /voices names it", Kind::Text),
+            some("engine", "What makes it", Kind::OneOf(ENGINES)),
+            some(
+                "rate",
+                "Its pace: 50 to 300 per cent",
+                Kind::Count { most: 300 }
+            )
+        ]
     ),
     command!("pair", "Show the code that makes the bot know you", []),
     command!("help", "What can be asked", []),

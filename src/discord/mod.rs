@@ -26,6 +26,11 @@ mod reply;
 mod settings;
 mod split;
 mod visit;
+#[cfg(feature = "voice")]
+mod voice;
+#[cfg(not(feature = "voice"))]
+#[path = "mute.rs"]
+mod voice;
 mod wire;
 
 pub use bot::{Keeper, Register, Start, run};

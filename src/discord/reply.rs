@@ -13,15 +13,16 @@ pub(super) struct Reply {
     pub(super) text: String,
     pub(super) file: Option<File>,
     pub(super) buttons: Vec<Button>,
-    /// How far this message comes is told in the same answer.
+    /// How far this comes is told in the same answer.
     pub(super) follows: Option<Followed>,
 }
 
-/// A message, and who sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Followed {
-    pub(super) at: Address,
-    pub(super) by: AgentId,
+pub(super) enum Followed {
+    /// A message, and who sent it.
+    Mail { at: Address, by: AgentId },
+    /// A file of the voice's queue.
+    Speech { name: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,6 +42,32 @@ pub struct Settings {
     pub channels: Channels,
     /// Of the log lines that are posted.
     pub log_level: LevelName,
+    pub voice: Voice,
+}
+
+/// What it does in a voice channel without being asked.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Voice {
+    pub narrate: Vec<Told>,
+}
+
+/// What may be told aloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Told {
+    /// What is wrong, when it begins.
+    Alerts,
+    /// What `/summary` answers.
+    Digests,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self {
+            narrate: vec![Told::Alerts, Told::Digests],
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -55,6 +81,8 @@ pub struct Channels {
     pub logs: Option<Snowflake>,
     /// What is sent to the bot and answers nothing that was said in a channel.
     pub announcements: Option<Snowflake>,
+    /// The voice channel that it enters by itself.
+    pub voice: Option<Snowflake>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +105,7 @@ impl Default for Settings {
             message_content: false,
             channels: Channels::default(),
             log_level: LevelName(Level::Warn),
+            voice: Voice::default(),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::error::Error;
 use super::settings::Settings;
+use super::voice::Mouth;
 use crate::desk::{Desk, Launching};
 use crate::mailbox::Address;
 use crate::names::{AgentId, Caller, Guest};
@@ -26,6 +27,7 @@ pub(super) struct House {
     pub(super) own: Caller,
     environment: Vec<(OsString, OsString)>,
     waiting: Mutex<HashMap<u64, Waiting>>,
+    pub(super) mouth: Arc<Mouth>,
 }
 
 /// A text that is sent to all once its writer confirms it.
@@ -63,12 +65,14 @@ impl House {
         own: Caller,
         environment: Vec<(OsString, OsString)>,
     ) -> Self {
+        let mouth = Arc::new(Mouth::new(&home, &settings, &environment));
         Self {
             home,
             settings,
             own,
             environment,
             waiting: Mutex::default(),
+            mouth,
         }
     }
 

@@ -2,18 +2,18 @@
 //! in becomes plain values for `bot.rs`, and what goes out was one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serenity::all::{
-    AutocompleteChoice, Builder as _, ButtonStyle, ChannelId, Command as Registered,
+    AutocompleteChoice, Builder as _, ButtonStyle, ChannelId, ChannelType, Command as Registered,
     CommandDataOption, CommandDataOptionValue, CommandInteraction, CommandOptionType,
     ComponentInteraction, ConnectionStage, Context, CreateActionRow, CreateAllowedMentions,
     CreateAttachment, CreateAutocompleteResponse, CreateButton, CreateCommand, CreateCommandOption,
     CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage,
-    EditInteractionResponse, EditMessage, EventHandler, GatewayIntents, GuildId, Http, HttpBuilder,
-    HttpError, Interaction, Member, Message, MessageId, Nonce, Permissions, Ready, ResumedEvent,
-    RoleId, ShardManager, User,
+    EditInteractionResponse, EditMessage, EventHandler, GatewayIntents, Guild, GuildId, Http,
+    HttpBuilder, HttpError, Interaction, Member, Message, MessageId, Nonce, Permissions, Ready,
+    ResumedEvent, RoleId, ShardManager, User, VoiceState,
 };
 use serenity::gateway::GatewayError;
 
@@ -138,6 +138,13 @@ impl Api {
             .intersects(Flags::GATEWAY_MESSAGE_CONTENT | Flags::GATEWAY_MESSAGE_CONTENT_LIMITED))
     }
 
+    /// The server that a channel is of.
+    pub(super) async fn guild_of(&self, channel: u64) -> Result<Option<u64>, Error> {
+        let found = self.0.get_channel(ChannelId::new(channel)).await;
+        let found = found.map_err(|it| wire(&it))?;
+        Ok(found.guild().map(|it| it.guild_id.get()))
+    }
+
     /// What a channel is called, and which of what the bot needs there it is not allowed.
     pub(super) async fn channel(&self, channel: u64) -> Result<(String, Vec<String>), Error> {
         let found = self
@@ -160,11 +167,17 @@ impl Api {
             .await
             .map_err(|it| wire(&it))?;
         let has = guild.user_permissions_in(&found, &member);
-        let missing = (needed() - has)
-            .iter_names()
-            .map(|(name, _)| name.to_owned());
+        let needed = match found.kind {
+            ChannelType::Voice | ChannelType::Stage => needed_to_speak(),
+            _ => needed(),
+        };
+        let missing = (needed - has).iter_names().map(|(name, _)| name.to_owned());
         Ok((found.name.clone(), missing.collect()))
     }
+}
+
+fn needed_to_speak() -> Permissions {
+    Permissions::VIEW_CHANNEL | Permissions::CONNECT | Permissions::SPEAK
 }
 
 fn needed() -> Permissions {
@@ -324,7 +337,9 @@ pub(super) async fn listen(
     api: &Api,
     bot: Arc<Bot>,
 ) -> Result<(), Error> {
-    let mut intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES;
+    let mut intents = GatewayIntents::GUILDS
+        | GatewayIntents::GUILD_MESSAGES
+        | GatewayIntents::GUILD_VOICE_STATES;
     if may_read {
         intents |= GatewayIntents::MESSAGE_CONTENT;
     }
@@ -333,9 +348,11 @@ pub(super) async fn listen(
         api: api.clone(),
         bot: Arc::clone(&bot),
         spent: Arc::clone(&spent),
+        me: Arc::default(),
     };
     let client =
         serenity::client::ClientBuilder::new_with_http(http(token), intents).event_handler(handler);
+    let client = bot.mouth().attach(client);
     let mut client = client.await.map_err(|it| wire(&it))?;
     let shards = Arc::clone(&client.shard_manager);
     let watching = tokio::spawn(watch(shards, bot, Arc::clone(&spent)));
@@ -376,6 +393,8 @@ struct Handler {
     api: Api,
     bot: Arc<Bot>,
     spent: Arc<AtomicBool>,
+    /// The bot's own number.
+    me: Arc<AtomicU64>,
 }
 
 #[serenity::async_trait]
@@ -383,6 +402,7 @@ impl EventHandler for Handler {
     async fn ready(&self, _: Context, ready: Ready) {
         // Counted once it is granted: whoever is not granted one is told so, and ends.
         if self.bot.may_go_on() {
+            self.me.store(ready.user.id.get(), Ordering::Relaxed);
             self.bot.ready(&ready.user.name);
         } else {
             self.spent.store(true, Ordering::Relaxed);
@@ -391,6 +411,18 @@ impl EventHandler for Handler {
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
         log::info!("the connection was taken up again where it was lost");
+    }
+
+    async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
+        for state in guild.voice_states.values() {
+            self.saw(guild.id, state);
+        }
+    }
+
+    async fn voice_state_update(&self, _: Context, _: Option<VoiceState>, state: VoiceState) {
+        if let Some(guild) = state.guild_id {
+            self.saw(guild, &state);
+        }
     }
 
     async fn interaction_create(&self, _: Context, interaction: Interaction) {
@@ -439,6 +471,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 impl Handler {
+    fn saw(&self, guild: GuildId, state: &VoiceState) {
+        let (user, channel) = (state.user_id.get(), state.channel_id.map(ChannelId::get));
+        let is_me = user == self.me.load(Ordering::Relaxed);
+        self.bot.mouth().saw(guild.get(), user, channel, is_me);
+    }
+
     async fn command(&self, it: CommandInteraction) {
         if !self.bot.is_new(it.id.get()) {
             return;

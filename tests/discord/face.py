@@ -1,6 +1,6 @@
 """A Discord on loopback whose rules are simcord's: a second opinion beside fake.py, with the same guild and /_control.
 
-    python tests/discord/face.py [--port 0] [--token TOKEN]
+    python tests/discord/face.py [--port 0] [--token TOKEN] [--voice DIR]
 
 simcord is an in-process Discord for discord.py; this file gives it a network face. What it lacks is answered with 501
 and listed in /_control/unknown. It does not know `enforce_nonce`, and lets a command be answered as a button. Nearly
@@ -102,6 +102,7 @@ class Face:
 
     def guild_create(self):
         payload = world.guild() | dict(serializers.guild_create_payload(self.world, self.world.get_guild(GUILD)))
+        payload["voice_states"] = self.gateway.voice.present()
         return payload | {"members": [it for it in payload["members"] if it["user"]["id"] == world.APPLICATION]}
 
     # ---- Discord's side

@@ -1,14 +1,16 @@
 """A Discord on loopback, ours: REST and gateway of one guild, as far as a bot may need them, with faults on demand.
 
-    python tests/discord/fake.py [--port 0] [--token TOKEN]
+    python tests/discord/fake.py [--port 0] [--token TOKEN] [--voice DIR]
 
 prints `listening on http://127.0.0.1:PORT`. Under /api and /api/v10 it is Discord; under /_control tests act as
-persons, read what the bot did, wait for it and break things. Nothing is kept on disk. It does not serve voice, direct
+persons, read what the bot did, wait for it and break things. Nothing is kept on disk, save in DIR, where the
+certificate of the voice server is and its recordings are. It does not serve direct
 messages, reactions or the history of channels. It lets everyone use every command, `default_member_permissions` or not:
 whom the bot admits is for the bot to show.
 
-Other files: server.py (HTTP, journal, faults, waits), gateway.py, world.py (the guild), commands.py, interactions.py,
-messages.py. face.py serves the same with the rules of simcord; foreign.py drives this one with discord.py."""
+Other files: server.py (HTTP, journal, faults, waits), gateway.py, voice.py and rtp.py, world.py (the guild),
+commands.py, interactions.py, messages.py. face.py serves the same with the rules of simcord; foreign.py drives this one
+with discord.py."""
 
 import re
 import sys
@@ -50,7 +52,7 @@ class Fake:
         self.bell, self.url = bell, url
         self.ids_made = world.snowflakes()
         self.gateway = Gateway(options.token, world.APPLICATION, lambda session: world.ready(session, url),
-                               lambda: [("GUILD_CREATE", world.guild_create())], world.chunk, bell.ring,
+                               lambda: [("GUILD_CREATE", self.guild_create())], world.chunk, bell.ring,
                                options.heartbeat_ms, options.deny_intents)
         self.kept = {}
         self.nonces = {}
@@ -58,6 +60,9 @@ class Fake:
         self.interactions, self.tokens = {}, {}
         self.said = {}
         self.ahead = 0.0
+
+    def guild_create(self):
+        return world.guild_create() | {"voice_states": self.gateway.voice.present()}
 
     def next_id(self):
         return next(self.ids_made)

@@ -5,12 +5,18 @@
 starts the fake, or the other backend, is a bot at it, and says what differed from what discord.py expects; exit code 0 if
 nothing did."""
 
+import array
 import asyncio
+import cmath
 import contextlib
 import io
+import math
 import os
+import ssl
 import subprocess
 import sys
+import tempfile
+import wave
 
 import aiohttp
 import discord
@@ -19,6 +25,7 @@ from discord import app_commands
 TOKEN = "NTAwMA.token.of-discord-py"
 GUILD, GENERAL, OWNER, STRANGER = 1000, 2001, "4001", "4003"
 FILE = "one é\ntwo\n"
+VOICE, TONE = 2010, 440
 SECONDS = 30
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "fake.py"
 # Discord's code for an empty message; simcord has the general one.
@@ -68,6 +75,17 @@ async def make_report(interaction: discord.Interaction, what: str, lines: int = 
 
 async def suggest(_interaction: discord.Interaction, current: str):
     return [app_commands.Choice(name=f"{current}-{nth}", value=f"{current}{nth}") for nth in (1, 2)]
+
+
+class Tone(discord.AudioSource):
+    """A second of it, in pieces of 20 ms, stereo."""
+
+    def __init__(self):
+        samples = (round(8000 * math.sin(math.tau * TONE * nth / 48000)) for nth in range(48000))
+        self.rest = io.BytesIO(array.array("h", (both for it in samples for both in (it, it))).tobytes())
+
+    def read(self):
+        return self.rest.read(discord.opus.Encoder.FRAME_SIZE)
 
 
 class Tests:
@@ -199,6 +217,41 @@ async def limits_are_waited_for(bot, tests):
     await bot.heard.get()
 
 
+async def voice_is_heard(bot, tests):
+    for _ in range(2):
+        line = await bot.get_channel(VOICE).connect(timeout=10)
+        over = asyncio.Event()
+        line.play(Tone(), after=lambda _: bot.loop.call_soon_threadsafe(over.set))
+        await over.wait()
+        await line.disconnect()
+    calls = await tests.ask("GET", "/voice?wait_over=2&wait_packets=100")
+    for call in calls:
+        same("packets", (call["bad"], call["gaps"], call["late"]), (0, [], 0))
+        same("spoken", (call["speaking"][:2], call["seconds"] >= 1.0), ([0, 1], True))
+        part = of_tone((await tests.ask("GET", f"/voice/{call['n']}/audio"))["file"])
+        same("mostly the tone", part > 0.95, True)
+
+
+def of_tone(path):
+    """The part of the energy in the middle of the sound that is the tone."""
+    with wave.open(path) as file:
+        same("format", (file.getframerate(), file.getnchannels(), file.getsampwidth()), (48000, 1, 2))
+        samples = array.array("h", file.readframes(48000))[12000:36000]
+    wave_of = sum(sample * cmath.exp(-1j * math.tau * TONE * nth / 48000) for nth, sample in enumerate(samples))
+    return 2 * abs(wave_of) ** 2 / len(samples) / sum(sample * sample for sample in samples)
+
+
+async def voice_is_taken_away(bot, tests):
+    channel = bot.get_channel(VOICE)
+    await tests.ask("POST", "/voice", do="refuse", code=4006)
+    line = await channel.connect(timeout=10)
+    same("tried again", [it["state"] for it in await tests.ask("GET", "/voice")][-2:], ["over", "open"])
+    same("members", [it.id for it in channel.members], [bot.user.id])
+    await tests.ask("POST", "/voice", user=str(bot.user.id), channel=None)
+    while line.is_connected() or channel.members:
+        await asyncio.sleep(0.05)
+
+
 async def connection_is_resumed(bot, tests):
     for nth, order in enumerate(({"do": "drop"}, {"do": "reconnect"}, {"do": "close", "code": 4000}), 1):
         bot.resumed.clear()
@@ -228,25 +281,27 @@ async def nothing_was_unknown(bot, tests):
 
 CHECKS = [guild_is_seen, command_is_registered, deferred_answer_is_edited, button_is_answered, autocomplete_is_answered,
           message_is_posted, webhook_posts, content_needs_its_intent, errors_are_told_apart, limits_are_waited_for,
-          connection_is_resumed, session_is_made_anew, nothing_was_unknown]
+          voice_is_heard, voice_is_taken_away, connection_is_resumed, session_is_made_anew, nothing_was_unknown]
 
 
 @contextlib.contextmanager
 def backend():
     """Ends with its standard input."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), PROGRAM)
-    with subprocess.Popen([sys.executable, program, "--token", TOKEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as process:
-        yield process.stdout.readline().split()[-1]
+    with tempfile.TemporaryDirectory() as place, subprocess.Popen(
+            [sys.executable, program, "--token", TOKEN, "--voice", place], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True) as process:
+        yield process.stdout.readline().split()[-1], os.path.join(place, "ca.pem")
         process.stdin.close()
 
 
-async def check(base):
+async def check(base, authority):
     """How many checks failed."""
     discord.http.Route.BASE = f"{base}/api/v10"
     failed = 0
-    intents = discord.Intents(guilds=True, guild_messages=True)
-    async with aiohttp.ClientSession() as http, Bot(intents=intents) as bot:
+    intents = discord.Intents(guilds=True, guild_messages=True, voice_states=True)
+    trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=authority))
+    async with aiohttp.ClientSession() as http, Bot(intents=intents, connector=trusting) as bot:
         running = asyncio.create_task(bot.start(TOKEN))
         await asyncio.wait_for(ready(bot, running), SECONDS)
         for it in CHECKS:
@@ -267,10 +322,10 @@ async def ready(bot, running):
 
 
 def main():
-    with backend() as base:
+    with backend() as (base, authority):
         address = base.removeprefix("http")
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = discord.gateway.yarl.URL(f"ws{address}")
-        return 1 if asyncio.run(check(base)) else 0
+        return 1 if asyncio.run(check(base, authority)) else 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ INVALID_API_VERSION, INVALID_INTENTS, DISALLOWED_INTENTS = 4012, 4013, 4014
 # After these codes Discord knows the session no more; 1000 and 1001 are the client's own farewell.
 FINAL = {1000, 1001, AUTHENTICATION_FAILED, INVALID_SEQ, TIMED_OUT, 4010, 4011, INVALID_API_VERSION, INVALID_INTENTS,
          DISALLOWED_INTENTS}
-GUILDS, GUILD_MEMBERS, GUILD_MESSAGES, MESSAGE_CONTENT = 1 << 0, 1 << 1, 1 << 9, 1 << 15
+GUILDS, GUILD_MEMBERS, GUILD_VOICE_STATES, GUILD_MESSAGES, MESSAGE_CONTENT = 1 << 0, 1 << 1, 1 << 7, 1 << 9, 1 << 15
 SENT_A_MINUTE = 120
 
 
@@ -89,6 +89,7 @@ class Gateway:
         self.ready, self.greet, self.members, self.changed = ready, greet, members, changed
         self.sessions, self.open = {}, set()
         self.withheld = False
+        self.voice = None  # before any client comes, it is there
         self.counts = collections.Counter()
         self.closed_with = []
 
@@ -199,6 +200,8 @@ class Gateway:
             self.close(connection, NOT_AUTHENTICATED)
         elif operation == MEMBERS:
             connection.session.dispatch("GUILD_MEMBERS_CHUNK", self.members(data))
+        elif operation == VOICE:
+            self.voice.asked(connection.session, data)
 
     def beat(self, connection):
         if not self.withheld:
@@ -263,9 +266,11 @@ class Gateway:
         connection.session = None
 
     def forget(self, connection):
-        if connection.session:
-            self.sessions.pop(connection.session.id, None)
+        session = connection.session
         self.release(connection)
+        if session:
+            self.sessions.pop(session.id, None)
+            self.voice.left(session)
 
     def ended(self, connection):
         self.open.discard(connection)
@@ -282,6 +287,8 @@ def seen_by(intents, bot, event, data):
     """What a session with these intents gets of an event; None if nothing."""
     if event.startswith("MESSAGE_"):
         return with_content(intents, bot, data) if intents & GUILD_MESSAGES else None
+    if event == "VOICE_STATE_UPDATE":
+        return data if intents & GUILD_VOICE_STATES else None
     if event.startswith("GUILD_MEMBER_"):
         return data if intents & GUILD_MEMBERS else None
     if event.startswith(("GUILD_", "CHANNEL_", "THREAD_")):

@@ -1,8 +1,7 @@
 """What both backends share: the HTTP server, Discord's manners on it, the journal, faults, waits, start and end.
 
 A backend answers requests (`Call`) and says what it holds; this file checks the authorization, keeps rate limit
-buckets, cuts and delays on demand, writes the journal and serves /_control. A program ends on SIGTERM and when its
-standard input closes, so that a test that was killed leaves nothing behind.
+buckets, cuts and delays on demand, writes the journal and serves /_control.
 
 /_control speaks JSON; what a test asks for wrongly is 400 {error}, a wait in vain 408 {error, last}. `timeout` is in seconds.
 
@@ -20,26 +19,34 @@ GET  /commands, /ids, /journal, /unknown (must be empty at the end of a test)
 POST /fault         {match: "METHOD /path with *", status?, body?, retry_after?, global?, delay_ms?, cut?, times?}; cut: "before"
                     loses the request, true or "after" the answer; GET lists what is pending, DELETE drops it
 POST /gateway       {do: "close", code} | "reconnect" | "invalid", resumable | "withhold_acks", on | "drop"
-GET  /gateway?wait_ready=N&wait_resumes=N&wait_identifies=N&wait_heartbeats=N&wait_connections=N&timeout="""
+GET  /gateway?wait_ready=N&wait_resumes=N&wait_identifies=N&wait_heartbeats=N&wait_connections=N&timeout=
+POST /voice         {user, channel}, null for none: somebody goes there, or the bot is moved | {do: "close", code} now | "refuse",
+                    code: the next identify or resume | "withhold_acks", on | "drop"
+GET  /voice?wait_packets=N&wait_silences=N&wait_identifies=N&wait_resumes=N&wait_heartbeats=N&wait_over=N&timeout=
+                    -> calls [{n, user, channel, state: asked|open|lost|over, mode, packets, bad, seconds, speaking, ..}]; the
+                    counts are of all calls together
+GET  /voice/N/audio -> {file, seconds, rms}: what arrived in call N, a WAV file, mono, 16 bits, 48 kHz"""
 
 import argparse
 import asyncio
 import base64
 import contextlib
 import dataclasses
-import fnmatch
 import hashlib
 import json
 import math
 import os
 import re
-import signal
 import socket
 import sys
-import threading
 import time
 
 from aiohttp import web
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "loopback"))
+
+from control import Bell, Faults, controlled, ended, fault_controls, say
+from voice import Voice
 
 PREFIX = re.compile(r"^/api(/v10)?(?=/)")
 # These are authorized by the token in their path.
@@ -121,25 +128,6 @@ class Call:
         return self.json
 
 
-class Bell:
-    """Rings when anything changed, so that a wait is for a condition and not for a while."""
-
-    def __init__(self):
-        self.event = asyncio.Event()
-
-    def ring(self):
-        self.event.set()
-        self.event = asyncio.Event()
-
-    async def until(self, condition, seconds):
-        """Whether the condition held in time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    await self.event.wait()
-        return condition()
-
-
 class Buckets:
     """Requests left in each bucket: one a route and major id, `limit` in every window of `seconds`."""
 
@@ -172,28 +160,7 @@ def bucket(call):
     return route, f"{first}/{major}"
 
 
-FAULT = {"match": str, "status": int, "retry_after": (int, float), "global": bool, "delay_ms": int, "cut": (bool, str),
-         "times": int, "body": object}
-
-
-class Faults:
-    def __init__(self):
-        self.pending = []
-
-    def add(self, fault):
-        unknown = [key for key, value in fault.items() if not isinstance(value, FAULT.get(key, ()))]
-        if unknown or "match" not in fault:
-            raise ValueError(f"a fault needs match and knows {', '.join(FAULT)}: wrong are {unknown}")
-        self.pending.append({"times": 1} | fault)
-
-    def take(self, call):
-        """The oldest fault that matches; `*` in it stands for any text, slashes too."""
-        for fault in self.pending:
-            if fnmatch.fnmatchcase(f"{call.method} {call.path}", fault["match"]):
-                fault["times"] -= 1
-                self.pending = [it for it in self.pending if it["times"] > 0]
-                return fault
-        return {}
+FAULT = {"status": int, "retry_after": (int, float), "global": bool, "delay_ms": int, "cut": (bool, str), "body": object}
 
 
 def too_many(seconds, everywhere=False):
@@ -214,7 +181,7 @@ class Server:
         self.backend, self.gateway, self.bell = backend, gateway, bell
         self.authorization = f"Bot {options.token}"
         self.buckets = Buckets(*options.rate)
-        self.faults = Faults()
+        self.faults = Faults(FAULT)
         self.journal, self.unknown = [], []
         self.began = time.monotonic()
 
@@ -234,7 +201,7 @@ class Server:
         except web.HTTPRequestEntityTooLarge:
             return reply(413, {"message": "Request entity too large", "code": 40005})
         entry = self.enter(call)
-        fault = self.faults.take(call)
+        fault = self.faults.take(call.method, call.path)
         await asyncio.sleep(fault.get("delay_ms", 0) / 1000)
         if fault.get("cut") == "before":
             return self.cut(request, entry)
@@ -296,15 +263,11 @@ class Server:
                 ("POST", "/message", self.interact(self.backend.message)),
                 ("POST", "/dispatch", self.dispatch), ("POST", "/advance", self.advance),
                 ("GET", "/interaction/{id}", self.interaction), ("GET", "/messages/{channel}", self.messages),
-                ("GET", "/commands", self.say(self.backend.commands)), ("GET", "/ids", self.say(self.backend.ids)),
-                ("GET", "/journal", self.say(lambda: self.journal)), ("GET", "/unknown", self.say(lambda: self.unknown)),
-                ("POST", "/fault", self.add_fault), ("GET", "/fault", self.say(lambda: self.faults.pending)),
-                ("DELETE", "/fault", self.clear_faults), ("POST", "/gateway", self.act), ("GET", "/gateway", self.report)]
-
-    def say(self, what):
-        async def handler(_):
-            return what()
-        return handler
+                ("GET", "/commands", say(self.backend.commands)), ("GET", "/ids", say(self.backend.ids)),
+                ("GET", "/journal", say(lambda: self.journal)), ("GET", "/unknown", say(lambda: self.unknown)),
+                *fault_controls(self.faults), ("POST", "/gateway", self.act), ("GET", "/gateway", self.report),
+                ("POST", "/voice", self.act_in_voice), ("GET", "/voice", self.report_voice),
+                ("GET", "/voice/{n}/audio", self.audio)]
 
     def interact(self, action):
         async def handler(request):
@@ -352,17 +315,26 @@ class Server:
             return shown()
         return web.json_response({"error": "timed out", "last": shown()}, status=408)
 
-    async def add_fault(self, request):
-        self.faults.add(await request.json())
-        return {}
-
-    async def clear_faults(self, _):
-        self.faults.pending = []
-        return {}
-
     async def act(self, request):
         self.gateway.act(await request.json())
         return self.gateway.report()
+
+    async def act_in_voice(self, request):
+        self.gateway.voice.act(await request.json())
+        return {}
+
+    async def report_voice(self, request):
+        query, report = request.query, self.gateway.voice.report
+        least = [(name.removeprefix("wait_"), int(n)) for name, n in query.items() if name.startswith("wait_")]
+
+        def condition():
+            calls = report()
+            over = sum(call["state"] == "over" for call in calls)
+            return all((over if name == "over" else sum(call[name] for call in calls)) >= n for name, n in least)
+        return await self.when(condition, query, report)
+
+    async def audio(self, request):
+        return self.gateway.voice.audio(int(request.match_info["n"]))
 
 
 def reached(shown, wanted):
@@ -383,16 +355,6 @@ def strings(value):
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from strings(inner)
-
-
-def controlled(handler):
-    async def answer(request):
-        try:
-            said = await handler(request)
-        except Exception as error:  # The test's own mistake, or the backend's: the test shows it.
-            return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
-        return said if isinstance(said, web.Response) else web.json_response(said)
-    return answer
 
 
 def reply(status, payload, headers=None):
@@ -443,6 +405,7 @@ def options(about):
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--token", default="NTAwMA.fake.token-of-the-tests")
+    parser.add_argument("--voice", metavar="DIR", help="serve voice; certificates and recordings are there")
     parser.add_argument("--heartbeat-ms", type=int, default=41250)
     parser.add_argument("--deny-intents", type=int, default=0, metavar="BITS", help="close with 4014 whoever asks for one")
     parser.add_argument("--rate", type=rate, default=(50, 1.0), metavar="N/SECONDS", help="requests in each bucket")
@@ -456,28 +419,21 @@ def rate(text):
 
 async def serve(build, about):
     """`build(options, bell, url)` makes the backend and its gateway."""
-    chosen, bell, end = options(about), Bell(), asyncio.Event()
+    chosen, bell = options(about), Bell()
     listener = socket.create_server(("127.0.0.1", chosen.port))
     port = listener.getsockname()[1]
-    server = Server(*build(chosen, bell, f"ws://127.0.0.1:{port}"), bell, chosen)
+    backend, gateway = build(chosen, bell, f"ws://127.0.0.1:{port}")
+    voice = await Voice(gateway, bell.ring, chosen.voice).start()
+    server = Server(backend, gateway, bell, chosen)
     app = server.application()
     app["authorization"] = server.authorization
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.SockSite(runner, listener).start()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
-    threading.Thread(target=until_closed, args=(loop, end), daemon=True).start()
     print(f"listening on http://127.0.0.1:{port}", flush=True)
-    await end.wait()
+    await ended()
+    await voice.cleanup()
     await runner.cleanup()
-
-
-def until_closed(loop, end):
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    loop.call_soon_threadsafe(end.set)
 
 
 def run(build, about):

@@ -130,6 +130,12 @@ def guild_create():
                       "soundboard_sounds": []}
 
 
+def voice_state(user, channel, session):
+    return {"guild_id": GUILD, "channel_id": channel, "user_id": user, "member": member(user), "session_id": session,
+            "deaf": False, "mute": False, "self_deaf": False, "self_mute": False, "self_video": False, "suppress": False,
+            "request_to_speak_timestamp": None}
+
+
 def application():
     owner = user(USERS["owner"])
     return {"id": APPLICATION, "name": "fake-bot", "icon": None, "description": "", "summary": "", "type": None,

@@ -302,6 +302,9 @@ pub(super) fn system(visit: &Visit) -> Result<Reply, Error> {
     let tasks: Vec<_> = board.tasks().map(|it| it.status).collect();
     let open = tasks.iter().filter(|it| !it.is_over()).count();
     writeln!(text, "{} tasks, {open} open", tasks.len()).expect("a string grows");
+    let voice = visit.house.mouth.status();
+    let voice = voice.unwrap_or_else(|error| error.to_string());
+    writeln!(text, "voice: {voice}").expect("a string grows");
     Ok(
         Reply::listing("System Operation: status", "system.txt", &text)
             .with(Button::new(Press::Agents, "Agents"))

@@ -45,7 +45,7 @@ pub(in crate::discord) fn from_here(
 /// Told as far as it has come: only queued.
 pub(super) fn followed(title: &str, sent: &Sent, by: &AgentId) -> Reply {
     let mut reply = Reply::text(format!("{title}\n{}", outward::queued(&sent.at)));
-    reply.follows = Some(Followed {
+    reply.follows = Some(Followed::Mail {
         at: sent.at.clone(),
         by: by.clone(),
     });

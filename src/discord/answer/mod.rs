@@ -15,6 +15,7 @@ use super::press::Press;
 use super::reply::Reply;
 use super::split::block;
 use super::visit::Visit;
+use super::voice;
 use crate::names::Explain as _;
 
 /// Asked for by whom the policy lets; a refusal is an answer too.
@@ -61,7 +62,7 @@ fn dispatch(visit: &Visit, call: &Call) -> Result<Reply, Error> {
             agents::tell(visit, call)
         }
         "multi" => agents::multi(visit, call),
-        "system status" => agents::system(visit),
+        "status" | "system status" => agents::system(visit),
         "system request" => agents::request_of_all(visit, call),
         "send" => mail::send(visit, call),
         "prompt" => mail::prompt(visit, call),
@@ -85,6 +86,7 @@ fn dispatch(visit: &Visit, call: &Call) -> Result<Reply, Error> {
         "channels list" => channels::list(visit),
         "channels assign" => channels::assign(visit, call),
         "channels unassign" => channels::unassign(visit, call),
+        "join" | "leave" | "say" | "voices" | "voice" => voice::answer(visit, call),
         "help" => Ok(Reply::listing("Help", "help.txt", &grammar::help())),
         other => Ok(Reply::text(format!("Invalid command: {other}"))),
     }

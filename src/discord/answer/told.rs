@@ -10,6 +10,7 @@ use crate::discord::grammar::Call;
 use crate::discord::incidents;
 use crate::discord::lines;
 use crate::discord::reply::Reply;
+use crate::discord::settings::Told;
 use crate::discord::visit::Visit;
 use crate::logs::{Filter, Merged};
 use crate::memory::tell::{Form, digest};
@@ -112,6 +113,7 @@ pub(super) fn summary(visit: &Visit, call: &Call) -> Result<Reply, Error> {
         memory.digest(since, now, Form::Discord)
     })?;
     let text = told.unwrap_or_else(|| digest(&[], since, now, Form::Discord));
+    visit.house.mouth.tell(Told::Digests, &text);
     Ok(Reply::text(text.trim_end()))
 }
 

@@ -4,6 +4,7 @@ mod commands;
 mod connection;
 mod foreign;
 mod mail;
+mod voice;
 mod watch;
 
 use std::io::{BufRead as _, BufReader};
@@ -39,10 +40,10 @@ allow:
   - {rule: admins, principals: 'role:discord-admin', actions: ['discord.*', 'mail.*', 'agent.*', 'task.*', audit.read, approval.give]}
 ";
 
-/// With what `tests/discord/requirements.txt` lists.
+/// With what `tests/requirements.txt` lists.
 fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
-    (python.exists() || skipped("the venv of tests/discord/requirements.txt")).then_some(python)
+    (python.exists() || skipped("the venv of tests/requirements.txt")).then_some(python)
 }
 
 /// A program of the tests' own; it ends when its standard input does.
@@ -100,9 +101,11 @@ impl Guild {
             return None;
         }
         let place = tempfile::tempdir().unwrap();
-        let fake = Helper::start(program, &[&["--token", TOKEN], options].concat())?;
+        let own = ["--token", TOKEN, "--voice", path(place.path())];
+        let fake = Helper::start(program, &[&own[..], options].concat())?;
         let (_, port) = fake.url.rsplit_once(':').unwrap();
-        let proxy = Helper::start("tls.py", &[port, path(place.path())])?;
+        let words = [port, path(place.path()), "discord.com"];
+        let proxy = Helper::start("../loopback/tls.py", &words)?;
         home.obey(POLICY);
         let guild = Self {
             home,
@@ -255,13 +258,14 @@ impl Guild {
 }
 
 fn asked(user: &str, line: &str, given: &[(&str, Value)], focused: Option<&str>) -> Value {
-    let kind = |value: &Value| match value {
+    let kind = |name: &str, value: &Value| match value {
         Value::Bool(_) => 5,
         Value::Number(_) => 4,
+        _ if name == "channel" => 7,
         _ => 3,
     };
     let options = given.iter().map(|(name, value)| {
-        let mut option = json!({"name": name, "type": kind(value), "value": value});
+        let mut option = json!({"name": name, "type": kind(name, value), "value": value});
         if focused == Some(name) {
             option["focused"] = true.into();
         }

@@ -13,7 +13,7 @@ fn log(guild: &Guild, lines: &str) {
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
-fn taskctl(guild: &Guild, line: &str) {
+pub(super) fn taskctl(guild: &Guild, line: &str) {
     let mut taskctl = guild.home.command(env!("CARGO_BIN_EXE_taskctl"));
     let ran = run(taskctl.args(line.split(' ')), b"");
     assert_eq!(ran.code, 0, "{line}: {ran:?}");
