@@ -2,7 +2,7 @@
 #
 #   dev    all features, tests and clippy share it                       target/debug
 #   small  release, default features, statically linked: the programs    target/<host>/release
-#   bots   release, all features, dynamically linked: discordbot         target/release
+#   bots   release, all features, dynamically linked: discordbot, voice  target/release
 #
 # The static build needs an explicit --target, so that build scripts and macros stay dynamic. The three share
 # one target directory and none rebuilds what another made.
@@ -12,6 +12,8 @@ HOST     := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 COMMA    := ,
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS := cellphone captainphone agentctl taskctl logctl dreamscribe dupscan metricsd secctl
+# Linked dynamically, with what few want: a Discord client, engines of speech.
+BOTS     := discordbot voice
 # Started by agentctl, never by hand.
 HELPERS  := dreamos-superd
 SCHEMAS  := $(wildcard bin/*/schemas/*.json)
@@ -32,18 +34,32 @@ SMALL_ENV = DREAMOS_COMMIT=$(shell git rev-parse --short HEAD 2>/dev/null) RUSTF
   CFLAGS='-Os -DZSTD_NO_INLINE -DZSTD_STRIP_ERROR_STRINGS -DHUF_FORCE_DECOMPRESS_X1 \
   -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT $(patsubst %,-DZSTD_EXCLUDE_%_BLOCK_COMPRESSOR,\
   GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA)'
-BOTS      = --locked --release --all-features
+LARGE     = --locked --release --all-features
 # Nobody starts a bot a hundred times a minute: its build may take a third of the time instead.
-BOTS_ENV  = CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+LARGE_ENV = CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
 DEV_DIR   = $(TARGET)/debug
 SMALL_DIR = $(TARGET)/$(HOST)/release
+BOTS_DIR  = $(TARGET)/release
 
 PREFIX  ?= /usr/local
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 SHAREDIR = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: help demo test check bench bench-readme install uninstall clean dev small bots rust
+# $(call put,DIR,PROGRAMS): with the man page and the completions that each prints of itself.
+define put
+	install -d $(BINDIR) $(SHAREDIR)/man/man1 $(SHAREDIR)/bash-completion/completions \
+	  $(SHAREDIR)/zsh/site-functions $(SHAREDIR)/fish/vendor_completions.d
+	set -e; for p in $(2); do \
+	  install -m 755 $(1)/$$p $(BINDIR)/$$p; \
+	  $(1)/$$p gen man  > $(SHAREDIR)/man/man1/$$p.1; \
+	  $(1)/$$p gen bash > $(SHAREDIR)/bash-completion/completions/$$p; \
+	  $(1)/$$p gen zsh  > $(SHAREDIR)/zsh/site-functions/_$$p; \
+	  $(1)/$$p gen fish > $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; \
+	done
+endef
+
+.PHONY: help demo test check bench bench-readme install install-bots uninstall clean dev small bots rust
 
 help:
 	@echo 'make demo       a captain, four agents, one of them killed: the main job, in a temporary home'
@@ -51,7 +67,8 @@ help:
 	@echo 'make check      format, lints, layers, documentation, scripts'
 	@echo 'make bench      measure beside mblaze, s6, taskwarrior, jq, jscpd and others; bench-readme: into README.md'
 	@echo 'make install    programs, man pages, completions, schemas to PREFIX ($(PREFIX)), below DESTDIR if given'
-	@echo 'make uninstall  remove what install put there'
+	@echo 'make install-bots    discordbot and voice, likewise'
+	@echo 'make uninstall  remove what these put there'
 	@echo 'make dev | small | bots    one of the three builds'
 	@echo 'make clean      remove what was built'
 
@@ -66,7 +83,7 @@ small: rust
 
 bots: rust
 	@scripts/deps check
-	$(BOTS_ENV) cargo build $(BOTS) --bin discordbot
+	$(LARGE_ENV) cargo build $(LARGE) $(BOTS:%=--bin %)
 
 demo: small
 	@scripts/demo $(SMALL_DIR)
@@ -94,20 +111,16 @@ bench bench-readme: rust
 	@scripts/bench $(if $(filter bench-readme,$@),--readme README.md) $(SMALL_DIR) $(TARGET)/library.tsv
 
 install: small
-	install -d $(BINDIR) $(SHAREDIR)/man/man1 $(SHAREDIR)/bash-completion/completions \
-	  $(SHAREDIR)/zsh/site-functions $(SHAREDIR)/fish/vendor_completions.d $(SHAREDIR)/dreamos/schemas
+	$(call put,$(SMALL_DIR),$(PROGRAMS))
+	install -d $(SHAREDIR)/dreamos/schemas
 	install -m 644 $(SCHEMAS) $(SHAREDIR)/dreamos/schemas
-	set -e; for p in $(PROGRAMS); do \
-	  install -m 755 $(SMALL_DIR)/$$p $(BINDIR)/$$p; \
-	  $(SMALL_DIR)/$$p gen man  > $(SHAREDIR)/man/man1/$$p.1; \
-	  $(SMALL_DIR)/$$p gen bash > $(SHAREDIR)/bash-completion/completions/$$p; \
-	  $(SMALL_DIR)/$$p gen zsh  > $(SHAREDIR)/zsh/site-functions/_$$p; \
-	  $(SMALL_DIR)/$$p gen fish > $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; \
-	done
 	set -e; for p in $(HELPERS); do install -m 755 $(SMALL_DIR)/$$p $(BINDIR)/$$p; done
 
+install-bots: bots
+	$(call put,$(BOTS_DIR),$(BOTS))
+
 uninstall:
-	for p in $(PROGRAMS); do rm -f $(BINDIR)/$$p $(SHAREDIR)/man/man1/$$p.1 \
+	for p in $(PROGRAMS) $(BOTS); do rm -f $(BINDIR)/$$p $(SHAREDIR)/man/man1/$$p.1 \
 	  $(SHAREDIR)/bash-completion/completions/$$p $(SHAREDIR)/zsh/site-functions/_$$p \
 	  $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
 	for p in $(HELPERS); do rm -f $(BINDIR)/$$p; done

@@ -13,6 +13,7 @@ mod options;
 mod output;
 mod query;
 mod rotate;
+mod speak;
 mod stats;
 mod tail;
 mod words;

@@ -3,6 +3,7 @@
 use dreamos::cli::{Context, Error, Failure, Format, Own};
 use dreamos::logs::{Line, Merged};
 
+use super::speak::Speech;
 use super::{document, words};
 
 /// The same line in each format.
@@ -18,6 +19,7 @@ pub(crate) struct Output<'c> {
     context: &'c Context,
     text: String,
     lost: u64,
+    speech: Option<Speech<'c>>,
 }
 
 impl<'c> Output<'c> {
@@ -26,6 +28,19 @@ impl<'c> Output<'c> {
             context,
             text: String::new(),
             lost: 0,
+            speech: None,
+        }
+    }
+
+    /// Each line is said as well.
+    pub(crate) fn spoken_by(self, speech: Option<Speech<'c>>) -> Self {
+        Self { speech, ..self }
+    }
+
+    /// What is being said is heard to its end.
+    pub(crate) fn end(self) {
+        if let Some(speech) = self.speech {
+            speech.end();
         }
     }
 
@@ -56,6 +71,9 @@ impl<'c> Output<'c> {
             _ => words::pretty(self.context, line),
         };
         self.text.push_str(&spelled);
+        if let Some(speech) = &mut self.speech {
+            speech.say(&words::aloud(line));
+        }
         if self.text.len() >= PIECE {
             self.flush()?;
         }

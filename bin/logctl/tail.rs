@@ -3,6 +3,7 @@ use dreamos::logs::{Merged, Waker};
 
 use super::options::{Channels, Most, Wanted};
 use super::output::Output;
+use super::speak::Speech;
 
 /// The last lines of all channels, or of some, by time; with -f also those that come
 ///
@@ -13,6 +14,7 @@ use super::output::Output;
   logctl tail
   logctl tail -f tasks agents            # until Ctrl-C
   logctl tail -n 100 --level warn --since 2h
+  logctl tail -f --speak --level warn    # heard on the speakers too
   logctl tail -f --json | jq -r 'select(.event == \"task.failed\") | .task'")]
 pub(crate) struct Tail {
     #[command(flatten)]
@@ -23,6 +25,9 @@ pub(crate) struct Tail {
     /// So many lines at most; all
     #[arg(short = 'n', long = "lines", value_name = "N", default_value = "10")]
     most: Most,
+    /// Say each line as well, by `voice`; when they come too fast, the newest
+    #[arg(long)]
+    speak: bool,
     #[command(flatten)]
     wanted: Wanted,
 }
@@ -40,7 +45,12 @@ impl Run for Tail {
             Most::Last(n) => Merged::last(&home, &channels, filter, n),
         };
         let mut lines = lines.map_err(dreamos::desk::Error::from)?;
-        let mut output = Output::new(context);
+        let speech = if self.speak {
+            Speech::begin(context)
+        } else {
+            None
+        };
+        let mut output = Output::new(context).spoken_by(speech);
         output.drain(&mut lines, || false)?;
         if let (Some(mut waker), Some(interrupt)) = (waker, &interrupt) {
             interrupt.in_order();
@@ -49,6 +59,8 @@ impl Run for Tail {
                 waker.rest();
                 output.drain(&mut lines, || interrupt.came())?;
             }
+        } else {
+            output.end();
         }
         Ok(interrupt.and_then(|it| it.exit()).unwrap_or(Exit::DONE))
     }

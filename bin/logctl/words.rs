@@ -57,6 +57,21 @@ pub(crate) fn pretty(context: &Context, line: &Line) -> String {
     out
 }
 
+/// As it is said: `error in tasks: t5 failed`.
+pub(crate) fn aloud(line: &Line) -> String {
+    let channel = line.channel.as_str();
+    if line.make != Make::Event {
+        return format!("in {channel}: {}", shown(&line.bytes, LONGEST_VALUE));
+    }
+    let all = fields(&line.bytes);
+    let level = in_one_line(text(&all, "level"), LONGEST_NAME);
+    let msg = match text(&all, "msg") {
+        "" => text(&all, "event").replace(['.', '_'], " "),
+        msg => msg.to_owned(),
+    };
+    format!("{level} in {channel}: {}", in_one_line(&msg, LONGEST_VALUE))
+}
+
 /// Pairs as `logfmt` readers take them (<https://brandur.org/logfmt>).
 pub(crate) fn logfmt(line: &Line) -> String {
     let mut out = String::new();
@@ -182,6 +197,16 @@ mod tests {
             logfmt(&line(Make::Torn, b"{\"v\":1")),
             "ts=2027-01-15T08:00:00.000Z channel=tasks torn=\"{\\\"v\\\":1\"\n"
         );
+    }
+
+    #[test]
+    fn a_line_is_said_in_words() {
+        let said = |make, bytes: &[u8]| aloud(&line(make, bytes));
+        let event = br#"{"v":1,"level":"error","event":"task.run_failed","msg":"t5\nfailed"}"#;
+        assert_eq!(said(Make::Event, event), "error in tasks: t5\\nfailed");
+        let event = br#"{"v":1,"level":"warn","event":"task.run_failed"}"#;
+        assert_eq!(said(Make::Event, event), "warn in tasks: task run failed");
+        assert_eq!(said(Make::Foreign, b"alien"), "in tasks: alien");
     }
 
     #[test]

@@ -54,6 +54,18 @@ impl Audio {
         })
     }
 
+    /// Whether it begins as a file of its format does; MP3: with a tag, or with the eleven bits of a frame.
+    pub fn is_sound(&self) -> bool {
+        match self.format {
+            Format::Wav => data_of(&self.bytes).is_some(),
+            Format::Mp3 => match self.bytes.as_slice() {
+                [b'I', b'D', b'3', ..] => true,
+                [0xff, second, ..] => *second >= 0xe0,
+                _ => false,
+            },
+        }
+    }
+
     /// How long a WAV file is to be heard; of an MP3 only its decoder knows.
     pub fn duration(&self) -> Option<Duration> {
         if self.format != Format::Wav {
@@ -111,6 +123,20 @@ mod tests {
         for bytes in [&b""[..], b"RIFF", b"ID3\x04", &wav(0)[..40]] {
             assert_eq!(Audio::of_stream(bytes.to_vec()), None);
         }
+    }
+
+    #[test]
+    fn sound_is_known_by_how_it_begins() {
+        let is_sound = |format, bytes: &[u8]| {
+            let bytes = bytes.to_vec();
+            Audio { format, bytes }.is_sound()
+        };
+        assert!(is_sound(Format::Wav, &wav(1)));
+        assert!(is_sound(Format::Mp3, b"ID3\x04"));
+        assert!(is_sound(Format::Mp3, b"\xff\xf3\x44\xc4"));
+        assert!(!is_sound(Format::Mp3, &wav(1)));
+        assert!(!is_sound(Format::Wav, b"\xff\xf3"));
+        assert!(!is_sound(Format::Mp3, b"\xff"));
     }
 
     #[test]

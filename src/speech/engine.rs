@@ -145,6 +145,9 @@ pub trait Engine: Send + Sync {
     /// Says all of a text, or nothing: what is not whole is an error.
     fn say(&self, text: &str, manner: &Manner) -> Result<Said, Error>;
 
+    /// What it says at this moment is heard no further. What gives files has nothing to end.
+    fn hush(&self) {}
+
     /// As a file; of one that gives none an error.
     fn audio(&self, text: &str, manner: &Manner) -> Result<Audio, Error> {
         match self.say(text, manner)? {

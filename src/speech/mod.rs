@@ -9,6 +9,7 @@
 //! Not here: a connection to Discord, which plays the queue; who may speak, which is asked of `desk`.
 
 mod audio;
+mod backlog;
 mod edge;
 mod engine;
 mod error;
@@ -25,9 +26,10 @@ mod text;
 mod tls;
 
 pub use audio::{Audio, Format};
+pub use backlog::Backlog;
 pub use engine::{Choice, Engine, Manner, Rate, Said, Voice};
 pub use error::Error;
-pub use queue::{Queue, Waiting};
+pub use queue::{LARGEST, Queue, Waiting};
 pub use settings::Settings;
 pub use text::spoken;
 pub use tls::choose_tls;

@@ -13,8 +13,8 @@ use crate::time::Timestamp;
 const FAILED: &str = "failed";
 /// Hidden until it is whole.
 const ASIDE: &str = ".aside-";
-/// About five hours of an MP3; larger ones are set aside.
-const LARGEST: u64 = 256 << 20;
+/// About five hours of an MP3, in bytes; larger ones are set aside.
+pub const LARGEST: u64 = 256 << 20;
 /// Nobody waits longer without a look: events get lost.
 const NET: Duration = Duration::from_secs(2);
 /// What was hidden for so long has lost its writer.
@@ -38,8 +38,21 @@ pub struct Waiting {
 impl Queue {
     pub fn open(home: &Home) -> Result<Self, Error> {
         let dir = Dir::make_path(home.dir(), home.inside(&home.voice_queue()))?;
+        Ok(Self::in_dir(dir))
+    }
+
+    /// Where there is one; makes none.
+    pub fn of(home: &Home) -> Result<Option<Self>, Error> {
+        match Dir::of(home, &home.voice_queue()) {
+            Ok(dir) => Ok(Some(Self::in_dir(dir))),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn in_dir(dir: Dir) -> Self {
         let watch = DirWatch::new(dir.path());
-        Ok(Self { dir, watch })
+        Self { dir, watch }
     }
 
     /// It is there for good once this returns; its name.

@@ -1,6 +1,6 @@
 //! The speakers of this machine, through Speech Dispatcher; the library that speaks to it is named here alone.
 
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use tts::Tts;
@@ -14,13 +14,22 @@ const LONGEST: usize = 500;
 /// To begin, and then for each character: ten times what a slow voice needs. Without a device for sound nothing ever ends.
 const TO_BEGIN: Duration = Duration::from_secs(20);
 const A_CHARACTER: Duration = Duration::from_millis(500);
+/// Whoever presses Ctrl-C waits no longer for a service that hangs.
+const TO_HUSH: Duration = Duration::from_millis(500);
 
 #[expect(clippy::unnecessary_wraps, reason = "as where there are none")]
 pub(super) fn engine() -> Result<Box<dyn Engine>, Error> {
-    Ok(Box::new(Speakers))
+    Ok(Box::<Speakers>::default())
 }
 
-struct Speakers;
+#[derive(Default)]
+struct Speakers {
+    /// What speaks now: its service says all that it was given even when we are gone.
+    speaking: Speaking,
+}
+
+/// Its count of references is not atomic: whoever clones or drops it holds this.
+type Speaking = Arc<Mutex<Option<Tts>>>;
 
 impl Engine for Speakers {
     fn voices(&self) -> Result<Vec<Voice>, Error> {
@@ -43,11 +52,34 @@ impl Engine for Speakers {
         for piece in all {
             let most = u32::try_from(piece.chars().count()).unwrap_or(u32::MAX);
             let (piece, manner) = (piece.to_owned(), manner.clone());
-            within(TO_BEGIN + A_CHARACTER * most, move || {
-                aloud(&piece, &manner)
-            })?;
+            let speaking = Arc::clone(&self.speaking);
+            let said = within(TO_BEGIN + A_CHARACTER * most, move || {
+                let (done, is_done) = mpsc::channel();
+                *held(&speaking) = Some(begun(&piece, &manner, done)?);
+                let ended = is_done.recv();
+                *held(&speaking) = None;
+                match ended {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(failed("somebody stopped it")),
+                    Err(_) => Err(failed("it went away")),
+                }
+            });
+            if matches!(said, Err(Error::TooLate { .. })) {
+                self.hush();
+            }
+            said?;
         }
         Ok(Said::Aloud)
+    }
+
+    fn hush(&self) {
+        let speaking = Arc::clone(&self.speaking);
+        let hushed = within(TO_HUSH, move || match held(&speaking).as_mut() {
+            Some(speaker) => speaker.stop().map(|_| ()).map_err(failed),
+            None => Ok(()),
+        });
+        // It has come to its end already, or is out of our reach.
+        drop(hushed);
     }
 }
 
@@ -55,8 +87,12 @@ fn open() -> Result<Tts, Error> {
     Tts::default().map_err(failed)
 }
 
-/// Until it was heard.
-fn aloud(text: &str, manner: &Manner) -> Result<(), Error> {
+fn held(speaking: &Speaking) -> std::sync::MutexGuard<'_, Option<Tts>> {
+    speaking.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// It says `true` once all was heard, and `false` if that will not be.
+fn begun(text: &str, manner: &Manner, done: mpsc::Sender<bool>) -> Result<Tts, Error> {
     let mut speaker = open()?;
     if let Some(wanted) = &manner.voice {
         let all = speaker.voices().map_err(failed)?;
@@ -72,7 +108,6 @@ fn aloud(text: &str, manner: &Manner) -> Result<(), Error> {
     speaker
         .set_rate(pace(manner.rate.percent()))
         .map_err(failed)?;
-    let (done, is_done) = mpsc::channel();
     let stopped = done.clone();
     // Nobody listens any more once the time is over.
     let end = move |_| done.send(true).unwrap_or(());
@@ -82,11 +117,7 @@ fn aloud(text: &str, manner: &Manner) -> Result<(), Error> {
         .and_then(|()| speaker.on_utterance_stop(Some(Box::new(stop))))
         .and_then(|()| speaker.speak(text, false))
         .map_err(failed)?;
-    match is_done.recv() {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(failed("somebody stopped it")),
-        Err(_) => Err(failed("it went away")),
-    }
+    Ok(speaker)
 }
 
 /// From per cent to its own scale: -100 is half of its normal 0, and 100 three times that.

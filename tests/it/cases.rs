@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::duplicates::DUPSCAN;
-use crate::home::{LOGCTL, METRICSD, SECCTL, TASKCTL};
+use crate::home::{LOGCTL, METRICSD, SECCTL, TASKCTL, VOICE};
 use crate::lives::{AGENTCTL, with_argument};
 use crate::memory::DREAMSCRIBE;
 
@@ -16,7 +16,7 @@ fn checkout() -> &'static Path {
 }
 
 /// Each with how many verbs it has at least.
-const PROGRAMS: [(&str, &str, usize); 10] = [
+const PROGRAMS: [(&str, &str, usize); 11] = [
     ("cellphone", env!("CARGO_BIN_EXE_cellphone"), 11),
     ("captainphone", env!("CARGO_BIN_EXE_captainphone"), 11),
     ("agentctl", AGENTCTL, 11),
@@ -27,9 +27,10 @@ const PROGRAMS: [(&str, &str, usize); 10] = [
     ("dupscan", DUPSCAN, 5),
     ("secctl", SECCTL, 7),
     ("discordbot", env!("CARGO_BIN_EXE_discordbot"), 3),
+    ("voice", VOICE, 6),
 ];
 /// A verb that two programs share is shown by the cases of one.
-const FAMILIES: [&[&str]; 9] = [
+const FAMILIES: [&[&str]; 10] = [
     &["cellphone", "captainphone"],
     &["agentctl"],
     &["taskctl"],
@@ -39,6 +40,7 @@ const FAMILIES: [&[&str]; 9] = [
     &["dupscan"],
     &["secctl"],
     &["discordbot"],
+    &["voice"],
 ];
 /// How long a supervisor may be on its way out after a stop.
 const ENDING: Duration = Duration::from_secs(5);
@@ -158,6 +160,11 @@ fn dreamscribe_prints_exactly_what_its_cases_say() {
 #[test]
 fn discordbot_prints_exactly_what_its_cases_say() {
     run_all("discordbot");
+}
+
+#[test]
+fn voice_prints_exactly_what_its_cases_say() {
+    run_all("voice");
 }
 
 #[test]

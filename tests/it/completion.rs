@@ -121,6 +121,14 @@ fn bash_completes_channels() {
 }
 
 #[test]
+fn bash_completes_speech() {
+    let place = tempfile::tempdir().unwrap();
+    let home = home(place.path());
+    assert_eq!(offered(&home, &["voice", "gen"]), ["generate"]);
+    assert_eq!(offered(&home, &["voice", "say", "--li"]), ["--lines"]);
+}
+
+#[test]
 fn without_a_home_a_completion_offers_nobody_and_does_not_fail() {
     let place = tempfile::tempdir().unwrap();
     let nobody: [&str; 0] = [];
@@ -153,6 +161,7 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
     let memory = ["INGEST", "QUERY", "STORY", "FORGET"];
     let copies = ["CODE", "CONFIG", "NAMES", "DIFF"];
     let figures = ["EXPORT", "TEXTFILE", "SERVE", "EXPORT"];
+    let speech = ["SAY", "GENERATE", "ENQUEUE", "TEST"];
     for (program, verbs) in [
         ("cellphone", mail),
         ("captainphone", mail),
@@ -162,6 +171,7 @@ fn a_man_page_names_every_verb_and_every_exit_code() {
         ("dupscan", copies),
         ("metricsd", figures),
         ("secctl", rights),
+        ("voice", speech),
     ] {
         let binary = Path::new(env!("CARGO_BIN_EXE_cellphone")).with_file_name(program);
         let page = Command::new(&binary).args(["gen", "man"]).output().unwrap();

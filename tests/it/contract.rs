@@ -12,8 +12,10 @@ use std::time::Duration;
 use dreamos::logs::{self, Which};
 use dreamos::names::{AgentId, Caller, Channel};
 use dreamos::security::audit::{self, Entry, Verdict};
+use dreamos::speech::Queue;
 use dreamos::time::Now;
 
+use crate::home::VOICE;
 use crate::memory::DREAMSCRIBE;
 
 fn checkout() -> &'static Path {
@@ -96,7 +98,33 @@ pub(crate) fn used_home(home: &Path) {
     remembered(home);
     counted(home);
     limited(home);
+    spoken(home);
     std::fs::remove_file(home.join("figure.txt")).unwrap();
+}
+
+/// Of two kinds, and something that nobody can play.
+fn spoken(home: &Path) {
+    let mp3 = home.join("sound.mp3");
+    std::fs::write(&mp3, b"\xff\xfb\x90\x64").unwrap();
+    for args in [["enqueue", "hello"], ["enqueue", "--file=sound.mp3"]] {
+        let done = Command::new(VOICE)
+            .args(args)
+            .current_dir(home)
+            .env("DREAMOS_HOME", home)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "voice {args:?}: {done:?}");
+    }
+    std::fs::rename(mp3, home.join("runtime/voice_queue/notes.txt")).unwrap();
+    // What the bot does with it in a voice channel.
+    let queue = Queue::open(&dreamos::root::Home::at(home)).unwrap();
+    for it in queue.waiting().unwrap() {
+        if queue.read(&it).unwrap().is_none() {
+            queue.set_aside(&it).unwrap();
+        }
+    }
+    let kept = home.join("runtime/voice_queue/failed/notes.txt");
+    std::fs::set_permissions(kept, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn damaged_and_mended(home: &Path) {

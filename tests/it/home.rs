@@ -15,6 +15,7 @@ pub(crate) const METRICSD: &str = env!("CARGO_BIN_EXE_metricsd");
 pub(crate) const TASKCTL: &str = env!("CARGO_BIN_EXE_taskctl");
 pub(crate) const SECCTL: &str = env!("CARGO_BIN_EXE_secctl");
 pub(crate) const LOGCTL: &str = env!("CARGO_BIN_EXE_logctl");
+pub(crate) const VOICE: &str = env!("CARGO_BIN_EXE_voice");
 /// Whoever takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 

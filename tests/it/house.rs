@@ -275,10 +275,13 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
                 checkout().to_str().unwrap(),
                 "-o",
                 "small",
+                "-o",
+                "bots",
                 target,
                 "PREFIX=/usr",
             ])
             .arg(format!("SMALL_DIR={}", shipped().display()))
+            .arg(format!("BOTS_DIR={}", programs().display()))
             .arg(format!("DESTDIR={}", place.path().display()))
             .output()
             .unwrap();
@@ -312,6 +315,7 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         "bin/metricsd/schemas",
         "bin/secctl/schemas",
         "bin/discordbot/schemas",
+        "bin/voice/schemas",
     ];
     let schemas = schemas.map(|dir| std::fs::read_dir(checkout().join(dir)).unwrap().count());
     assert_eq!(
@@ -319,7 +323,10 @@ fn what_install_puts_somewhere_uninstall_takes_away() {
         45 + 1 + schemas.iter().sum::<usize>(),
         "nine programs, each with a man page and three completions, the supervisor, and the schemas: {files:#?}"
     );
-    for file in &files {
+    make("install-bots");
+    let both = installed();
+    assert_eq!(both.len(), files.len() + 10, "two programs more: {both:#?}");
+    for file in &both {
         assert!(
             std::fs::metadata(file).unwrap().len() > 0,
             "{} is empty",

@@ -23,5 +23,6 @@ mod readme;
 mod schemas;
 mod security;
 mod siege;
+mod speech;
 mod strangers;
 mod tasks;

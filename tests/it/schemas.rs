@@ -14,10 +14,11 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::duplicates::DUPSCAN;
-use crate::home::{Home, LOGCTL, METRICSD, SECCTL, TASKCTL, run};
+use crate::home::{Home, LOGCTL, METRICSD, SECCTL, TASKCTL, VOICE, run};
 use crate::lives::{AGENTCTL, Swarm};
 use crate::memory::DREAMSCRIBE;
 use crate::metrics::serving;
+use crate::speech::Dispatcher;
 
 const MAIL: &str = "bin/phone/schemas";
 const AGENTS: &str = "bin/agentctl/schemas";
@@ -28,6 +29,7 @@ const MEMORY: &str = "bin/dreamscribe/schemas";
 const COPIES: &str = "bin/dupscan/schemas";
 const RIGHTS: &str = "bin/secctl/schemas";
 const DISCORD: &str = "bin/discordbot/schemas";
+const SPEECH: &str = "bin/voice/schemas";
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -160,7 +162,7 @@ fn schemas_in(dir: &str) -> BTreeSet<String> {
 }
 
 fn schema_named(name: &str) -> Value {
-    let own = [AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS].into_iter();
+    let own = [AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS, SPEECH].into_iter();
     let mut own = own.filter(|dir| schemas_in(dir).contains(name));
     let dir = own.next().unwrap_or(MAIL);
     let path = checkout().join(dir).join(format!("{name}.json"));
@@ -576,6 +578,35 @@ fn every_verb_of_logctl_prints_what_its_schema_says() {
 }
 
 #[test]
+fn every_verb_of_voice_prints_what_its_schema_says() {
+    let Some(speakers) = Dispatcher::start() else {
+        return;
+    };
+    let home = Home::new();
+    let mut seen = BTreeSet::new();
+    for (expected, line) in [
+        ("voice-said", "say hello"),
+        ("voice-file", "generate hello --output hello.wav"),
+        ("voice-queued", "enqueue hello"),
+        ("voice-queue", "queue"),
+        ("voices", "list"),
+        ("voice-test", "test --engine espeak-ng"),
+        ("error", "list --engine siri"),
+    ] {
+        let mut command = home.command(VOICE);
+        speakers.given_to(&mut command);
+        command.arg("--json").args(line.split_whitespace());
+        let ran = run(&mut command, b"");
+        let said = if ran.out.is_empty() { ran.err } else { ran.out };
+        for document in documents(&said, line) {
+            assert_eq!(assert_valid(&document, line), expected, "{line}");
+            printed(&document, expected, &mut seen);
+        }
+    }
+    assert_all_is_printed(SPEECH, &seen);
+}
+
+#[test]
 fn every_verb_of_dreamscribe_prints_what_its_schema_says() {
     let home = Home::new();
     let mut seen = BTreeSet::new();
@@ -800,7 +831,7 @@ fn every_document_of_the_programs_has_a_schema() {
         }
     }
     let all = [
-        MAIL, AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS, DISCORD,
+        MAIL, AGENTS, TASKS, LOGS, MEMORY, COPIES, FIGURES, RIGHTS, DISCORD, SPEECH,
     ]
     .into_iter();
     let schemas: BTreeSet<String> = all.flat_map(schemas_in).collect();

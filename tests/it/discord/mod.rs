@@ -41,20 +41,20 @@ allow:
 ";
 
 /// With what `tests/requirements.txt` lists.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
     (python.exists() || skipped("the venv of tests/requirements.txt")).then_some(python)
 }
 
 /// A program of the tests' own; it ends when its standard input does.
-struct Helper {
+pub(crate) struct Helper {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Helper {
     /// Once it says where it is.
-    fn start(program: &str, args: &[&str]) -> Option<Self> {
+    pub(crate) fn start(program: &str, args: &[&str]) -> Option<Self> {
         let mut child = Command::new(python()?)
             .arg(checkout().join("tests/discord").join(program))
             .args(args)

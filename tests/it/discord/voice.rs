@@ -34,10 +34,14 @@ fn samples(path: &Path) -> Vec<f32> {
         .collect();
     let count = all.len() * COMPARED as usize / rate as usize;
     let at = |n: usize| n * rate as usize / COMPARED as usize;
-    let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
+    let mean = |part: &[f32]| part.iter().sum::<f32>() / count_of(part);
     (0..count)
         .map(|n| mean(&all[at(n)..at(n + 1).min(all.len())]))
         .collect()
+}
+
+fn count_of(all: &[f32]) -> f32 {
+    f32::from(u16::try_from(all.len()).expect("a few seconds"))
 }
 
 /// Without the silence around it.
@@ -106,7 +110,7 @@ fn what_is_said_is_what_is_heard() {
     spoken(TEXT, &source);
     let (source, heard) = (samples(&source), samples(&guild.sound(call)));
     let (source, heard) = (trimmed(&source), trimmed(&heard));
-    let longer = heard.len() as f32 / source.len() as f32;
+    let longer = count_of(heard) / count_of(source);
     let alike = correlation(source, heard);
     println!("{longer:.3} times as long, correlation {alike:.3}");
     assert!((0.9..=1.1).contains(&longer), "{longer} times as long");
