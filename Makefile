@@ -35,6 +35,8 @@ SMALL_ENV = DREAMOS_COMMIT=$(shell git rev-parse --short HEAD 2>/dev/null) RUSTF
   -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT $(patsubst %,-DZSTD_EXCLUDE_%_BLOCK_COMPRESSOR,\
   GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA)'
 LARGE     = --locked --release --all-features
+# Nobody starts a bot a hundred times a minute: its build may take a third of the time instead.
+LARGE_ENV = CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
 DEV_DIR   = $(TARGET)/debug
 SMALL_DIR = $(TARGET)/$(HOST)/release
@@ -80,7 +82,8 @@ small: rust
 	$(SMALL_ENV) cargo build $(SMALL) --bins
 
 bots: rust
-	cargo build $(LARGE) $(BOTS:%=--bin %)
+	@scripts/deps check
+	$(LARGE_ENV) cargo build $(LARGE) $(BOTS:%=--bin %)
 
 demo: small
 	@scripts/demo $(SMALL_DIR)

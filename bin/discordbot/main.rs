@@ -11,6 +11,7 @@ mod desk;
 #[path = "../secctl/secret/opens.rs"]
 mod opens;
 mod pair;
+mod post;
 mod run;
 mod token;
 
@@ -18,6 +19,7 @@ static VERBS: &[Verb] = &[
     Verb::of::<run::Start>("run"),
     Verb::of::<check::Check>("check"),
     Verb::of::<pair::Pair>("pair"),
+    Verb::of::<post::Post>("post"),
 ];
 
 static PROGRAM: Program = Program {

@@ -23,6 +23,7 @@ impl Finding {
 
 /// Everything that can be known without a connection to the gateway.
 pub fn check(settings: &Settings, token: &str) -> Result<Vec<Finding>, Error> {
+    super::voice::choose_tls();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

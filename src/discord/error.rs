@@ -26,6 +26,15 @@ pub enum Error {
     Spent { used: usize },
     #[error("Discord: {0}")]
     Wire(String),
+    #[error("that is no address of a webhook of Discord's")]
+    NoWebhook,
+    /// Of several messages so many were surely posted.
+    #[error("Discord: {why}; {posted} of {of} were surely posted, the next one may have been")]
+    Unsure {
+        posted: usize,
+        of: usize,
+        why: String,
+    },
     #[error("the figures: {0}")]
     Metrics(String),
     #[error(transparent)]
@@ -45,9 +54,13 @@ impl Explain for Error {
         match self {
             Self::Desk(error) => error.kind(),
             Self::Memory(error) => error.kind(),
-            Self::Settings { .. } | Self::Kept { .. } | Self::NoIntents { .. } => Kind::Config,
+            Self::Settings { .. }
+            | Self::Kept { .. }
+            | Self::NoIntents { .. }
+            | Self::NoWebhook => Kind::Config,
             Self::Store(error) => error.kind(),
             Self::Voice(error) => error.kind(),
+            Self::Unsure { .. } => Kind::OutcomeUnknown,
             Self::BadToken => Kind::Refused,
             Self::Spent { .. } | Self::RunsAlready => Kind::Busy,
             Self::Metrics(_) | Self::Wire(_) | Self::Mute => Kind::Unreachable,
@@ -72,6 +85,10 @@ impl Explain for Error {
                 "beyond 1,000 it resets the token; look why the bot ends, and start it again tomorrow".into()
             }
             Self::Voice(error) => return error.hint(),
+            Self::NoWebhook => {
+                "copy it there (Channel, Integrations, Webhooks); it begins with https://discord.com/api/webhooks/".into()
+            }
+            Self::Unsure { .. } => "look into the channel before you post it again".into(),
             Self::Mute => "build it with the feature `voice`: make bots".into(),
             Self::Metrics(_) => return None,
             Self::Wire(_) => "discordbot check tells more".into(),

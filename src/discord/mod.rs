@@ -15,6 +15,7 @@ mod check;
 mod complete;
 mod error;
 mod grammar;
+mod hook;
 mod incidents;
 mod inward;
 mod kept;
@@ -36,6 +37,7 @@ mod wire;
 pub use bot::{Keeper, Register, Start, run};
 pub use check::{Finding, check};
 pub use error::Error;
+pub use hook::{Webhook, post};
 pub use pairing::{Paired, claim};
 pub use settings::Settings;
 

@@ -11,15 +11,16 @@ use serenity::all::{
     ComponentInteraction, ConnectionStage, Context, CreateActionRow, CreateAllowedMentions,
     CreateAttachment, CreateAutocompleteResponse, CreateButton, CreateCommand, CreateCommandOption,
     CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage,
-    EditInteractionResponse, EditMessage, EventHandler, GatewayIntents, Guild, GuildId, Http,
-    HttpBuilder, HttpError, Interaction, Member, Message, MessageId, Nonce, Permissions, Ready,
-    ResumedEvent, RoleId, ShardManager, User, VoiceState,
+    EditInteractionResponse, EditMessage, EventHandler, ExecuteWebhook, GatewayIntents, Guild,
+    GuildId, Http, HttpBuilder, HttpError, Interaction, Member, Message, MessageId, Nonce,
+    Permissions, Ready, ResumedEvent, RoleId, ShardManager, User, VoiceState, WebhookId,
 };
 use serenity::gateway::GatewayError;
 
 use super::bot::{Asked, Bot, Register};
 use super::error::Error;
 use super::grammar::{self, Call, Command, GROUPS, Kind};
+use super::hook::Webhook;
 use super::press::Press;
 use super::reply::{Button, Reply};
 use super::visit::Place;
@@ -173,6 +174,59 @@ impl Api {
         };
         let missing = (needed - has).iter_names().map(|(name, _)| name.to_owned());
         Ok((found.name.clone(), missing.collect()))
+    }
+}
+
+/// Why nothing was posted through a webhook.
+pub(super) enum Unhooked {
+    /// Discord was not reached, and can be asked again.
+    Before(String),
+    /// It never will be.
+    Never(String),
+    /// It may have been.
+    Unsure(String),
+}
+
+/// A message through a webhook; its number.
+pub(super) async fn post_to(
+    webhook: &Webhook,
+    text: &str,
+    username: Option<&str>,
+    thread: Option<u64>,
+) -> Result<u64, Unhooked> {
+    let mut message = ExecuteWebhook::new()
+        .content(text)
+        .allowed_mentions(CreateAllowedMentions::new());
+    if let Some(name) = username {
+        message = message.username(name);
+    }
+    // What the address holds is all that it asks for.
+    let http = http("");
+    let posted = http.execute_webhook(
+        WebhookId::new(webhook.id),
+        thread.map(ChannelId::new),
+        &webhook.token,
+        true,
+        Vec::new(),
+        &message,
+    );
+    match posted.await {
+        Ok(Some(message)) => Ok(message.id.get()),
+        Ok(None) => Err(Unhooked::Unsure("it told no number".into())),
+        Err(error) => {
+            let why = whole(&error).replace(&webhook.token, "…");
+            Err(match error {
+                serenity::Error::Http(HttpError::Request(it)) if it.is_connect() => {
+                    Unhooked::Before(why)
+                }
+                serenity::Error::Http(HttpError::UnsuccessfulRequest(answer))
+                    if answer.status_code.is_client_error() =>
+                {
+                    Unhooked::Never(answer.error.message)
+                }
+                _ => Unhooked::Unsure(why),
+            })
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod place;
 pub(super) use answer::answer;
 pub(super) use mouth::{Mouth, Outcome};
 
+pub(super) use crate::speech::choose_tls;
+
 use super::error::Error;
 use crate::speech;
 

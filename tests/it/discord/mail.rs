@@ -149,6 +149,41 @@ fn what_belongs_to_no_channel_becomes_a_dead_letter() {
 }
 
 #[test]
+fn a_webhook_posts_one_way_and_never_twice() {
+    let Some(guild) = Guild::new() else { return };
+    let address = "https://discord.com/api/webhooks/6001/webhook-of-the-alerts";
+    let post = |args: &[&str], text: &str| {
+        let mut command = guild.command(&["post"]);
+        command.args(args).env("DISCORD_WEBHOOK_URL", address);
+        crate::home::run(&mut command, text.as_bytes())
+    };
+    let long = format!("@everyone {}", "word ".repeat(500));
+    let posted = post(&["-", "--username", "ci", "--json"], &long);
+    assert_eq!(posted.code, 0, "{posted:?}");
+    let said: serde_json::Value = serde_json::from_str(&posted.out).unwrap();
+    assert_eq!(said["messages"].as_array().unwrap().len(), 2);
+    let there = guild.messages(super::ALERTS, 2);
+    assert_eq!(there[0]["author"]["username"], "ci");
+    assert_eq!(there[0]["pings"], serde_json::json!([]));
+
+    // Its answer is lost: nobody knows, and nobody tries again.
+    let fault = serde_json::json!({"match": "POST /webhooks/*", "cut": "after", "times": 1});
+    guild.tell("fault", &fault);
+    let lost = post(&["once"], "");
+    assert_eq!(lost.code, 75, "{lost:?}");
+    assert!(lost.err.contains("may have been"), "{lost:?}");
+    assert_eq!(guild.messages(super::ALERTS, 3).len(), 3);
+
+    let mut command = guild.command(&["post", "hello"]);
+    command.env("DISCORD_WEBHOOK_URL", address.replace("alerts", "others"));
+    let refused = crate::home::run(&mut command, b"");
+    assert_eq!(refused.code, 69, "{refused:?}");
+    for ran in [posted, lost, refused] {
+        assert!(!ran.err.contains("webhook-of-the"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_thousand_messages_are_posted_in_order_and_none_is_lost_by_a_kill() {
     let Some(guild) = Guild::with(&["--rate", "100000/1"]) else {
         return;

@@ -302,6 +302,8 @@ pub(crate) fn used(dir: &Path) {
     guild.says(STRANGER, "pair", &[]);
     guild.says(OWNER, "channels assign", &[("agent", json!("agent-1"))]);
     guild.says(STRANGER, "agents", &[]);
+    guild.says(OWNER, "voice", &[("rate", json!(110))]);
+    guild.says(OWNER, "join", &[("channel", json!("2010"))]);
 }
 
 struct Bot {
