@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Dispatcher, without_dispatcher};
-use crate::home::{Home, Ran, VOICE, run};
+use crate::home::{Ran, VOICE, run};
 use crate::metrics::wait_until;
 
 const TEXT: &str = "The quick brown fox jumps over the lazy dog.";
