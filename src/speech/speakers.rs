@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tts::Tts;
 
+use super::audio::Audio;
 use super::engine::{Choice, Engine, Manner, Said, Voice};
 use super::error::Error;
 use super::text::pieces;
@@ -70,6 +71,11 @@ impl Engine for Speakers {
             said?;
         }
         Ok(Said::Aloud)
+    }
+
+    /// Nothing is heard of what was to be a file.
+    fn audio(&self, _: &str, _: &Manner) -> Result<Audio, Error> {
+        Err(Error::NoFile)
     }
 
     fn hush(&self) {
