@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serenity::client::ClientBuilder;
+use songbird::driver::{Scheduler, SchedulerConfig};
 use songbird::events::context_data::DisconnectReason;
 use songbird::events::{Event, EventContext, EventData, EventHandler, TrackEvent};
 use songbird::input::Input;
 use songbird::tracks::{PlayMode, Track};
-use songbird::{CoreEvent, Songbird};
+use songbird::{Config, CoreEvent, Songbird};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::place::Room;
@@ -82,6 +83,9 @@ impl Call {
                 self.forget(guild).await;
             }
         }
+        let ticking = Scheduler::new(SchedulerConfig::default());
+        self.manager
+            .set_config(Config::default().scheduler(ticking));
         let joined = self.manager.join(guild, channel).await;
         let call = match joined {
             Ok(call) => call,
@@ -105,7 +109,10 @@ impl Call {
         let mut out = std::pin::pin!(self.out.notified());
         out.as_mut().enable();
         // Whoever cannot be told does not know of it either.
-        if self.manager.remove(guild).await.is_ok() {
+        let is_told = self.manager.remove(guild).await.is_ok();
+        // The one that it had ticks on fifty times a second, as long as anybody holds it.
+        self.manager.set_config(Config::default());
+        if is_told {
             // It says nothing of what it had forgotten.
             let _ = tokio::time::timeout(TO_BE_TOLD, out).await;
         }
