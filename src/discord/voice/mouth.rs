@@ -18,6 +18,8 @@ use crate::time::Now;
 
 /// So much waits to be told at most; more is shown in its channel all the same.
 const MOST_TOLD: usize = 16;
+/// After so long without a fault the next one is the first.
+const WELL: Duration = Duration::from_mins(1);
 /// What became of so many files is known.
 const MOST_HEARD: usize = 100;
 
@@ -313,14 +315,16 @@ impl Mouth {
         let _ = self.player.set(std::thread::current());
         let mut attempt = 0;
         while !is_over() {
-            match self.play_while_it_goes_well(runtime, is_over) {
-                Ok(()) => return,
-                Err(error) => {
-                    log::warn!("voice: {error}");
-                    std::thread::park_timeout(budget::pause(attempt));
-                    attempt = (attempt + 1).min(6);
-                }
+            let began = Instant::now();
+            let Err(error) = self.play_while_it_goes_well(runtime, is_over) else {
+                return;
+            };
+            if began.elapsed() > WELL {
+                attempt = 0;
             }
+            log::warn!("voice: {error}");
+            std::thread::park_timeout(budget::pause(attempt));
+            attempt += 1;
         }
     }
 
