@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Dispatcher, without_dispatcher};
 use crate::home::{Home, LOGCTL, path, run};
+use crate::metrics::wait_until;
 
 /// With events in its logs.
 fn home(events: usize) -> Home {
@@ -97,7 +98,7 @@ fn nothing_that_is_printed_waits_for_what_is_said() {
     let dir = alone(&home);
     let voice = dir.join("voice");
     // It reads nothing, so that the pipe to it is full after 64 KiB.
-    std::fs::write(&voice, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    std::fs::write(&voice, "#!/bin/sh\necho $$ >pid\nexec sleep 60\n").unwrap();
     std::fs::set_permissions(&voice, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut child = home
         .command(path(&dir.join("logctl")))
@@ -106,18 +107,18 @@ fn nothing_that_is_printed_waits_for_what_is_said() {
         .spawn()
         .unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
-    assert_eq!(out.lines().take(EVENTS).count(), EVENTS);
-    // It watches whether its reader is there: either is a reason to end.
-    let _ = kill_process(Pid::from_child(&child), Signal::INT);
-    child.wait().unwrap();
-    let voices = crate::lives::with_argument("1000");
-    let ours = voices.iter().filter(|pid| {
-        let cwd = std::fs::read_link(format!("/proc/{pid}/cwd"));
-        cwd.is_ok_and(|it| it == home.dir)
-    });
-    let ours: Vec<_> = ours.collect();
-    crate::metrics::wait_until("the child ends with it", || {
-        ours.iter()
-            .all(|pid| !std::fs::exists(format!("/proc/{pid}")).unwrap())
+    let mut lines = out.lines();
+    assert_eq!(lines.by_ref().take(EVENTS).count(), EVENTS);
+    // Once this one is printed it follows, and a signal is taken in order.
+    let args = ["write", "system", "script.more", "one more"];
+    assert_eq!(run(home.command(LOGCTL).args(args), b"").code, 0);
+    assert!(lines.next().unwrap().unwrap().contains("one more"));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let pid = std::fs::read_to_string(home.dir.join("pid")).unwrap();
+    wait_until("the child ends with it", || {
+        // Of one that has ended but was not asked for it is empty.
+        let line = std::fs::read(format!("/proc/{}/cmdline", pid.trim()));
+        line.map_or(true, |it| it.is_empty())
     });
 }
