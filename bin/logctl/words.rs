@@ -202,9 +202,10 @@ mod tests {
     #[test]
     fn a_line_is_said_in_words() {
         let said = |make, bytes: &[u8]| aloud(&line(make, bytes));
-        let event = br#"{"v":1,"level":"error","event":"task.run_failed","msg":"t5\nfailed"}"#;
+        let event = br#"{"v":1,"ts":"2027-01-15T08:00:00.000Z","level":"error","event":"task.run_failed","msg":"t5\nfailed"}"#;
         assert_eq!(said(Make::Event, event), "error in tasks: t5\\nfailed");
-        let event = br#"{"v":1,"level":"warn","event":"task.run_failed"}"#;
+        let event =
+            br#"{"v":1,"ts":"2027-01-15T08:00:00.000Z","level":"warn","event":"task.run_failed"}"#;
         assert_eq!(said(Make::Event, event), "warn in tasks: task run failed");
         assert_eq!(said(Make::Foreign, b"alien"), "in tasks: alien");
     }
