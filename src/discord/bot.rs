@@ -24,7 +24,7 @@ use super::wire::{self, Api, Unposted};
 use super::{bang, budget, complete, inward, kept, outward};
 use crate::desk::Desk;
 use crate::logs::{Filter, Line, Merged, Waker};
-use crate::mailbox::{Address, Claim, Message, Status, Taken};
+use crate::mailbox::{Address, Claim, Message, Status, Taken, Which};
 use crate::names::{AgentId, Caller, Channel, Explain as _, Guest, Kind as Fault, Level};
 use crate::root::Home;
 use crate::time::Now;
@@ -442,6 +442,10 @@ impl Bot {
 
     /// Its own mailbox, one message after the other: each is acknowledged once it is posted.
     fn post_mail(&self, api: &Api, runtime: &tokio::runtime::Handle) {
+        if let Err(error) = self.take_back() {
+            // Then it comes back once its lease has lapsed.
+            log::warn!("{error}");
+        }
         let mut attempt = 0;
         while !self.is_over() {
             let taken = self.house.desk().and_then(|desk| {
@@ -461,6 +465,32 @@ impl Bot {
                 }
             };
         }
+    }
+
+    /// What a bot before it had taken and not posted when it was killed: there is only one in a home. Discord knows by its nonce
+    /// what was posted all the same.
+    fn take_back(&self) -> Result<(), Error> {
+        let desk = self.house.desk()?;
+        let own = &self.house.own.agent;
+        let claim = Claim {
+            token: None,
+            force: true,
+        };
+        for message in desk.inbox(own, Which::Pending)? {
+            let at = Address {
+                mailbox: own.clone(),
+                seq: message.seq,
+            };
+            let was_taken = message.attempts > 0;
+            if was_taken && let Err(error) = desk.nack(&at, &claim, Now::read()) {
+                let error = Error::from(error);
+                // Nobody holds it any more.
+                if error.kind() != Fault::No {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Nothing is taken that could not be posted: every attempt counts.

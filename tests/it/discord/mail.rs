@@ -149,6 +149,24 @@ fn what_belongs_to_no_channel_becomes_a_dead_letter() {
 }
 
 #[test]
+fn what_a_killed_bot_had_taken_is_posted_by_the_next_at_once() {
+    let Some(guild) = Guild::new() else { return };
+    guild.configure("channels:\n  announcements: 2001\n");
+    drop(guild.bot());
+    let sent = guild
+        .home
+        .run(&["send", "discord", "hello", "--as", "agent-2"]);
+    assert_eq!(sent.code, 0, "{sent:?}");
+    let taken = guild
+        .home
+        .run(&["next", "--lease", "600s", "--as", "discord"]);
+    assert_eq!(taken.code, 0, "{taken:?}");
+    let _bot = guild.bot();
+    let posted = guild.messages(GENERAL, 1);
+    assert_eq!(posted[0]["content"], "**agent-2**: hello");
+}
+
+#[test]
 fn a_webhook_posts_one_way_and_never_twice() {
     let Some(guild) = Guild::new() else { return };
     let address = "https://discord.com/api/webhooks/6001/webhook-of-the-alerts";
