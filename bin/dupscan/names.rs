@@ -88,14 +88,15 @@ fn csv(names: &[Name]) -> String {
     for name in names {
         for it in &name.definitions {
             let (what, language, like) = (&name.what, &name.language, name.similarity);
-            let _ = write!(
+            write!(
                 text,
                 "{},{what},{language},{like},{},{},{}\r\n",
                 cell(&name.name),
                 cell(&it.file),
                 it.start,
                 it.end
-            );
+            )
+            .expect("a string grows");
         }
     }
     text

@@ -28,6 +28,12 @@ pub enum Error {
     Wire(String),
     #[error("that is no address of a webhook of Discord's")]
     NoWebhook,
+    #[error("Discord: {why}; {posted} of {of} messages were posted, the others were not")]
+    InPart {
+        posted: usize,
+        of: usize,
+        why: String,
+    },
     /// Of several messages so many were surely posted.
     #[error("Discord: {why}; {posted} of {of} were surely posted, the next one may have been")]
     Unsure {
@@ -60,7 +66,7 @@ impl Explain for Error {
             | Self::NoWebhook => Kind::Config,
             Self::Store(error) => error.kind(),
             Self::Voice(error) => error.kind(),
-            Self::Unsure { .. } => Kind::OutcomeUnknown,
+            Self::InPart { .. } | Self::Unsure { .. } => Kind::OutcomeUnknown,
             Self::BadToken => Kind::Refused,
             Self::Spent { .. } | Self::RunsAlready => Kind::Busy,
             Self::Metrics(_) | Self::Wire(_) | Self::Mute => Kind::Unreachable,
@@ -88,7 +94,7 @@ impl Explain for Error {
             Self::NoWebhook => {
                 "copy it there (Channel, Integrations, Webhooks); it begins with https://discord.com/api/webhooks/".into()
             }
-            Self::Unsure { .. } => "look into the channel before you post it again".into(),
+            Self::InPart { .. } | Self::Unsure { .. } => "look into the channel before you post it again".into(),
             Self::Mute => "build it with the feature `voice`: make bots".into(),
             Self::Metrics(_) => return None,
             Self::Wire(_) => "discordbot check tells more".into(),

@@ -59,7 +59,8 @@ pub fn post(
         .build();
     let runtime = runtime.map_err(|error| Error::Wire(error.to_string()))?;
     super::voice::choose_tls();
-    let pieces = split(text, LONGEST);
+    // As of all that the bot posts.
+    let pieces = split(&crate::logs::redacted(text), LONGEST);
     let mut posted = Vec::new();
     for piece in &pieces {
         let mut attempt = 0;
@@ -74,12 +75,13 @@ pub fn post(
                 Err(Unhooked::Before(why) | Unhooked::Never(why)) if posted.is_empty() => {
                     return Err(Error::Wire(why));
                 }
-                Err(Unhooked::Before(why) | Unhooked::Never(why) | Unhooked::Unsure(why)) => {
-                    return Err(Error::Unsure {
-                        posted: posted.len(),
-                        of: pieces.len(),
-                        why,
-                    });
+                Err(Unhooked::Before(why) | Unhooked::Never(why)) => {
+                    let (posted, of) = (posted.len(), pieces.len());
+                    return Err(Error::InPart { posted, of, why });
+                }
+                Err(Unhooked::Unsure(why)) => {
+                    let (posted, of) = (posted.len(), pieces.len());
+                    return Err(Error::Unsure { posted, of, why });
                 }
             }
         };

@@ -6,15 +6,12 @@ use std::time::Instant;
 
 use super::error::Error;
 use super::grammar::Call;
-use super::reply::Reply;
+use super::reply::{Outcome, Reply};
 use super::settings::{Settings, Told};
 use super::visit::Visit;
 use crate::root::Home;
 
 pub(super) struct Mouth;
-
-/// What became of a file that was never there.
-pub(super) enum Outcome {}
 
 pub(super) fn answer(_: &Visit, _: &Call) -> Result<Reply, Error> {
     Err(Error::Mute)

@@ -25,6 +25,13 @@ pub(super) enum Followed {
     Speech { name: String },
 }
 
+/// What became of a file of the voice's queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Heard,
+    SetAside(String),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) name: String,

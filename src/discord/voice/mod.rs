@@ -9,7 +9,7 @@ mod mouth;
 mod place;
 
 pub(super) use answer::answer;
-pub(super) use mouth::{Mouth, Outcome};
+pub(super) use mouth::Mouth;
 
 pub(super) use crate::speech::choose_tls;
 

@@ -11,6 +11,7 @@ use super::call::{Call, Heard};
 use super::place::{self, People, Place, Room};
 use crate::discord::budget;
 use crate::discord::error::Error;
+use crate::discord::reply::Outcome;
 use crate::discord::settings::{self, Told};
 use crate::root::Home;
 use crate::speech::{Choice, Engine, Manner, Queue, Settings, Waiting, choose_tls, spoken};
@@ -22,13 +23,6 @@ const MOST_TOLD: usize = 16;
 const WELL: Duration = Duration::from_mins(1);
 /// What became of so many files is known.
 const MOST_HEARD: usize = 100;
-
-/// What became of a file of the queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Heard,
-    SetAside(String),
-}
 
 /// Its place in this life, which the disk knows too.
 #[derive(Debug, Default)]
@@ -48,6 +42,8 @@ pub(crate) struct Mouth {
     proxy: Option<String>,
     call: Call,
     here: Mutex<Here>,
+    /// One comes or goes at a time.
+    moves: tokio::sync::Mutex<()>,
     people: Mutex<People>,
     ended: Mutex<VecDeque<(String, Outcome)>>,
     has_ended: Condvar,
@@ -75,6 +71,7 @@ impl Mouth {
             proxy: named("HTTPS_PROXY").or_else(|| named("https_proxy")),
             call: Call::new(),
             here: Mutex::default(),
+            moves: tokio::sync::Mutex::default(),
             people: Mutex::default(),
             ended: Mutex::default(),
             has_ended: Condvar::new(),
@@ -190,13 +187,9 @@ impl Mouth {
 
     pub(super) fn join(&self, room: Room) -> Result<(), Error> {
         let runtime = tokio::runtime::Handle::current();
-        let before = {
-            let mut here = self.here();
-            here.is_moving = true;
-            here.room.replace(room)
-        };
+        let before = self.here().room.replace(room);
         if let Some(before) = before.filter(|it| it.guild != room.guild) {
-            runtime.block_on(self.call.leave(before.guild));
+            runtime.block_on(self.go(before.guild));
         }
         let joined = runtime.block_on(self.move_to(room));
         if let Err(why) = joined {
@@ -208,18 +201,31 @@ impl Mouth {
         Ok(())
     }
 
+    /// Unless it is wanted elsewhere by now.
     async fn move_to(&self, room: Room) -> Result<(), String> {
-        self.here().is_moving = true;
+        let _alone = self.moves.lock().await;
+        {
+            let mut here = self.here();
+            if here.room != Some(room) {
+                return Ok(());
+            }
+            here.is_moving = true;
+        }
         let joined = self.call.join(room).await;
         self.here().is_moving = false;
         joined
+    }
+
+    async fn go(&self, guild: u64) {
+        let _alone = self.moves.lock().await;
+        self.call.leave(guild).await;
     }
 
     /// From where it went.
     pub(super) fn leave(&self) -> Option<Room> {
         let room = self.here().room.take()?;
         let runtime = tokio::runtime::Handle::current();
-        runtime.block_on(self.call.leave(room.guild));
+        runtime.block_on(self.go(room.guild));
         self.keep(Place::Out);
         Some(room)
     }
