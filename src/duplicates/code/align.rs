@@ -1,9 +1,12 @@
 //! How like two pieces of code are: the longest common subsequence of their tokens, by bit vectors
 //! (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004), and the names that stand at its places.
 
+use super::gestalt::Gestalt;
+
 /// Room that is used again for every pair.
 #[derive(Debug, Default)]
 pub(super) struct Aligner {
+    pub(super) gestalt: Gestalt,
     /// Open addressing: a word, and which row of `masks` is its.
     slots: Vec<(u32, u32)>,
     used: Vec<usize>,

@@ -473,9 +473,14 @@ fn form_of_line(tokens: &Tokens, head: usize, end: usize) -> (Form, Option<u32>)
     (Form::Other, None)
 }
 
+/// What stands in no brackets: where such a line begins no further in than the one that opened some, they were forgotten.
+const STATEMENTS: &[&str] = &[
+    "def", "class", "import", "return", "raise", "while", "with", "try",
+];
+
 /// The first token of each line that begins a statement, with its column.
 fn logical_lines(tokens: &Tokens) -> Vec<(u32, u32)> {
-    let mut lines = Vec::with_capacity(tokens.heads.len());
+    let mut lines: Vec<(u32, u32)> = Vec::with_capacity(tokens.heads.len());
     let mut open = 0_usize;
     let mut from = 0;
     for &(token, column) in &tokens.heads {
@@ -489,9 +494,18 @@ fn logical_lines(tokens: &Tokens) -> Vec<(u32, u32)> {
             }
         }
         from = token as usize;
+        if open > 0 && begins_statement(tokens, from) {
+            let opened = lines.last().map_or(0, |it| it.1);
+            open = if column <= opened { 0 } else { open };
+        }
         if open == 0 {
             lines.push((token, column));
         }
     }
     lines
+}
+
+fn begins_statement(tokens: &Tokens, token: usize) -> bool {
+    tokens.sorts[token] == Sort::Fixed as u8
+        && (tokens.is(token, b'@') || is_any(tokens.words[token], STATEMENTS))
 }

@@ -1,6 +1,7 @@
 //! Pairs become classes: all copies of one thing together, of which each is like each.
+//! What is a copy of two things that are no copies of each other is in two classes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -12,8 +13,8 @@ use crate::duplicates::{Class, Fragment, Sameness};
 
 /// Two spans of a file are one, if what they share is so much of what both hold.
 const ONE: f64 = 0.75;
-/// Of a class so many are asked whether they are like a newcomer.
-const ASKED: usize = 8;
+/// When two classes would become one, so many pairs of their members are looked at.
+const ASKED: usize = 64;
 
 /// From `enough` on, two are alike.
 pub(super) fn classes(sources: &Sources, pairs: &[Pair], enough: f64) -> Vec<Class> {
@@ -51,7 +52,7 @@ struct Edge {
     likeness: Likeness,
 }
 
-/// Spans that are one place get one number; the likest pairs first.
+/// Spans that are one place get one number; the likest pairs first, of equal ones the longer.
 fn unify(pairs: &[Pair]) -> (usize, Vec<Edge>) {
     let mut spans: Vec<Span> = pairs.iter().flat_map(|it| [it.here, it.there]).collect();
     // What is met most often names the place; of equal ones the longer.
@@ -94,6 +95,7 @@ fn unify(pairs: &[Pair]) -> (usize, Vec<Edge>) {
         b.likeness
             .similarity
             .total_cmp(&a.likeness.similarity)
+            .then_with(|| b.spans.0.len().cmp(&a.spans.0.len()))
             .then(a.spans.cmp(&b.spans))
     });
     (nodes.len(), edges)
@@ -111,12 +113,13 @@ struct Group {
 }
 
 /// The likest first; two groups become one, if each is like each.
+/// Whoever is like all of another group is shown there as well, and whoever is left with the one that it is likest.
 fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Group> {
     let mut aligner = Aligner::default();
     let mut group_of: Vec<usize> = (0..nodes).collect();
     let mut members: Vec<Vec<Member>> = vec![Vec::new(); nodes];
     let mut likeness: Vec<Option<Likeness>> = vec![None; nodes];
-    let mut refused: HashMap<(usize, usize), usize> = HashMap::new();
+    let mut refused: HashMap<(usize, usize, Option<Span>), usize> = HashMap::new();
     for edge in edges {
         let (a, b) = edge.nodes;
         let (x, y) = (group_of[a], group_of[b]);
@@ -124,7 +127,13 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
             continue;
         }
         let size = members[x].len() + members[y].len();
-        if size > 0 && refused.get(&(x.min(y), x.max(y))) == Some(&size) {
+        let lone = match (members[x].is_empty(), members[y].is_empty()) {
+            (true, _) => Some(edge.spans.0),
+            (_, true) => Some(edge.spans.1),
+            _ => None,
+        };
+        let both = (x.min(y), x.max(y), lone);
+        if size > 0 && refused.get(&both) == Some(&size) {
             continue;
         }
         // Who is alone yet comes as the pair has it.
@@ -148,7 +157,7 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
             });
         }
         let Some(all) = all else {
-            refused.insert((x.min(y), x.max(y)), size);
+            refused.insert(both, size);
             continue;
         };
         let of_y = of_y.to_vec();
@@ -156,23 +165,49 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
             group_of[*node] = x;
         }
         members[y] = Vec::new();
+        likeness[y] = None;
         if members[x].is_empty() {
             members[x].extend(alone[0]);
         }
         members[x].extend(of_y);
         likeness[x] = Some(all);
     }
-    let groups = members.iter().zip(&likeness).filter(|it| it.0.len() > 1);
+    let mut guests: Vec<Vec<Member>> = vec![Vec::new(); nodes];
+    let mut asked: HashSet<(Member, usize)> = HashSet::new();
+    for edge in edges {
+        let (a, b) = ((edge.nodes.0, edge.spans.0), (edge.nodes.1, edge.spans.1));
+        for (guest, host) in [(a, b), (b, a)] {
+            let of_host = group_of[host.0];
+            let is_guest = |it: &Member| it.0 == guest.0;
+            if of_host == group_of[guest.0]
+                || guests[of_host].iter().any(is_guest)
+                || !asked.insert((guest, of_host))
+            {
+                continue;
+            }
+            let like = if members[of_host].is_empty() {
+                members[of_host].push(host);
+                Some(edge.likeness)
+            } else {
+                let there = [&members[of_host][..], &guests[of_host][..]].concat();
+                likest(sources, (&[guest], &there), enough, &mut aligner)
+            };
+            if like.is_some() {
+                guests[of_host].push(guest);
+                likeness[of_host] = worst(likeness[of_host], like);
+            }
+        }
+    }
+    let groups = members.iter().zip(&guests).zip(&likeness);
     groups
-        .map(|(members, like)| {
-            let mut spans: Vec<Span> = members.iter().map(|it| it.1).collect();
+        .filter_map(|((members, guests), like)| {
+            let mut spans: Vec<Span> = members.iter().chain(guests).map(|it| it.1).collect();
             spans.sort_unstable();
-            let like = like.expect("whoever has joined is like somebody");
-            Group {
+            like.map(|like| Group {
                 spans,
                 kind: like.kind,
                 similarity: like.similarity,
-            }
+            })
         })
         .collect()
 }
@@ -188,8 +223,14 @@ fn likest(
     aligner: &mut Aligner,
 ) -> Option<Likeness> {
     let mut all = None;
-    for (_, one) in x.iter().take(ASKED) {
-        for (_, other) in y.iter().take(ASKED) {
+    let few = ASKED.isqrt();
+    let (of_x, of_y) = match (x.len() <= few, y.len() <= few) {
+        (true, _) => (x.len(), ASKED / x.len()),
+        (_, true) => (ASKED / y.len(), y.len()),
+        _ => (few, few),
+    };
+    for (_, one) in spread(x, of_x) {
+        for (_, other) in spread(y, of_y) {
             if one.common(*other) > 0 {
                 return None;
             }
@@ -205,6 +246,12 @@ fn likest(
         }
     }
     all
+}
+
+/// At most so many, from all over.
+fn spread(members: &[Member], at_most: usize) -> impl Iterator<Item = &Member> {
+    let count = members.len().min(at_most);
+    (0..count).map(move |at| &members[at * members.len() / count])
 }
 
 fn worst(a: Option<Likeness>, b: Option<Likeness>) -> Option<Likeness> {

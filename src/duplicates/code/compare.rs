@@ -35,6 +35,9 @@ const VARIED: f64 = 0.36;
 const SAME_SHAPE: (f64, f64) = (0.2, 0.62);
 /// A table must be the same unblinded, and so much.
 const SAME_TABLE: f64 = 0.84;
+/// What differs less than this is looked at once more: so much is the same in runs, the longest first, unblinded or blinded.
+const CLEAR: f64 = 0.7;
+const IN_ORDER: (f64, f64) = (0.60, 0.80);
 /// So short pieces are alike by chance, and must be more so.
 const SHORT: usize = 70;
 const MORE: f64 = 0.05;
@@ -70,7 +73,8 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     if raw >= enough && !same_shape {
         let raw = ratio(in_runs(&aligner.matches(a.words, b.words), 2), n, m);
         if raw >= enough {
-            return Some(Likeness {
+            let in_order = are_in_order((a, b), (&blind_a, &blind_b), variety, aligner);
+            return in_order.then_some(Likeness {
                 kind: Sameness::Similar,
                 similarity: raw,
             });
@@ -91,7 +95,10 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         return None;
     }
     let together = together(a, b, &matches);
-    (together >= TOGETHER).then_some(Likeness {
+    if together < TOGETHER {
+        return None;
+    }
+    are_in_order((a, b), (&blind_a, &blind_b), variety, aligner).then_some(Likeness {
         kind: if same_shape {
             Sameness::Renamed
         } else {
@@ -99,6 +106,22 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         },
         similarity: raw.max(alike * together).min(0.999),
     })
+}
+
+/// Whether much is the same when the longest runs come first: in a table all stands somewhere.
+fn are_in_order(
+    (a, b): (Piece, Piece),
+    blind: (&[u32], &[u32]),
+    variety: f64,
+    aligner: &mut Aligner,
+) -> bool {
+    if variety >= CLEAR {
+        return true;
+    }
+    let (n, m) = (a.words.len(), b.words.len());
+    let mut in_order = |a: &[u32], b: &[u32]| ratio(aligner.gestalt.common(a, b), n, m);
+    in_order(a.words, b.words) >= IN_ORDER.0
+        || variety >= VARIED && in_order(blind.0, blind.1) >= IN_ORDER.1
 }
 
 fn has_same_shape(a: Piece, b: Piece) -> bool {

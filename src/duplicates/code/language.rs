@@ -102,7 +102,7 @@ pub(super) static LANGUAGES: &[Language] = &[
         blocks: Blocks::Braces,
         keywords: "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod \
                    move mut pub ref return self Self static struct super trait true type union unsafe use where while \
-                   Some None Ok Err bool char str u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64",
+                   Some None Ok Err",
         habits: Habits {
             lifetimes: true,
             ..NONE

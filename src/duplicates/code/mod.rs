@@ -10,6 +10,7 @@ mod chains;
 mod classes;
 mod compare;
 mod definition;
+mod gestalt;
 mod language;
 mod lex;
 mod reading;
