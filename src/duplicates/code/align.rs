@@ -1,12 +1,16 @@
 //! How like two pieces of code are: the longest common subsequence of their tokens, by bit vectors
 //! (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004), and the names that stand at its places.
 
-use super::gestalt::Gestalt;
+use super::gestalt::{ELSEWHERE, Gestalt};
 
 /// Room that is used again for every pair.
 #[derive(Debug, Default)]
 pub(super) struct Aligner {
-    pub(super) gestalt: Gestalt,
+    gestalt: Gestalt,
+    /// The words of both, as numbers from 0.
+    numbers: [Vec<u16>; 2],
+    /// Open addressing: hashes of groups of four words.
+    seen: Vec<u64>,
     /// Open addressing: a word, and which row of `masks` is its.
     slots: Vec<(u32, u32)>,
     used: Vec<usize>,
@@ -119,6 +123,46 @@ impl Aligner {
         let common = before + zeros(&row, b.len()) + after;
         self.rows = row;
         common
+    }
+
+    /// How many groups of four words are the first of their kind.
+    pub(super) fn fours(&mut self, words: &[u32]) -> usize {
+        self.seen.clear();
+        let room = (words.len() * 2).next_power_of_two();
+        self.seen.resize(room, 0);
+        let mut fours = 0;
+        for four in words.windows(4) {
+            let mixed = |hash: u64, word: &u32| {
+                (hash ^ u64::from(*word))
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                    .rotate_left(29)
+            };
+            let hash = four.iter().fold(0, mixed) | 1;
+            let mut at = (hash >> 32) as usize & (room - 1);
+            while self.seen[at] != 0 && self.seen[at] != hash {
+                at = (at + 1) & (room - 1);
+            }
+            fours += usize::from(self.seen[at] == 0);
+            self.seen[at] = hash;
+        }
+        fours
+    }
+
+    /// Whether so many words are common, the longest runs first; of pieces with less than 2^16 words.
+    pub(super) fn are_in_order(&mut self, a: &[u32], b: &[u32], enough: usize) -> bool {
+        if b.is_empty() {
+            return enough == 0;
+        }
+        self.index(b);
+        let mut numbers = std::mem::take(&mut self.numbers);
+        for (numbers, words) in numbers.iter_mut().zip([a, b]) {
+            numbers.clear();
+            let number = |word: &u32| u16::try_from(self.slots[self.slot(*word)].1);
+            numbers.extend(words.iter().map(|it| number(it).unwrap_or(ELSEWHERE)));
+        }
+        let are = self.gestalt.is_common(&numbers[0], &numbers[1], enough);
+        self.numbers = numbers;
+        are
     }
 
     /// The places of a longest common subsequence, in order.

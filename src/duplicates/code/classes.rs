@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use foldhash::fast::FixedState;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::align::Aligner;
-use super::compare::{Likeness, blinded, compare};
+use super::compare::{Likeness, are_in_order, blinded, compare};
 use super::search::Pair;
 use super::source::{Sources, Span};
 use crate::duplicates::{Class, Fragment, Sameness};
@@ -14,7 +15,10 @@ use crate::duplicates::{Class, Fragment, Sameness};
 /// Two spans of a file are one, if what they share is so much of what both hold.
 const ONE: f64 = 0.75;
 /// When two classes would become one, so many pairs of their members are looked at.
-const ASKED: usize = 64;
+const ASKED: usize = 36;
+/// …and of so many of these whether they are in order, of all that may be rows of a table.
+const ORDERED: usize = 6;
+const TABLE: f64 = 0.45;
 
 /// From `enough` on, two are alike.
 pub(super) fn classes(sources: &Sources, pairs: &[Pair], enough: f64) -> Vec<Class> {
@@ -112,10 +116,64 @@ struct Group {
     similarity: f64,
 }
 
+/// Whether two are alike, and in order.
+struct Judge<'s> {
+    sources: &'s Sources<'s>,
+    enough: f64,
+    aligner: Aligner,
+    /// What was found to be alike.
+    found: HashMap<(Span, Span), Likeness, FixedState>,
+}
+
+impl Judge<'_> {
+    fn likeness(&mut self, a: Span, b: Span) -> Option<Likeness> {
+        let found = self.found.get(&(a.min(b), a.max(b)));
+        let (a, b) = (self.sources.piece(a), self.sources.piece(b));
+        let compare = || compare(a, b, self.enough, &mut self.aligner);
+        found.copied().or_else(compare)
+    }
+
+    fn are_in_order(&mut self, a: Span, b: Span, like: Likeness) -> bool {
+        let (a, b) = (self.sources.piece(a), self.sources.piece(b));
+        are_in_order(a, b, like, &mut self.aligner)
+    }
+
+    /// Of those that are least like each other; `None`: some are not alike.
+    fn least(&mut self, x: &[Member], y: &[Member]) -> Option<Likeness> {
+        let few = ASKED.isqrt();
+        let of_x = (ASKED / y.len().min(few)).min(2 * few);
+        let of_y = (ASKED / x.len().min(few)).min(2 * few);
+        let mut pairs: Vec<(Span, Span)> = Vec::new();
+        for (_, one) in spread(x, of_x) {
+            pairs.extend(spread(y, of_y).map(|other| (*one, other.1)));
+        }
+        let mut all = None;
+        let some = pairs.len().div_ceil(ORDERED);
+        for (at, (one, other)) in pairs.iter().enumerate() {
+            if one.common(*other) > 0 {
+                return None;
+            }
+            let like = self.likeness(*one, *other)?;
+            let is_looked_at = at % some == 0 || like.variety < TABLE;
+            if is_looked_at && !self.are_in_order(*one, *other, like) {
+                return None;
+            }
+            all = worst(all, Some(like));
+        }
+        all
+    }
+}
+
 /// The likest first; two groups become one, if each is like each.
 /// Whoever is like all of another group is shown there as well, and whoever is left with the one that it is likest.
 fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Group> {
-    let mut aligner = Aligner::default();
+    let in_turn = |it: &Edge| (it.spans.0.min(it.spans.1), it.spans.0.max(it.spans.1));
+    let mut judge = Judge {
+        sources,
+        enough,
+        aligner: Aligner::default(),
+        found: edges.iter().map(|it| (in_turn(it), it.likeness)).collect(),
+    };
     let mut group_of: Vec<usize> = (0..nodes).collect();
     let mut members: Vec<Vec<Member>> = vec![Vec::new(); nodes];
     let mut likeness: Vec<Option<Likeness>> = vec![None; nodes];
@@ -147,15 +205,10 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
             }
         };
         let (of_x, of_y) = (of(x, &alone[0][..]), of(y, &alone[1][..]));
-        let mut all = worst(worst(Some(edge.likeness), likeness[x]), likeness[y]);
-        if size > 0 {
-            all = all.and_then(|it| {
-                worst(
-                    Some(it),
-                    Some(likest(sources, (of_x, of_y), enough, &mut aligner)?),
-                )
-            });
-        }
+        let all = judge.least(of_x, of_y).and_then(|least| {
+            let all = [Some(edge.likeness), likeness[x], likeness[y]];
+            all.into_iter().fold(Some(least), worst)
+        });
         let Some(all) = all else {
             refused.insert(both, size);
             continue;
@@ -185,14 +238,16 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
             {
                 continue;
             }
-            let like = if members[of_host].is_empty() {
-                members[of_host].push(host);
-                Some(edge.likeness)
+            let there = if members[of_host].is_empty() {
+                vec![host]
             } else {
-                let there = [&members[of_host][..], &guests[of_host][..]].concat();
-                likest(sources, (&[guest], &there), enough, &mut aligner)
+                [&members[of_host][..], &guests[of_host][..]].concat()
             };
+            let like = judge.least(&[guest], &there);
             if like.is_some() {
+                if members[of_host].is_empty() {
+                    members[of_host].push(host);
+                }
                 guests[of_host].push(guest);
                 likeness[of_host] = worst(likeness[of_host], like);
             }
@@ -215,43 +270,10 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
 /// The place that it is counted as, and what it was compared as.
 type Member = (usize, Span);
 
-/// Of those that are least like each other; `None`: some are not alike.
-fn likest(
-    sources: &Sources,
-    (x, y): (&[Member], &[Member]),
-    enough: f64,
-    aligner: &mut Aligner,
-) -> Option<Likeness> {
-    let mut all = None;
-    let few = ASKED.isqrt();
-    let (of_x, of_y) = match (x.len() <= few, y.len() <= few) {
-        (true, _) => (x.len(), ASKED / x.len()),
-        (_, true) => (ASKED / y.len(), y.len()),
-        _ => (few, few),
-    };
-    for (_, one) in spread(x, of_x) {
-        for (_, other) in spread(y, of_y) {
-            if one.common(*other) > 0 {
-                return None;
-            }
-            all = worst(
-                all,
-                Some(compare(
-                    sources.piece(*one),
-                    sources.piece(*other),
-                    enough,
-                    aligner,
-                )?),
-            );
-        }
-    }
-    all
-}
-
 /// At most so many, from all over.
-fn spread(members: &[Member], at_most: usize) -> impl Iterator<Item = &Member> {
-    let count = members.len().min(at_most);
-    (0..count).map(move |at| &members[at * members.len() / count])
+fn spread<T>(all: &[T], at_most: usize) -> impl Iterator<Item = &T> {
+    let count = all.len().min(at_most);
+    (0..count).map(move |at| &all[at * all.len() / count])
 }
 
 fn worst(a: Option<Likeness>, b: Option<Likeness>) -> Option<Likeness> {
@@ -259,6 +281,7 @@ fn worst(a: Option<Likeness>, b: Option<Likeness>) -> Option<Likeness> {
         (Some(a), Some(b)) => Some(Likeness {
             kind: a.kind.max(b.kind),
             similarity: a.similarity.min(b.similarity),
+            variety: a.variety.min(b.variety),
         }),
         (one, other) => one.or(other),
     }

@@ -1,7 +1,5 @@
 //! Whether two pieces of code are copies of each other, and of which sort.
 
-use foldhash::HashSetExt as _;
-
 use super::align::{Aligner, ratio};
 use super::tokens::{Sort, blind};
 use crate::duplicates::Sameness;
@@ -17,6 +15,8 @@ pub(super) struct Piece<'t> {
 pub(super) struct Likeness {
     pub(super) kind: Sameness,
     pub(super) similarity: f64,
+    /// How much of each is not said again and again.
+    pub(super) variety: f64,
 }
 
 /// From here on, what the two say is the same code edited.
@@ -35,9 +35,13 @@ const VARIED: f64 = 0.36;
 const SAME_SHAPE: (f64, f64) = (0.2, 0.62);
 /// A table must be the same unblinded, and so much.
 const SAME_TABLE: f64 = 0.84;
-/// What differs less than this is looked at once more: so much is the same in runs, the longest first, unblinded or blinded.
+/// What varies less than this is looked at once more…
 const CLEAR: f64 = 0.7;
+/// …so much must be the same in runs, the longest first, unblinded or, if it varies so much, blinded.
 const IN_ORDER: (f64, f64) = (0.60, 0.80);
+const BLINDED: f64 = 0.42;
+/// Longer pieces are not alike by chance.
+const LONG: usize = 250;
 /// So short pieces are alike by chance, and must be more so.
 const SHORT: usize = 70;
 const MORE: f64 = 0.05;
@@ -52,6 +56,7 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         return Some(Likeness {
             kind: Sameness::Exact,
             similarity: 1.0,
+            variety: 1.0,
         });
     }
     if enough >= EXACT || n > LONGEST || m > LONGEST || ratio(n.min(m), n, m) < SIMILAR {
@@ -63,7 +68,7 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         return None;
     }
     let (blind_a, blind_b) = (blinded(a), blinded(b));
-    let variety = variety(&blind_a).min(variety(&blind_b));
+    let variety = variety(&blind_a, aligner).min(variety(&blind_b, aligner));
     let more = if n.min(m) < SHORT { MORE } else { 0.0 };
     let enough = if variety < VARIED {
         SAME_TABLE
@@ -73,10 +78,10 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     if raw >= enough && !same_shape {
         let raw = ratio(in_runs(&aligner.matches(a.words, b.words), 2), n, m);
         if raw >= enough {
-            let in_order = are_in_order((a, b), (&blind_a, &blind_b), variety, aligner);
-            return in_order.then_some(Likeness {
+            return Some(Likeness {
                 kind: Sameness::Similar,
                 similarity: raw,
+                variety,
             });
         }
     }
@@ -95,33 +100,38 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         return None;
     }
     let together = together(a, b, &matches);
-    if together < TOGETHER {
-        return None;
-    }
-    are_in_order((a, b), (&blind_a, &blind_b), variety, aligner).then_some(Likeness {
+    (together >= TOGETHER).then_some(Likeness {
         kind: if same_shape {
             Sameness::Renamed
         } else {
             Sameness::Similar
         },
         similarity: raw.max(alike * together).min(0.999),
+        variety,
     })
 }
 
-/// Whether much is the same when the longest runs come first: in a table all stands somewhere.
-fn are_in_order(
-    (a, b): (Piece, Piece),
-    blind: (&[u32], &[u32]),
-    variety: f64,
-    aligner: &mut Aligner,
-) -> bool {
-    if variety >= CLEAR {
+/// Whether much of two that are alike is the same when the longest runs come first: in a table all stands somewhere.
+pub(super) fn are_in_order(a: Piece, b: Piece, like: Likeness, aligner: &mut Aligner) -> bool {
+    let both = a.words.len() + b.words.len();
+    let is_renamed = like.kind == Sameness::Renamed && like.variety >= VARIED;
+    if is_renamed || like.variety >= CLEAR || both >= 2 * LONG {
         return true;
     }
-    let (n, m) = (a.words.len(), b.words.len());
-    let mut in_order = |a: &[u32], b: &[u32]| ratio(aligner.gestalt.common(a, b), n, m);
-    in_order(a.words, b.words) >= IN_ORDER.0
-        || variety >= VARIED && in_order(blind.0, blind.1) >= IN_ORDER.1
+    aligner.are_in_order(a.words, b.words, part(both, IN_ORDER.0))
+        || like.variety >= BLINDED
+            && aligner.are_in_order(&blinded(a), &blinded(b), part(both, IN_ORDER.1))
+}
+
+/// So many words of either are this share of both.
+#[expect(clippy::cast_precision_loss, reason = "tokens of a file are few")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a length"
+)]
+fn part(both: usize, share: f64) -> usize {
+    (both as f64 * share / 2.0).ceil() as usize
 }
 
 fn has_same_shape(a: Piece, b: Piece) -> bool {
@@ -143,11 +153,9 @@ pub(super) fn blinded(piece: Piece) -> Vec<u32> {
 
 /// How much of the blinded code is not said again and again.
 #[expect(clippy::cast_precision_loss, reason = "tokens of a file are few")]
-fn variety(blind: &[u32]) -> f64 {
+fn variety(blind: &[u32], aligner: &mut Aligner) -> f64 {
     let all = blind.len().saturating_sub(3).max(1);
-    let mut fours = foldhash::HashSet::with_capacity(all);
-    fours.extend(blind.windows(4));
-    fours.len() as f64 / all as f64
+    aligner.fours(blind) as f64 / all as f64
 }
 
 /// Of the names at common places, how many stand beside the name that they mostly stand beside.
