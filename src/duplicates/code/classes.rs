@@ -231,8 +231,12 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
         let (a, b) = ((edge.nodes.0, edge.spans.0), (edge.nodes.1, edge.spans.1));
         for (guest, host) in [(a, b), (b, a)] {
             let of_host = group_of[host.0];
+            let of_guest = group_of[guest.0];
             let is_guest = |it: &Member| it.0 == guest.0;
-            if of_host == group_of[guest.0]
+            // Something of what the host holds is told beside the guest already.
+            let is_told = |it: &Member| it.1.common(host.1) > 0;
+            if of_host == of_guest
+                || members[of_guest].iter().any(is_told)
                 || guests[of_host].iter().any(is_guest)
                 || !asked.insert((guest, of_host))
             {

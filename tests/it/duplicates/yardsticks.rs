@@ -119,7 +119,7 @@ fn copies_of_code_are_found_as_well_as_must_be() {
             skipped(&format!("sources in {language}"));
             continue;
         };
-        let args = "--seed 17 --decoys 50 --classes 24 --langs".split(' ');
+        let args = "--seed 17 --decoys 100 --classes 24 --langs".split(' ');
         let args: Vec<&str> = args.chain([language]).chain(sizes.split(' ')).collect();
         let judged = judged(&dir, "inject.py", &source, &args, "code");
         for (measure, bound) in [
