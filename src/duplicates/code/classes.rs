@@ -16,7 +16,7 @@ use crate::duplicates::{Class, Fragment, Sameness};
 const ONE: f64 = 0.75;
 /// When two classes would become one, so many pairs of their members are looked at.
 const ASKED: usize = 36;
-/// …and of so many of these whether they are in order, of all that may be rows of a table.
+/// …and so many of these, and all that vary so little that they may be rows of a table, are asked whether they are in order.
 const ORDERED: usize = 6;
 const TABLE: f64 = 0.45;
 
@@ -177,7 +177,7 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
     let mut group_of: Vec<usize> = (0..nodes).collect();
     let mut members: Vec<Vec<Member>> = vec![Vec::new(); nodes];
     let mut likeness: Vec<Option<Likeness>> = vec![None; nodes];
-    let mut refused: HashMap<(usize, usize, Option<Span>), usize> = HashMap::new();
+    let mut refused: HashMap<(usize, usize, Option<Span>), usize, FixedState> = HashMap::default();
     for edge in edges {
         let (a, b) = edge.nodes;
         let (x, y) = (group_of[a], group_of[b]);
@@ -226,7 +226,7 @@ fn group(sources: &Sources, nodes: usize, edges: &[Edge], enough: f64) -> Vec<Gr
         likeness[x] = Some(all);
     }
     let mut guests: Vec<Vec<Member>> = vec![Vec::new(); nodes];
-    let mut asked: HashSet<(Member, usize)> = HashSet::new();
+    let mut asked: HashSet<(Member, usize), FixedState> = HashSet::default();
     for edge in edges {
         let (a, b) = ((edge.nodes.0, edge.spans.0), (edge.nodes.1, edge.spans.1));
         for (guest, host) in [(a, b), (b, a)] {
