@@ -10,14 +10,30 @@ const NONE: u16 = u16::MAX;
 /// So many places of `b` are looked at in one step.
 const LANES: usize = 16;
 
+/// So many words of a run are looked up at once; shorter runs are looked for in what longer ones leave.
+const GROUP: usize = 4;
+
 /// Room that is used again for every pair.
 #[derive(Debug, Default)]
 pub(super) struct Gestalt {
+    /// Open addressing: the groups of `b`, and one more than the last place of each; 0 is none.
+    groups: Vec<(u64, u32)>,
+    /// The same of the place before it that has the same group.
+    earlier: Vec<u32>,
+    /// All runs of a group and more.
+    long: Vec<Run>,
     /// How long the run is that ends at each place of `b`, from the second on: at one place of `a`, and at the next.
     runs: [Vec<u16>; 2],
     filled_up: Vec<u16>,
     /// The stretches of both that are still to be looked at.
     open: Vec<Stretch>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    a: usize,
+    b: usize,
+    length: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +47,37 @@ impl Stretch {
         let (a, b) = (self.a.1 - self.a.0, self.b.1 - self.b.0);
         if a < b { a } else { b }
     }
+
+    /// What is left of a run in here.
+    fn part_of(self, run: &Run) -> Run {
+        let before = self.a.0.saturating_sub(run.a);
+        let before = before.max(self.b.0.saturating_sub(run.b));
+        let in_a = self.a.1.saturating_sub(run.a);
+        let end = run.length.min(in_a).min(self.b.1.saturating_sub(run.b));
+        Run {
+            a: run.a + before,
+            b: run.b + before,
+            length: end.saturating_sub(before),
+        }
+    }
+
+    const fn around(self, run: Run) -> [Self; 2] {
+        let before = Self {
+            a: (self.a.0, run.a),
+            b: (self.b.0, run.b),
+        };
+        let after = Self {
+            a: (run.a + run.length, self.a.1),
+            b: (run.b + run.length, self.b.1),
+        };
+        [before, after]
+    }
 }
 
 impl Gestalt {
     /// Whether the runs consist of so many words, together. Equal words are equal numbers.
     pub(super) fn is_common(&mut self, a: &[u16], b: &[u16], enough: usize) -> bool {
+        self.find_long(a, b);
         let all = Stretch {
             a: (0, a.len()),
             b: (0, b.len()),
@@ -48,29 +90,67 @@ impl Gestalt {
                 return false;
             };
             possible -= stretch.at_most();
-            let (in_a, in_b) = (stretch.a.0..stretch.a.1, stretch.b.0..stretch.b.1);
-            let (at_a, at_b, length) = self.longest(&a[in_a], &b[in_b]);
-            if length == 0 {
+            let longest = self.longest_long(stretch);
+            let longest = longest.unwrap_or_else(|| self.longest(a, b, stretch));
+            if longest.length == 0 {
                 continue;
             }
-            common += length;
-            let (at_a, at_b) = (stretch.a.0 + at_a, stretch.b.0 + at_b);
-            let before = Stretch {
-                a: (stretch.a.0, at_a),
-                b: (stretch.b.0, at_b),
-            };
-            let after = Stretch {
-                a: (at_a + length, stretch.a.1),
-                b: (at_b + length, stretch.b.1),
-            };
-            possible += before.at_most() + after.at_most();
-            self.open.extend([before, after]);
+            common += longest.length;
+            let around = stretch.around(longest);
+            possible += around[0].at_most() + around[1].at_most();
+            self.open.extend(around);
         }
         common >= enough
     }
 
-    /// The longest run of both: where it begins in each, and its length; of equal ones the first.
-    fn longest(&mut self, a: &[u16], b: &[u16]) -> (usize, usize, usize) {
+    /// All runs of a group and more.
+    fn find_long(&mut self, a: &[u16], b: &[u16]) {
+        self.groups.clear();
+        let room = (b.len() * 2).next_power_of_two();
+        self.groups.resize(room, (0, 0));
+        self.earlier.clear();
+        for (at, group) in (1..).zip(b.windows(GROUP)) {
+            let slot = self.slot(packed(group));
+            self.earlier.push(self.groups[slot].1);
+            self.groups[slot] = (packed(group), at);
+        }
+        self.long.clear();
+        for (at, group) in a.windows(GROUP).enumerate() {
+            let mut next = self.groups[self.slot(packed(group))].1;
+            while let Some(other) = (next as usize).checked_sub(1) {
+                next = self.earlier[other];
+                // Else it is a part of one that is found already.
+                if at == 0 || other == 0 || a[at - 1] != b[other - 1] {
+                    let both = a[at..].iter().zip(&b[other..]);
+                    self.long.push(Run {
+                        a: at,
+                        b: other,
+                        length: both.take_while(|it| it.0 == it.1).count(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn slot(&self, group: u64) -> usize {
+        let mask = self.groups.len() - 1;
+        let mut at = (group.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        while self.groups[at].1 != 0 && self.groups[at].0 != group {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    /// The longest of these in a stretch; of equal ones the first.
+    fn longest_long(&self, stretch: Stretch) -> Option<Run> {
+        let parts = self.long.iter().map(|it| stretch.part_of(it));
+        let long = parts.filter(|it| it.length >= GROUP);
+        long.min_by_key(|it| (std::cmp::Reverse(it.length), it.a, it.b))
+    }
+
+    /// The longest run of any length in a stretch; of equal ones the first.
+    fn longest(&mut self, a: &[u16], b: &[u16], stretch: Stretch) -> Run {
+        let (a, b) = (&a[stretch.a.0..stretch.a.1], &b[stretch.b.0..stretch.b.1]);
         self.filled_up.clear();
         self.filled_up.extend(b);
         self.filled_up.resize(b.len().next_multiple_of(LANES), NONE);
@@ -80,7 +160,11 @@ impl Gestalt {
             runs.clear();
             runs.resize(self.filled_up.len() + 1, 0);
         }
-        let mut longest = (0, 0, 0);
+        let mut longest = Run {
+            a: stretch.a.0,
+            b: stretch.b.0,
+            length: 0,
+        };
         for (i, word) in a.iter().enumerate() {
             let lasts = before.as_chunks::<LANES>().0.iter();
             let runs = now[1..].as_chunks_mut::<LANES>().0;
@@ -94,14 +178,25 @@ impl Gestalt {
             }
             let most = most.into_iter().max().unwrap_or(0);
             let length = usize::from(most);
-            if length > longest.2 {
+            if length > longest.length {
                 let end = now.iter().position(|it| *it == most).unwrap_or(0);
-                longest = (i + 1 - length, end - length, length);
+                longest = Run {
+                    a: stretch.a.0 + i + 1 - length,
+                    b: stretch.b.0 + end - length,
+                    length,
+                };
             }
             std::mem::swap(before, now);
         }
         longest
     }
+}
+
+/// Four words are one number.
+fn packed(group: &[u16]) -> u64 {
+    group
+        .iter()
+        .fold(0, |all, word| all << 16 | u64::from(*word))
 }
 
 #[cfg(test)]
