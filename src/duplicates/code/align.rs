@@ -9,6 +9,8 @@ pub(super) struct Aligner {
     gestalt: Gestalt,
     /// The words of both, as numbers from 0.
     numbers: [Vec<u16>; 2],
+    /// A bit for each hash of a group of words.
+    groups: Vec<u64>,
     /// Open addressing: hashes of groups of four words.
     seen: Vec<u64>,
     /// Open addressing: a word, and which row of `masks` is its.
@@ -125,6 +127,26 @@ impl Aligner {
         common
     }
 
+    /// How much of `a` stands in groups of so many words that `b` has somewhere: no alignment has more in such runs.
+    pub(super) fn at_most(&mut self, a: &[u32], b: &[u32], group: usize) -> usize {
+        let room = (b.len() * 16).next_power_of_two().max(64);
+        self.groups.clear();
+        self.groups.resize(room / 64, 0);
+        let groups = &mut self.groups[..];
+        let bit = |hash: u32| (hash >> 7) as usize & (room - 1);
+        each_group(b, group, |_, hash| {
+            groups[bit(hash) / 64] |= 1 << (bit(hash) % 64);
+        });
+        let (mut covered, mut end) = (0, 0);
+        each_group(a, group, |start, hash| {
+            if groups[bit(hash) / 64] >> (bit(hash) % 64) & 1 == 1 {
+                covered += start + group - end.max(start);
+                end = start + group;
+            }
+        });
+        covered
+    }
+
     /// How many groups of four words are the first of their kind.
     pub(super) fn fours(&mut self, words: &[u32]) -> usize {
         self.seen.clear();
@@ -199,6 +221,23 @@ impl Aligner {
         self.rows = rows;
         matches.reverse();
         matches
+    }
+}
+
+/// Where each group of so many words begins, and its hash: of the one before it the first goes and the next comes
+/// (Karp and Rabin, 1987).
+fn each_group(words: &[u32], group: usize, mut told: impl FnMut(usize, u32)) {
+    const BASE: u32 = 0x9e37_79b1;
+    let gone = (0..group).fold(BASE, |power, _| power.wrapping_mul(BASE));
+    let mut hash = 0_u32;
+    for (at, word) in words.iter().enumerate() {
+        hash = (hash.wrapping_add(*word)).wrapping_mul(BASE);
+        if at >= group {
+            hash = hash.wrapping_sub(words[at - group].wrapping_mul(gone));
+        }
+        if at + 1 >= group {
+            told(at + 1 - group, hash);
+        }
     }
 }
 

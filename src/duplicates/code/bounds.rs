@@ -2,7 +2,6 @@
 
 use super::blocks::Form;
 use super::source::{Sources, Span};
-use super::tokens::blind;
 
 /// A copy is looked for so many tokens beyond what is known of it.
 const REACH: usize = 48;
@@ -37,10 +36,8 @@ pub(super) fn grown(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
 
 /// Grown by the signs on both sides that are the same without a gap: a seed may begin a little later than the copy.
 fn touching(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
-    let (of_a, of_b) = (&sources.of(a.file).tokens, &sources.of(b.file).tokens);
-    let is_same = |x: usize, y: usize| {
-        blind(of_a.words[x], of_a.sorts[x]) == blind(of_b.words[y], of_b.sorts[y])
-    };
+    let (of_a, of_b) = (sources.blind(a.file), sources.blind(b.file));
+    let is_same = |x: usize, y: usize| of_a[x] == of_b[y];
     // Copies of one file that follow each other have nothing between them.
     let between = (a.file == b.file).then(|| (b.start - a.end) as usize);
     let most = (a.start.min(b.start) as usize).min(between.unwrap_or(usize::MAX));
@@ -66,13 +63,13 @@ struct Side {
 
 impl Side {
     fn of(sources: &Sources, file: u32, places: impl Iterator<Item = usize>) -> Self {
-        let tokens = &sources.of(file).tokens;
+        let blind = sources.blind(file);
         let mut side = Self {
             signs: [0; REACH],
             len: 0,
         };
         for (sign, at) in side.signs.iter_mut().zip(places) {
-            *sign = blind(tokens.words[at], tokens.sorts[at]);
+            *sign = blind[at];
             side.len += 1;
         }
         side

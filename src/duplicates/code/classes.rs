@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::align::Aligner;
-use super::compare::{Likeness, are_in_order, blinded, compare};
+use super::compare::{Likeness, are_in_order, compare};
 use super::search::Pair;
 use super::source::{Sources, Span};
 use crate::duplicates::{Class, Fragment, Sameness};
@@ -385,7 +385,7 @@ fn fingerprint(sources: &Sources, group: &Group, fragments: &[Fragment]) -> Stri
         text.extend(fragment.file.as_bytes());
         text.push(0);
     }
-    for word in blinded(sources.piece(group.spans[0])) {
+    for word in sources.piece(group.spans[0]).blind {
         text.extend(word.to_le_bytes());
     }
     format!("{:016x}", xxh3_64(&text))

@@ -1,14 +1,16 @@
 //! Whether two pieces of code are copies of each other, and of which sort.
 
 use super::align::{Aligner, ratio};
-use super::tokens::{Sort, blind};
+use super::tokens::Sort;
 use crate::duplicates::Sameness;
 
-/// A piece of code: the same places of both lists.
+/// A piece of code: the same places of all lists.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'t> {
     pub(super) words: &'t [u32],
     pub(super) sorts: &'t [u8],
+    /// The words, names and literals blinded.
+    pub(super) blind: &'t [u32],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +25,11 @@ pub(super) struct Likeness {
 pub(super) const SIMILAR: f64 = 0.70;
 /// Statements that are no whole function must be more alike: where they begin and end is our choice.
 pub(super) const PIECE: f64 = 0.76;
-/// The same for what is left when names are blinded, in runs of three and of six…
+/// What is the same counts in such runs; single signs stand in any code.
+const PAIRS: usize = 2;
+const RUN: usize = 3;
+const LONG_RUN: usize = 6;
+/// The same for what is left when names are blinded, in runs and in long runs…
 const BLIND: f64 = 0.78;
 const BLIND_LONG: f64 = 0.68;
 /// …if the names go together so often and so much is the same unblinded,
@@ -62,21 +68,33 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     if enough >= EXACT || n > LONGEST || m > LONGEST || ratio(n.min(m), n, m) < SIMILAR {
         return None;
     }
-    let raw = ratio(aligner.common(a.words, b.words), n, m);
-    let same_shape = has_same_shape(a, b);
-    if !same_shape && raw < UNBLINDED {
+    let same_shape = a.blind == b.blind;
+    // What no alignment can reach need not be aligned.
+    let most = |a, b, group, aligner: &mut Aligner| ratio(aligner.at_most(a, b, group), n, m);
+    let most_raw = if same_shape {
+        1.0
+    } else {
+        most(a.words, b.words, PAIRS, aligner)
+    };
+    if most_raw < enough && most(a.blind, b.blind, LONG_RUN, aligner) < BLIND_LONG {
         return None;
     }
-    let (blind_a, blind_b) = (blinded(a), blinded(b));
-    let variety = variety(&blind_a, aligner).min(variety(&blind_b, aligner));
+    let variety = variety(a.blind, aligner).min(variety(b.blind, aligner));
     let more = if n.min(m) < SHORT { MORE } else { 0.0 };
     let enough = if variety < VARIED {
         SAME_TABLE
     } else {
         enough + more
     };
+    if variety < VARIED && most_raw < enough {
+        return None;
+    }
+    let raw = ratio(aligner.common(a.words, b.words), n, m);
+    if !same_shape && raw < UNBLINDED {
+        return None;
+    }
     if raw >= enough && !same_shape {
-        let raw = ratio(in_runs(&aligner.matches(a.words, b.words), 2), n, m);
+        let raw = ratio(in_runs(&aligner.matches(a.words, b.words), PAIRS), n, m);
         if raw >= enough {
             return Some(Likeness {
                 kind: Sameness::Similar,
@@ -93,10 +111,10 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     let matches: Vec<(usize, usize)> = if same_shape {
         (0..n).map(|it| (it, it)).collect()
     } else {
-        aligner.matches(&blind_a, &blind_b)
+        aligner.matches(a.blind, b.blind)
     };
-    let alike = ratio(in_runs(&matches, 3), n, m);
-    if alike < BLIND + more || ratio(in_runs(&matches, 6), n, m) < BLIND_LONG {
+    let alike = ratio(in_runs(&matches, RUN), n, m);
+    if alike < BLIND + more || ratio(in_runs(&matches, LONG_RUN), n, m) < BLIND_LONG {
         return None;
     }
     let together = together(a, b, &matches);
@@ -120,7 +138,7 @@ pub(super) fn are_in_order(a: Piece, b: Piece, like: Likeness, aligner: &mut Ali
     }
     aligner.are_in_order(a.words, b.words, part(both, IN_ORDER.0))
         || like.variety >= BLINDED
-            && aligner.are_in_order(&blinded(a), &blinded(b), part(both, IN_ORDER.1))
+            && aligner.are_in_order(a.blind, b.blind, part(both, IN_ORDER.1))
 }
 
 /// So many words of either are this share of both.
@@ -134,21 +152,10 @@ fn part(both: usize, share: f64) -> usize {
     (both as f64 * share / 2.0).ceil() as usize
 }
 
-fn has_same_shape(a: Piece, b: Piece) -> bool {
-    let blind_of = |piece: Piece, at: usize| blind(piece.words[at], piece.sorts[at]);
-    a.words.len() == b.words.len()
-        && (0..a.words.len()).all(|at| blind_of(a, at) == blind_of(b, at))
-}
-
-/// Matches that stand beside so many others: single signs stand in any code.
+/// Matches that stand beside so many others.
 fn in_runs(matches: &[(usize, usize)], least: usize) -> usize {
     let runs = matches.chunk_by(|a, b| a.0 + 1 == b.0 && a.1 + 1 == b.1);
     runs.map(<[_]>::len).filter(|it| *it >= least).sum()
-}
-
-pub(super) fn blinded(piece: Piece) -> Vec<u32> {
-    let both = piece.words.iter().zip(piece.sorts);
-    both.map(|(word, sort)| blind(*word, *sort)).collect()
 }
 
 /// How much of the blinded code is not said again and again.

@@ -2,7 +2,6 @@
 
 use super::align::{Aligner, ratio};
 use super::blocks::Form;
-use super::compare::Piece;
 use super::lex::word;
 use super::source::{Source, Span};
 use crate::duplicates::Fragment;
@@ -65,12 +64,8 @@ impl Definition<'_> {
         }
     }
 
-    fn piece(&self) -> Piece<'_> {
-        let range = self.span.start as usize..self.span.end as usize;
-        Piece {
-            words: &self.source.tokens.words[range.clone()],
-            sorts: &self.source.tokens.sorts[range],
-        }
+    fn words(&self) -> &[u32] {
+        &self.source.tokens.words[self.span.start as usize..self.span.end as usize]
     }
 }
 
@@ -80,7 +75,7 @@ pub(in crate::duplicates) fn least_likeness(all: &[Definition]) -> f64 {
     let mut least = 1.0_f64;
     for (at, one) in all.iter().take(COMPARED).enumerate() {
         for other in all.iter().take(at) {
-            let (a, b) = (one.piece().words, other.piece().words);
+            let (a, b) = (one.words(), other.words());
             let longest = a.len().max(b.len());
             let like = if a == b {
                 1.0

@@ -141,6 +141,8 @@ pub(super) struct Sources<'s> {
     pub(super) all: &'s [&'s Source],
     /// The place of each file's first token.
     pub(super) bases: Vec<u32>,
+    /// The words of each file, names and literals blinded.
+    blind: Vec<Vec<u32>>,
 }
 
 impl<'s> Sources<'s> {
@@ -155,7 +157,8 @@ impl<'s> Sources<'s> {
                 base
             })
             .collect();
-        Self { all, bases }
+        let blind = all.iter().map(|it| it.tokens.blinded()).collect();
+        Self { all, bases, blind }
     }
 
     /// The file of a place.
@@ -168,12 +171,17 @@ impl<'s> Sources<'s> {
         self.all[file as usize]
     }
 
-    pub(super) fn piece(&self, span: Span) -> Piece<'s> {
+    pub(super) fn blind(&self, file: u32) -> &[u32] {
+        &self.blind[file as usize]
+    }
+
+    pub(super) fn piece(&self, span: Span) -> Piece<'_> {
         let tokens = &self.of(span.file).tokens;
         let range = span.start as usize..span.end as usize;
         Piece {
             words: &tokens.words[range.clone()],
-            sorts: &tokens.sorts[range],
+            sorts: &tokens.sorts[range.clone()],
+            blind: &self.blind(span.file)[range],
         }
     }
 

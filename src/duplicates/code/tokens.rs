@@ -72,6 +72,12 @@ impl Tokens {
         (last.0 as usize == token + 1).then_some(last.1)
     }
 
+    /// The words, names and literals blinded.
+    pub(super) fn blinded(&self) -> Vec<u32> {
+        let both = self.words.iter().zip(&self.sorts);
+        both.map(|(word, sort)| blind(*word, *sort)).collect()
+    }
+
     pub(super) fn is(&self, token: usize, sign: u8) -> bool {
         self.words.get(token) == Some(&u32::from(sign))
     }
