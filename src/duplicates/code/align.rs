@@ -16,11 +16,13 @@ pub(super) struct Aligner {
     /// Open addressing: a word, and which row of `masks` is its.
     slots: Vec<(u32, u32)>,
     used: Vec<usize>,
-    masks: Vec<u64>,
-    rows: Vec<u64>,
+    masks: Vec<u128>,
+    rows: Vec<u128>,
 }
 
 const EMPTY: u32 = u32::MAX;
+/// Of one number of a row.
+const BITS: usize = 128;
 
 impl Aligner {
     fn slot(&self, word: u32) -> usize {
@@ -34,7 +36,7 @@ impl Aligner {
 
     /// Where each word stands in `b`.
     fn index(&mut self, b: &[u32]) -> usize {
-        let width = b.len().div_ceil(64);
+        let width = b.len().div_ceil(BITS);
         let wanted = (b.len() * 2).next_power_of_two().max(64);
         if self.slots.len() < wanted {
             self.slots = vec![(0, EMPTY); wanted];
@@ -54,26 +56,26 @@ impl Aligner {
                 self.masks.resize(self.masks.len() + width, 0);
             }
             let row = self.slots[slot].1 as usize * width;
-            self.masks[row + at / 64] |= 1 << (at % 64);
+            self.masks[row + at / BITS] |= 1 << (at % BITS);
         }
         width
     }
 
     /// One more word of `a`: `row` becomes the next.
-    fn step(row: &mut [u64], matches: &[u64]) {
+    fn step(row: &mut [u128], matches: &[u128]) {
         let mut carry = false;
         for (v, &m) in row.iter_mut().zip(matches) {
             let u = *v & m;
             let (sum, over) = v.overflowing_add(u);
-            let (sum, more) = sum.overflowing_add(u64::from(carry));
+            let (sum, more) = sum.overflowing_add(u128::from(carry));
             carry = over || more;
             *v = sum | (*v & !m);
         }
     }
 
     /// All of `a`, where a row is short: it stays in registers.
-    fn go_through<const WIDTH: usize>(&self, a: &[u32], row: &mut [u64]) {
-        let mut now = [u64::MAX; WIDTH];
+    fn go_through<const WIDTH: usize>(&self, a: &[u32], row: &mut [u128]) {
+        let mut now = [u128::MAX; WIDTH];
         for &word in a {
             let Some(matches) = self.matching(word, WIDTH) else {
                 continue;
@@ -83,14 +85,14 @@ impl Aligner {
                 let u = *v & m;
                 let (sum, over) = v.overflowing_add(u);
                 let (sum, more) = sum.overflowing_add(carry);
-                carry = u64::from(over | more);
+                carry = u128::from(over | more);
                 *v = sum | (*v & !m);
             }
         }
         row.copy_from_slice(&now);
     }
 
-    fn matching(&self, word: u32, width: usize) -> Option<&[u64]> {
+    fn matching(&self, word: u32, width: usize) -> Option<&[u128]> {
         let row = self.slots[self.slot(word)].1;
         let at = row as usize * width;
         (row != EMPTY).then(|| &self.masks[at..at + width])
@@ -108,12 +110,10 @@ impl Aligner {
         let width = self.index(b);
         let mut row = std::mem::take(&mut self.rows);
         row.clear();
-        row.resize(width, u64::MAX);
+        row.resize(width, u128::MAX);
         match width {
             1 => self.go_through::<1>(a, &mut row),
             2 => self.go_through::<2>(a, &mut row),
-            3 => self.go_through::<3>(a, &mut row),
-            4 => self.go_through::<4>(a, &mut row),
             _ => {
                 for &word in a {
                     if let Some(matches) = self.matching(word, width) {
@@ -195,7 +195,7 @@ impl Aligner {
         let width = self.index(b);
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
-        rows.resize(width * (a.len() + 1), u64::MAX);
+        rows.resize(width * (a.len() + 1), u128::MAX);
         for (at, &word) in a.iter().enumerate() {
             let (before, after) = rows.split_at_mut((at + 1) * width);
             let row = &mut after[..width];
@@ -204,7 +204,7 @@ impl Aligner {
                 Self::step(row, matches);
             }
         }
-        let is_set = |i: usize, j: usize| rows[i * width + j / 64] >> (j % 64) & 1 == 1;
+        let is_set = |i: usize, j: usize| rows[i * width + j / BITS] >> (j % BITS) & 1 == 1;
         let (mut i, mut j) = (a.len(), b.len());
         let mut matches = Vec::new();
         while i > 0 && j > 0 {
@@ -245,15 +245,15 @@ fn same<'w>(a: impl Iterator<Item = &'w u32>, b: impl Iterator<Item = &'w u32>) 
     a.zip(b).take_while(|(x, y)| x == y).count()
 }
 
-fn zeros(row: &[u64], bits: usize) -> usize {
+fn zeros(row: &[u128], bits: usize) -> usize {
     let zeros: usize = row.iter().map(|it| it.count_zeros() as usize).sum();
     // Bits above the last are never cleared by a match; a carry may clear them.
-    let spare = row.len() * 64 - bits;
-    let last = row.last().copied().unwrap_or(u64::MAX);
+    let spare = row.len() * BITS - bits;
+    let last = row.last().copied().unwrap_or(u128::MAX);
     let above = if spare == 0 {
         0
     } else {
-        (last >> (64 - spare)).count_zeros() as usize - (64 - spare)
+        (last >> (BITS - spare)).count_zeros() as usize - (BITS - spare)
     };
     zeros - above
 }
