@@ -137,8 +137,7 @@ pub(super) fn are_in_order(a: Piece, b: Piece, like: Likeness, aligner: &mut Ali
         return true;
     }
     aligner.are_in_order(a.words, b.words, part(both, IN_ORDER.0))
-        || like.variety >= BLINDED
-            && aligner.are_in_order(a.blind, b.blind, part(both, IN_ORDER.1))
+        || like.variety >= BLINDED && aligner.are_in_order(a.blind, b.blind, part(both, IN_ORDER.1))
 }
 
 /// So many words of either are this share of both.

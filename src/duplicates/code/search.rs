@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 use super::align::Aligner;
 use super::bounds::{grown, inside, snapped};
 use super::chains::{Chain, Run, chains, runs};
@@ -94,7 +96,7 @@ struct Finder<'f> {
 #[derive(Default)]
 struct Reported {
     /// Of each stretch the first that the pair reaches into, and which one it is.
-    stretches: HashMap<u32, Vec<(u32, usize)>>,
+    stretches: HashMap<u32, Vec<(u32, usize)>, FixedState>,
 }
 
 impl Reported {

@@ -162,10 +162,9 @@ fn winnow(hashes: &[u32], neighbours: usize) -> Vec<(u32, u32)> {
 /// All seeds of all files, by what they say.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// The seed above, which one it is in the order of places below.
+    /// The seed above, its place in all files below.
     entries: Vec<u64>,
-    /// For the nth seed: its place in all files, and where it is in `entries`.
-    places: Vec<u32>,
+    /// Where the nth seed, in the order of places, is in `entries`.
     ranks: Vec<u32>,
     /// The first seed of each file; one more than files.
     files: Vec<usize>,
@@ -177,22 +176,24 @@ impl Index {
         let all = seeds.iter().map(Vec::len).sum();
         let mut index = Self {
             entries: Vec::with_capacity(all),
-            places: Vec::with_capacity(all),
             ranks: vec![0; all],
             files: vec![0],
         };
+        let mut places: Vec<u32> = Vec::with_capacity(all);
         for (seeds, base) in seeds.into_iter().zip(bases) {
             for (hash, at) in seeds {
                 index
                     .entries
-                    .push(u64::from(hash) << 32 | index.places.len() as u64);
-                index.places.push(base + at);
+                    .push(u64::from(hash) << 32 | places.len() as u64);
+                places.push(base + at);
             }
-            index.files.push(index.places.len());
+            index.files.push(places.len());
         }
         index.entries.sort_unstable();
-        for (rank, entry) in index.entries.iter().enumerate() {
-            index.ranks[low(*entry) as usize] = u32::try_from(rank).unwrap_or(u32::MAX);
+        for (rank, entry) in index.entries.iter_mut().enumerate() {
+            let nth = low(*entry) as usize;
+            index.ranks[nth] = u32::try_from(rank).unwrap_or(u32::MAX);
+            *entry = *entry >> 32 << 32 | u64::from(places[nth]);
         }
         index
     }
@@ -200,16 +201,12 @@ impl Index {
     /// Later places that say the same as a place of this file: the distance above, this place below.
     pub(super) fn pairs(&self, file: usize, pairs: &mut Vec<u64>) {
         pairs.clear();
-        for nth in self.files[file]..self.files[file + 1] {
-            let rank = self.ranks[nth] as usize;
-            let (own, place) = (self.entries[rank], self.places[nth]);
-            let later = self.entries[rank + 1..]
-                .iter()
-                .take(MOST)
-                .take_while(|it| *it >> 32 == own >> 32);
-            pairs.extend(later.map(|it| {
-                u64::from(self.places[low(*it) as usize] - place) << 32 | u64::from(place)
-            }));
+        for rank in &self.ranks[self.files[file]..self.files[file + 1]] {
+            let all = &self.entries[*rank as usize..];
+            let own = all[0];
+            let later = all[1..].iter().take(MOST);
+            let later = later.take_while(|it| *it >> 32 == own >> 32);
+            pairs.extend(later.map(|it| (*it - own) << 32 | u64::from(low(own))));
         }
         pairs.sort_unstable();
     }
