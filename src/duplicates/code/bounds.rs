@@ -1,5 +1,9 @@
 //! Where a copy begins and ends: at statements, and not halfway through a block.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
 use super::blocks::Form;
 use super::source::{Sources, Span};
 
@@ -15,11 +19,30 @@ const GROUP: u32 = 6;
 /// So far below the best nothing is looked for any more.
 const LOST: i32 = 45;
 
+/// How far two files go on together before and after a place in each: the halves of a chain end where it ends.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    before: HashMap<(u32, u32), (usize, usize), FixedState>,
+    after: HashMap<(u32, u32), (usize, usize), FixedState>,
+}
+
+impl Known {
+    pub(super) fn clear(&mut self) {
+        self.before.clear();
+        self.after.clear();
+    }
+}
+
 /// Both spans grown outwards while what is beyond them is mostly the same.
-pub(super) fn grown(sources: &Sources, a: Span, b: Span) -> (Span, Span) {
+pub(super) fn grown(sources: &Sources, known: &mut Known, a: Span, b: Span) -> (Span, Span) {
     let (a, b) = touching(sources, a, b);
-    let before = best(&Side::before(sources, a), &Side::before(sources, b));
-    let after = best(&Side::after(sources, a), &Side::after(sources, b));
+    let before = || best(&Side::before(sources, a), &Side::before(sources, b));
+    let before = *known
+        .before
+        .entry((a.start, b.start))
+        .or_insert_with(before);
+    let after = || best(&Side::after(sources, a), &Side::after(sources, b));
+    let after = *known.after.entry((a.end, b.end)).or_insert_with(after);
     let grow = |span: Span, before: usize, after: usize| Span {
         file: span.file,
         start: span.start - u32::try_from(before).unwrap_or(0),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::align::Aligner;
-use super::bounds::{grown, inside, snapped};
+use super::bounds::{Known, grown, inside, snapped};
 use super::chains::{Chain, Run, chains, runs};
 use super::compare::{EXACT, Likeness, PIECE, SIMILAR, compare};
 use super::seeds::{Index, seeds};
@@ -64,6 +64,7 @@ pub(super) fn pairs(sources: &Sources, options: &Options, tick: Tick) -> Vec<Pai
             aligner,
             found: Vec::new(),
             reported: Reported::default(),
+            known: Known::default(),
         };
         finder.file(at, &index);
         finder.found
@@ -90,6 +91,7 @@ struct Finder<'f> {
     found: Vec<Pair>,
     /// Those of the two files that are looked at.
     reported: Reported,
+    known: Known,
 }
 
 /// Where in a file pairs were found, by stretches: a file may have very many.
@@ -158,6 +160,7 @@ impl Finder<'_> {
     fn two_files(&mut self, here: u32, there: u32, runs: &mut [Run]) {
         let from = self.found.len();
         self.reported.clear();
+        self.known.clear();
         self.functions(here, there, runs);
         self.larger(here, there, from);
         if self.options.exact {
@@ -281,7 +284,7 @@ impl Finder<'_> {
         }
         // What holds a part of itself is no copy; its parts may be.
         if a.common(b) == 0 {
-            let (a, b) = grown(self.sources, a, b);
+            let (a, b) = grown(self.sources, &mut self.known, a, b);
             let (a, b) = (snapped(self.sources, a), snapped(self.sources, b));
             if let (Some(a), Some(b)) = (a, b)
                 && (self.is_reported(a, b) || self.compare(a, b))
