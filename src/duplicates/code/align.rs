@@ -21,6 +21,10 @@ pub(super) struct Aligner {
 }
 
 const EMPTY: u32 = u32::MAX;
+/// So many rows are made at once.
+const MORE: usize = 31;
+/// So often it is looked at whether enough can still be common.
+const OFTEN: usize = 64;
 /// Of one number of a row.
 const BITS: usize = 128;
 
@@ -37,6 +41,7 @@ impl Aligner {
     /// Where each word stands in `b`.
     fn index(&mut self, b: &[u32]) -> usize {
         let width = b.len().div_ceil(BITS);
+        let mut rows = 0;
         let wanted = (b.len() * 2).next_power_of_two().max(64);
         if self.slots.len() < wanted {
             self.slots = vec![(0, EMPTY); wanted];
@@ -50,10 +55,12 @@ impl Aligner {
         for (at, &word) in b.iter().enumerate() {
             let slot = self.slot(word);
             if self.slots[slot].1 == EMPTY {
-                let row = self.masks.len() / width;
-                self.slots[slot] = (word, u32::try_from(row).unwrap_or(EMPTY - 1));
+                self.slots[slot] = (word, u32::try_from(rows).unwrap_or(EMPTY - 1));
                 self.used.push(slot);
-                self.masks.resize(self.masks.len() + width, 0);
+                rows += 1;
+                if rows * width > self.masks.len() {
+                    self.masks.resize((rows + MORE) * width, 0);
+                }
             }
             let row = self.slots[slot].1 as usize * width;
             self.masks[row + at / BITS] |= 1 << (at % BITS);
@@ -92,14 +99,34 @@ impl Aligner {
         row.copy_from_slice(&now);
     }
 
+    /// The same where rows are long: no further off the diagonal than what has `least` in common
+    /// (Ukkonen, "Algorithms for approximate string matching", 1985), and no longer than it can have so much.
+    fn go_near(&self, a: &[u32], b: usize, row: &mut [u128], least: usize) {
+        let (fewer, more) = (a.len().saturating_sub(least), b.saturating_sub(least));
+        let width = row.len();
+        for (at, &word) in a.iter().enumerate() {
+            if at % OFTEN == 0 && zeros(row, b) + a.len() - at < least {
+                return;
+            }
+            let first = at.saturating_sub(fewer) / BITS;
+            let end = (at + more + 1).div_ceil(BITS).min(width);
+            if let Some(matches) = self.matching(word, width)
+                && first < end
+            {
+                Self::step(&mut row[first..end], &matches[first..end]);
+            }
+        }
+    }
+
     fn matching(&self, word: u32, width: usize) -> Option<&[u128]> {
         let row = self.slots[self.slot(word)].1;
         let at = row as usize * width;
         (row != EMPTY).then(|| &self.masks[at..at + width])
     }
 
-    /// The length of the longest common subsequence. What both begin and end with is in it.
-    pub(super) fn common(&mut self, a: &[u32], b: &[u32]) -> usize {
+    /// The length of the longest common subsequence, or less than `least` if it is less. What both begin and end with
+    /// is in it.
+    pub(super) fn common(&mut self, a: &[u32], b: &[u32], least: usize) -> usize {
         let before = same(a.iter(), b.iter());
         let (a, b) = (&a[before..], &b[before..]);
         let after = same(a.iter().rev(), b.iter().rev());
@@ -114,13 +141,7 @@ impl Aligner {
         match width {
             1 => self.go_through::<1>(a, &mut row),
             2 => self.go_through::<2>(a, &mut row),
-            _ => {
-                for &word in a {
-                    if let Some(matches) = self.matching(word, width) {
-                        Self::step(&mut row, matches);
-                    }
-                }
-            }
+            _ => self.go_near(a, b.len(), &mut row, least.saturating_sub(before + after)),
         }
         let common = before + zeros(&row, b.len()) + after;
         self.rows = row;

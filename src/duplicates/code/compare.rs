@@ -76,7 +76,8 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     } else {
         most(a.words, b.words, PAIRS, aligner)
     };
-    if most_raw < enough && most(a.blind, b.blind, LONG_RUN, aligner) < BLIND_LONG {
+    let may_be_renamed = same_shape || most(a.blind, b.blind, LONG_RUN, aligner) >= BLIND_LONG;
+    if most_raw < enough && !may_be_renamed {
         return None;
     }
     let variety = variety(a.blind, aligner).min(variety(b.blind, aligner));
@@ -89,8 +90,14 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     if variety < VARIED && most_raw < enough {
         return None;
     }
-    let raw = ratio(aligner.common(a.words, b.words), n, m);
-    if !same_shape && raw < UNBLINDED {
+    let least = match (same_shape, may_be_renamed && variety >= VARIED) {
+        (true, _) => 0.0,
+        (_, true) => UNBLINDED,
+        _ => enough,
+    };
+    let raw = aligner.common(a.words, b.words, part(n + m, least));
+    let raw = ratio(raw, n, m);
+    if raw < least {
         return None;
     }
     if raw >= enough && !same_shape {

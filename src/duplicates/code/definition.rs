@@ -82,7 +82,7 @@ pub(in crate::duplicates) fn least_likeness(all: &[Definition]) -> f64 {
             } else if longest > super::compare::LONGEST {
                 0.0
             } else {
-                ratio(aligner.common(a, b), a.len(), b.len())
+                ratio(aligner.common(a, b, 0), a.len(), b.len())
             };
             least = least.min(like);
         }
