@@ -114,19 +114,24 @@ pub(super) fn chains(runs: &mut [Run], least: u32) -> Vec<Chain> {
     runs.sort_unstable_by_key(|it| (it.start, it.distance));
     let mut scores: Vec<i64> = Vec::with_capacity(runs.len());
     let mut before: Vec<usize> = Vec::with_capacity(runs.len());
+    // How far this run and those before it reach.
+    let mut reach: Vec<u32> = Vec::with_capacity(runs.len());
     for at in 0..runs.len() {
         let own = i64::from(runs[at].len());
         let mut best = (own, usize::MAX);
-        for earlier in at.saturating_sub(BEFORE)..at {
+        let near = (at.saturating_sub(BEFORE)..at).rev();
+        for earlier in near.take_while(|it| reach[*it] + GAP >= runs[at].start) {
             if let Some(gained) = gained(&runs[earlier], &runs[at]) {
                 let score = scores[earlier] + gained;
-                if score > best.0 {
+                // Of equal ones the first.
+                if score > own && score >= best.0 {
                     best = (score, earlier);
                 }
             }
         }
         scores.push(best.0);
         before.push(best.1);
+        reach.push(runs[at].end.max(reach.last().map_or(0, |it| *it)));
     }
     collect(runs, &scores, &before, least)
 }

@@ -65,7 +65,7 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
             variety: 1.0,
         });
     }
-    if enough >= EXACT || n > LONGEST || m > LONGEST || ratio(n.min(m), n, m) < SIMILAR {
+    if enough >= EXACT || n > LONGEST || m > LONGEST || !may_be_alike(n, m) {
         return None;
     }
     let same_shape = a.blind == b.blind;
@@ -134,6 +134,11 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
         similarity: raw.max(alike * together).min(0.999),
         variety,
     })
+}
+
+/// Whether pieces of so many words can be.
+pub(super) fn may_be_alike(n: usize, m: usize) -> bool {
+    ratio(n.min(m), n, m) >= SIMILAR
 }
 
 /// Whether much of two that are alike is the same when the longest runs come first: in a table all stands somewhere.

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use super::align::Aligner;
 use super::bounds::{Known, grown, inside, snapped};
 use super::chains::{Chain, Run, chains, runs};
-use super::compare::{EXACT, Likeness, PIECE, SIMILAR, compare};
+use super::compare::{EXACT, Likeness, PIECE, SIMILAR, compare, may_be_alike};
 use super::seeds::{Index, seeds};
 use super::source::{Source, Sources, Span};
 use crate::duplicates::each::{Tick, each};
@@ -186,7 +186,14 @@ impl Finder<'_> {
             let middle = run.start + run.len() / 2;
             let in_a = functions(a, middle - base.0);
             let in_b = functions(b, middle + run.distance - base.1);
-            both.extend(in_a.flat_map(|x| in_b.clone().map(move |y| (x, y, run.len()))));
+            for x in in_a {
+                let long = a.plan.blocks[x as usize].span(here).len();
+                let about_as_long = in_b.clone().filter(|y| {
+                    let other = b.plan.blocks[*y as usize].span(there).len();
+                    may_be_alike(long as usize, other as usize)
+                });
+                both.extend(about_as_long.map(|y| (x, y, run.len())));
+            }
         }
         both.sort_unstable();
         for group in both.chunk_by(|x, y| (x.0, x.1) == (y.0, y.1)) {
