@@ -7,7 +7,7 @@ use super::tokens::{Sort, Tokens};
 /// Tokens of a seed.
 pub(super) const LENGTH: usize = 11;
 /// Of so many neighbours one is kept.
-const NEIGHBOURS: usize = 4;
+const NEIGHBOURS: usize = 6;
 /// Of longer ones, which fewer places have.
 const LONG: usize = 24;
 const LONG_NEIGHBOURS: usize = 8;
