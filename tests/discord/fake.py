@@ -8,7 +8,7 @@ certificate of the voice server is and its recordings are. It does not serve dir
 messages, reactions or the history of channels. It lets everyone use every command, `default_member_permissions` or not:
 whom the bot admits is for the bot to show.
 
-Other files: server.py (HTTP, journal, faults, waits), gateway.py, voice.py and rtp.py, world.py (the guild),
+Other files: server.py (HTTP, journal, faults, waits), gateway.py, voice.py with dave.py and rtp.py, world.py (the guild),
 commands.py, interactions.py, messages.py. face.py serves the same with the rules of simcord; foreign.py drives this one
 with discord.py."""
 

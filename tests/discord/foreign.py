@@ -218,14 +218,19 @@ async def limits_are_waited_for(bot, tests):
 
 
 async def voice_is_heard(bot, tests):
-    for _ in range(2):
+    for is_encrypted in (False, True):
+        if is_encrypted:
+            await tests.ask("POST", "/voice", user=OWNER, channel=str(VOICE))
         line = await bot.get_channel(VOICE).connect(timeout=10)
+        await tests.ask("GET", f"/voice?wait_transitions={int(is_encrypted)}")
         over = asyncio.Event()
         line.play(Tone(), after=lambda _: bot.loop.call_soon_threadsafe(over.set))
         await over.wait()
         await line.disconnect()
+    await tests.ask("POST", "/voice", user=OWNER, channel=None)
     calls = await tests.ask("GET", "/voice?wait_over=2&wait_packets=100")
-    for call in calls:
+    for is_encrypted, call in enumerate(calls):
+        same("encrypted", call["encrypted"], is_encrypted * (call["packets"] - call["silences"]))
         same("packets", (call["bad"], call["gaps"], call["late"]), (0, [], 0))
         same("spoken", (call["speaking"][:2], call["seconds"] >= 1.0), ([0, 1], True))
         part = of_tone((await tests.ask("GET", f"/voice/{call['n']}/audio"))["file"])

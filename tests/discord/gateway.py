@@ -70,8 +70,8 @@ class Connection:
 
     async def write(self):
         with contextlib.suppress(ConnectionError):  # The reader sees that the client is gone.
-            while isinstance(frame := await self.outbox.get(), dict):
-                await self.put(json.dumps(frame))
+            while isinstance(frame := await self.outbox.get(), (dict, bytes)):
+                await (self.websocket.send_bytes(frame) if isinstance(frame, bytes) else self.put(json.dumps(frame)))
             await self.websocket.close(code=frame)
 
     async def put(self, text):

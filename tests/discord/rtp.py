@@ -4,6 +4,7 @@ Header, extension and nonce are Discord's `rtpsize` modes: the header with its C
 are in the clear and authenticated, the body of the extension is encrypted with the sound, the last four bytes are the nonce."""
 
 import array
+import contextlib
 import ctypes
 import math
 import struct
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 RATE = 48_000
 LONGEST = RATE * 120 // 1000  # samples in the longest packet of Opus
 SILENCE = b"\xf8\xff\xfe"
+MARKER = b"\xfa\xfa"  # With it every frame ends that is end-to-end encrypted.
 AES, XCHACHA = "aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"
 MODES = [AES, XCHACHA]
 OPUS = 0x78
@@ -35,7 +37,7 @@ def is_rtcp(packet):
 
 
 def opened(packet, mode, key):
-    """The number of the packet, and the Opus in it."""
+    """The number of the packet, and the frame in it: Opus, or what end-to-end encryption made of it."""
     first, kind, number = struct.unpack_from(">BBH", packet)
     if first >> 6 != 2 or kind & 0x7F != OPUS:
         raise Bad(f"version {first >> 6}, type {kind & 0x7F:#x}")
@@ -75,12 +77,12 @@ class Decoder:
 
 
 class Sound:
-    """All that arrived in one call, in the order of arrival."""
+    """All that arrived in one call, in the order of arrival, and what is heard of it by somebody without its keys."""
 
     def __init__(self):
-        self.decoder = Decoder()
-        self.samples = array.array("h")
-        self.packets = self.silences = self.late = 0
+        self.decoder, self.stranger = Decoder(), Decoder()
+        self.samples, self.overheard = array.array("h"), array.array("h")
+        self.packets = self.encrypted = self.silences = self.late = 0
         self.bad, self.gaps = [], []
         self.last = None
 
@@ -88,14 +90,19 @@ class Sound:
         """A sender numbers its packets anew."""
         self.last = None
 
-    def take(self, packet, mode, key):
+    def take(self, packet, mode, key, heard):
+        """`heard` makes Opus of a frame."""
         try:
-            number, opus = opened(packet, mode, key)
+            number, frame = opened(packet, mode, key)
+            with contextlib.suppress(Bad):
+                self.overheard.extend(self.stranger.decode(frame))
+            opus = heard(frame)
             samples = self.decoder.decode(opus)
         except (Bad, struct.error, IndexError) as error:
             return self.bad.append(str(error))
         self.packets += 1
-        self.silences += opus == SILENCE
+        self.encrypted += frame.endswith(MARKER)
+        self.silences += frame == SILENCE
         self.samples.extend(samples)
         self.follow(number)
 
@@ -109,17 +116,18 @@ class Sound:
         self.last = number
 
     def shown(self):
-        return {"packets": self.packets, "silences": self.silences, "late": self.late, "gaps": self.gaps,
-                "bad": len(self.bad), "why_bad": sorted(set(self.bad)), "seconds": len(self.samples) / RATE}
+        return {"packets": self.packets, "encrypted": self.encrypted, "silences": self.silences, "late": self.late,
+                "gaps": self.gaps, "bad": len(self.bad), "why_bad": sorted(set(self.bad)), "seconds": len(self.samples) / RATE}
 
     def loudness(self):
         """Root mean square, of full scale 1."""
         square = sum(sample * sample for sample in self.samples)
         return math.sqrt(square / max(1, len(self.samples))) / 32768
 
-    def save(self, path):
-        with wave.open(path, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(self.samples.tobytes())
+
+def save(path, samples):
+    with wave.open(path, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples.tobytes())

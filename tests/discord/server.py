@@ -20,12 +20,14 @@ POST /fault         {match: "METHOD /path with *", status?, body?, retry_after?,
                     loses the request, true or "after" the answer; GET lists what is pending, DELETE drops it
 POST /gateway       {do: "close", code} | "reconnect" | "invalid", resumable | "withhold_acks", on | "drop"
 GET  /gateway?wait_ready=N&wait_resumes=N&wait_identifies=N&wait_heartbeats=N&wait_connections=N&timeout=
-POST /voice         {user, channel}, null for none: somebody goes there, or the bot is moved | {do: "close", code} now | "refuse",
-                    code: the next identify or resume | "withhold_acks", on | "drop"
-GET  /voice?wait_packets=N&wait_silences=N&wait_identifies=N&wait_resumes=N&wait_heartbeats=N&wait_over=N&timeout=
-                    -> calls [{n, user, channel, state: asked|open|lost|over, mode, packets, bad, seconds, speaking, ..}]; the
-                    counts are of all calls together
-GET  /voice/N/audio -> {file, seconds, rms}: what arrived in call N, a WAV file, mono, 16 bits, 48 kHz"""
+POST /voice         {user, channel}, null for none: somebody goes there and listens, or the bot is moved | {do: "close", code} now
+                    | "refuse", code: the next identify or resume | "withhold_acks", on | "lag", ms:
+                    what is for the encrypted group takes so long | "drop"
+GET  /voice?wait_packets=N&wait_silences=N&wait_identifies=N&wait_resumes=N&wait_heartbeats=N&wait_transitions=N&wait_over=N
+                    &timeout= -> calls [{n, user, channel, state: asked|open|lost|over, mode, packets, encrypted, bad, seconds,
+                    speaking, ..}]; the counts are of all calls together
+GET  /voice/N/audio -> {file, overheard, seconds, rms}: what was heard in call N, and what is heard of it without the keys of
+                    its end-to-end encryption: WAV files, mono, 16 bits, 48 kHz"""
 
 import argparse
 import asyncio

@@ -2,12 +2,13 @@
 
 The gateway hands every op 4 here. It is answered with VOICE_STATE_UPDATE, and a bot that joins gets VOICE_SERVER_UPDATE,
 whose endpoint is null unless the fake was given a place. A call is what one such token opened: it outlives its connections,
-as a session of the gateway does, and is kept with its sound when it ended. Versions 4 and 8 of the protocol are spoken; of
-end-to-end encryption only what everybody must say, that he knows it: sound passes through (`dave_protocol_version` 0)."""
+as a session of the gateway does, and is kept with its sound when it ended. Versions 4 and 8 of the protocol are spoken, and
+end-to-end encryption (dave.py): whoever else stands in the channel listens. Sound passes as it is while nobody does."""
 
 import asyncio
 import collections
 import dataclasses
+import functools
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import secrets
 import socket
 import struct
 
+import dave
 import rtp
 import tls
 import world
@@ -30,6 +32,17 @@ UNKNOWN_MODE, E2EE_REQUIRED = 4016, 4017
 FINAL = {AUTHENTICATION_FAILED, SESSION_INVALID, 4009, SERVER_NOT_FOUND, DISCONNECTED, E2EE_REQUIRED, 4021, 4022}
 HEARTBEAT_MS = 13750.0
 DISCOVERY = struct.Struct(">HHI64sH")
+# What reading nonsense raises, davey's and ours.
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, OSError, rtp.Bad)
+TOLD = {dave.EXECUTE_TRANSITION: "transitions", dave.ANNOUNCE_COMMIT: "commits", dave.WELCOME: "welcomes"}
+COUNTED = ("identifies", "resumes", "heartbeats", "keep_alives", "invalid_commits", *TOLD.values())
+
+
+def framed(operation, data, number=None):
+    """Bytes, of which only the encryption sends any, stay bytes."""
+    if isinstance(data, bytes):
+        return (b"" if number is None else struct.pack(">H", number)) + bytes([operation]) + data
+    return {"op": operation, "d": data} | ({} if number is None else {"seq": number})
 
 
 @dataclasses.dataclass
@@ -53,10 +66,16 @@ class Call:
     def send(self, operation, data):
         """In version 8 it is numbered, and sent again to who resumes."""
         if self.connection and self.connection.version >= 8:
-            self.kept.append({"op": operation, "seq": len(self.kept), "d": data})
+            self.kept.append(framed(operation, data, len(self.kept)))
             self.connection.send(self.kept[-1])
         elif self.connection:
-            self.connection.send({"op": operation, "d": data})
+            self.connection.send(framed(operation, data))
+
+    def tell(self, operation, data):
+        """What its group has to say. The answers come by the websocket."""
+        self.counts[TOLD.get(operation)] += 1
+        self.send(operation, data)
+        return []
 
     def end(self, code):
         self.state = "over"
@@ -64,7 +83,7 @@ class Call:
             self.connection.close(code)
 
     def shown(self):
-        counts = {name: self.counts[name] for name in ("identifies", "resumes", "heartbeats", "keep_alives")}
+        counts = {name: self.counts[name] for name in COUNTED}
         return {"n": self.n, "user": self.user, "channel": self.channel, "state": self.state, "mode": self.mode,
                 "speaking": self.speaking, "client_close_codes": self.closed_with} | counts | self.sound.shown()
 
@@ -75,6 +94,8 @@ class Voice(asyncio.DatagramProtocol):
         self.states, self.calls, self.holders = {}, [], {}
         self.refusals = []
         self.withheld = False
+        self.lag = 0
+        self.group = dave.Group(world.CHANNELS["voice"])
         self.endpoint = None
         gateway.voice = self
 
@@ -110,6 +131,7 @@ class Voice(asyncio.DatagramProtocol):
         """Or out, into no channel. A bot gets a voice server with it."""
         if call := self.call(user):
             call.end(DISCONNECTED)
+            self.group.disconnect(user)
         session_id = secrets.token_hex(16)
         self.put(user, channel, session_id, flags or {})
         if channel and user in self.holders:
@@ -125,11 +147,19 @@ class Voice(asyncio.DatagramProtocol):
         if channel:
             self.states[user] = state
         self.gateway.dispatch("VOICE_STATE_UPDATE", state)
-        if user != world.APPLICATION and (call := self.call(world.APPLICATION)):
-            if channel == call.channel:
-                call.send(CLIENTS_CONNECT, {"user_ids": [user]})
-            elif before and before["channel_id"] == call.channel:
-                call.send(CLIENT_DISCONNECT, {"user_id": user})
+        was_here = before is not None and before["channel_id"] == self.group.channel
+        is_here = channel == self.group.channel
+        if user != world.APPLICATION and is_here != was_here:
+            self.listen(user, is_here)
+
+    def listen(self, user, is_here):
+        """Or no more. The bot has to expect him before he is proposed."""
+        if call := self.call(world.APPLICATION):
+            call.send(*(CLIENTS_CONNECT, {"user_ids": [user]}) if is_here else (CLIENT_DISCONNECT, {"user_id": user}))
+        if is_here:
+            self.group.connect(user, dave.Listener(user, self.group.channel))
+        else:
+            self.group.disconnect(user)
 
     def call(self, user):
         return next((it for it in self.calls if it.user == user and it.state != "over"), None)
@@ -163,12 +193,14 @@ class Voice(asyncio.DatagramProtocol):
         return websocket
 
     def read(self, connection, message):
-        if message.type != WSMsgType.TEXT:
-            return  # Binary frames are of the encryption that is not on.
         try:
-            frame = json.loads(message.data)
-            self.take(connection, frame["op"], frame["d"])
-        except (ValueError, KeyError, TypeError, AttributeError, OSError):
+            if message.type == WSMsgType.BINARY:
+                operation, data = message.data[0], message.data[1:]
+            else:
+                frame = json.loads(message.data)
+                operation, data = frame["op"], frame["d"]
+            self.take(connection, operation, data)
+        except BROKEN:
             connection.close(DECODE_ERROR)
         self.changed()
 
@@ -182,14 +214,25 @@ class Voice(asyncio.DatagramProtocol):
             (self.identify if operation == IDENTIFY else self.resume)(connection.session, data)
         elif operation == HEARTBEAT:
             self.beat(connection, data)
-        elif operation not in (SELECT, SPEAKING):
+        elif operation not in (SELECT, SPEAKING, *dave.SAID_BY_MEMBERS):
             connection.close(UNKNOWN_OPCODE)
         elif not call:
             connection.close(NOT_AUTHENTICATED)
         elif operation == SELECT:
             self.select(call, data)
-        else:
+        elif operation == SPEAKING:
             call.speaking.append(int(data["speaking"]))
+        else:
+            call.counts["invalid_commits"] += operation == dave.INVALID_COMMIT
+            asyncio.get_running_loop().call_later(self.lag, self.pass_on, connection, operation, data)
+
+    def pass_on(self, connection, operation, data):
+        try:
+            if call := connection.session:
+                self.group.take(call.user, operation, data)
+        except BROKEN:
+            connection.close(DECODE_ERROR)
+        self.changed()
 
     def refusal(self, operation, data):
         call = next((it for it in self.calls if it.token == data["token"]), None)
@@ -219,6 +262,7 @@ class Voice(asyncio.DatagramProtocol):
 
     def identify(self, call, _):
         call.counts["identifies"] += 1
+        self.group.disconnect(call.user)
         call.kept.clear()
         call.sound.begin()
         call.ssrc, call.mode = random.getrandbits(31) | 1, None
@@ -247,10 +291,11 @@ class Voice(asyncio.DatagramProtocol):
         socket.inet_aton(given["address"]), int(given["port"])
         call.mode, call.key = given["mode"], secrets.token_bytes(32)
         call.send(DESCRIPTION, {"mode": call.mode, "secret_key": list(call.key), "audio_codec": "opus", "video_codec": "H264",
-                                "media_session_id": secrets.token_hex(16), "dave_protocol_version": 0})
+                                "media_session_id": secrets.token_hex(16), "dave_protocol_version": dave.VERSION})
         present = [user for user, state in self.states.items() if state["channel_id"] == call.channel and user != call.user]
         if present:
             call.send(CLIENTS_CONNECT, {"user_ids": present})
+        self.group.connect(call.user, call.tell)
 
     def close(self, connection, code):
         if connection.session and code in FINAL:
@@ -279,7 +324,7 @@ class Voice(asyncio.DatagramProtocol):
         elif len(data) > 12 and not rtp.is_rtcp(data):
             call = next((it for it in self.calls if it.ssrc == rtp.ssrc_of(data) and it.mode), None)
             if call and call.state != "over":
-                call.sound.take(data, call.mode, call.key)
+                call.sound.take(data, call.mode, call.key, functools.partial(self.group.heard, call.user))
         self.changed()
 
     # ---- what the tests do and read
@@ -294,6 +339,8 @@ class Voice(asyncio.DatagramProtocol):
                 self.refusals.append(code)
             case {"do": "withhold_acks", "on": bool(on)}:
                 self.withheld = on
+            case {"do": "lag", "ms": int(ms)}:
+                self.lag = ms / 1000
             case {"do": "drop"}:
                 self.each(lambda connection: connection.transport.abort())
             case _:
@@ -308,7 +355,9 @@ class Voice(asyncio.DatagramProtocol):
         return [call.shown() for call in self.calls]
 
     def audio(self, n):
-        """A file with all that arrived in the call."""
-        sound, path = self.calls[n - 1].sound, os.path.join(self.place, f"call-{n}.wav")
-        sound.save(path)
-        return {"file": path, "seconds": len(sound.samples) / rtp.RATE, "rms": sound.loudness()}
+        """A file with all that was heard in the call, and one with what is heard without its keys."""
+        sound = self.calls[n - 1].sound
+        path, overheard = (os.path.join(self.place, f"{name}-{n}.wav") for name in ("call", "overheard"))
+        rtp.save(path, sound.samples)
+        rtp.save(overheard, sound.overheard)
+        return {"file": path, "overheard": overheard, "seconds": len(sound.samples) / rtp.RATE, "rms": sound.loudness()}

@@ -1,6 +1,7 @@
 //! The library that speaks in voice channels: Discord's voice gateway, RTP and end-to-end encryption (DAVE). Named here alone.
 
 use std::num::NonZeroU64;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use songbird::events::{Event, EventContext, EventData, EventHandler, TrackEvent}
 use songbird::input::Input;
 use songbird::tracks::{PlayMode, Track};
 use songbird::{Config, CoreEvent, Songbird};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::time::Sleep;
 
 use super::place::Room;
 use crate::speech::Audio;
@@ -21,6 +23,9 @@ use crate::speech::Audio;
 const AT_LEAST: Duration = Duration::from_secs(30);
 const BYTES_A_SECOND: u64 = 1000;
 const TO_BE_TOLD: Duration = Duration::from_secs(2);
+/// It takes a few round trips until one is a member of the group that has the keys of a call. Till then the library
+/// sends in the clear, which members do not play and others could; it tells nobody when that is over.
+const TO_BE_ADMITTED: Duration = Duration::from_secs(1);
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub(super) struct Call {
     ended: watch::Sender<u64>,
     /// Discord told that the bot is in no channel.
     out: Notify,
+    /// Until what is said will be encrypted.
+    admission: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl Call {
@@ -50,6 +57,7 @@ impl Call {
             is_lost: Arc::default(),
             ended: watch::Sender::new(0),
             out: Notify::new(),
+            admission: Mutex::default(),
         }
     }
 
@@ -94,6 +102,7 @@ impl Call {
                 return Err(error.to_string());
             }
         };
+        *self.admission.lock().await = Some(Box::pin(tokio::time::sleep(TO_BE_ADMITTED)));
         let mut call = call.lock().await;
         call.remove_all_global_events();
         let gone = Gone {
@@ -140,6 +149,13 @@ impl Call {
             None => AT_LEAST + Duration::from_secs(audio.bytes.len() as u64 / BYTES_A_SECOND),
         };
         let mut ended = self.ended.subscribe();
+        let admission = self.admission.lock().await.take();
+        if let Some(admission) = admission {
+            tokio::select! {
+                () = admission => {}
+                _ = ended.changed() => return Heard::Later("the call has ended".into()),
+            }
+        }
         let (tell, mut told) = mpsc::unbounded_channel();
         let mut track = Track::new(Input::from(audio.bytes));
         for event in [TrackEvent::End, TrackEvent::Error] {

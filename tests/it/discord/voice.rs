@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::watch::taskctl;
-use super::{Guild, OPERATOR, OWNER, STRANGER};
+use super::{Guild, OPERATOR, OWNER, STRANGER, VIEWER};
 use crate::home::run;
 use crate::metrics::wait_until;
 
@@ -83,9 +83,44 @@ impl Guild {
 
     /// What arrived in a call.
     fn sound(&self, call: &Value) -> PathBuf {
-        let told = self.ask(&format!("voice/{}/audio", call["n"]));
-        PathBuf::from(told["file"].as_str().unwrap())
+        self.recording(call, "file")
     }
+
+    fn recording(&self, call: &Value, which: &str) -> PathBuf {
+        let told = self.ask(&format!("voice/{}/audio", call["n"]));
+        PathBuf::from(told[which].as_str().unwrap())
+    }
+
+    /// Goes into the channel and listens, or leaves it.
+    fn goes(&self, user: &str, channel: Option<&str>) {
+        self.tell("voice", &json!({"user": user, "channel": channel}));
+    }
+
+    /// The sentence as the engine speaks it.
+    fn source(&self) -> Vec<f32> {
+        let source = self.place.path().join("source.wav");
+        spoken(TEXT, &source);
+        samples(&source)
+    }
+}
+
+/// The same sound, and as long.
+fn assert_same(source: &[f32], heard: &[f32]) {
+    let (source, heard) = (trimmed(source), trimmed(heard));
+    let longer = count_of(heard) / count_of(source);
+    let alike = correlation(source, heard);
+    assert!((0.9..=1.1).contains(&longer), "{longer} times as long");
+    assert!(alike >= 0.9, "correlation {alike}");
+}
+
+/// Every frame with sound in it was encrypted, and those for whom it was could decrypt it.
+fn assert_encrypted(call: &Value) {
+    let count = |name: &str| call[name].as_u64().unwrap();
+    assert_eq!(call["bad"], 0, "{call}");
+    assert_eq!(count("invalid_commits"), 0, "{call}");
+    assert!(count("encrypted") > 50, "{call}");
+    let silent = count("silences");
+    assert_eq!(count("encrypted") + silent, count("packets"), "{call}");
 }
 
 #[test]
@@ -106,16 +141,75 @@ fn what_is_said_is_what_is_heard() {
         panic!("{calls:?}")
     };
     assert_eq!(call["bad"], 0, "{call}");
-    let source = guild.place.path().join("source.wav");
-    spoken(TEXT, &source);
-    let (source, heard) = (samples(&source), samples(&guild.sound(call)));
-    let (source, heard) = (trimmed(&source), trimmed(&heard));
-    let longer = count_of(heard) / count_of(source);
-    let alike = correlation(source, heard);
-    println!("{longer:.3} times as long, correlation {alike:.3}");
-    assert!((0.9..=1.1).contains(&longer), "{longer} times as long");
-    assert!(alike >= 0.9, "correlation {alike}");
+    assert_same(&guild.source(), &samples(&guild.sound(call)));
     guild.assert_clean();
+}
+
+#[test]
+fn in_a_call_with_end_to_end_encryption_who_listens_hears_it_and_nobody_else() {
+    let Some(guild) = Guild::new() else { return };
+    guild.goes(OWNER, Some(ROOM));
+    let _bot = guild.bot();
+    guild.says(OWNER, "join", &[("channel", json!(ROOM))]);
+    guild.calls("wait_transitions=1");
+    let id = guild.command_of(OWNER, "say", &[("text", json!(TEXT))]);
+    guild.answer(&id, "it was said");
+    guild.says(OWNER, "leave", &[]);
+
+    let calls = guild.calls("wait_over=1");
+    let [call] = &calls[..] else {
+        panic!("{calls:?}")
+    };
+    assert_encrypted(call);
+    let source = guild.source();
+    assert_same(&source, &samples(&guild.sound(call)));
+    // Nonsense is sound as well, if there is any.
+    let overheard = samples(&guild.recording(call, "overheard"));
+    let alike = correlation(&source, &overheard);
+    println!("without the keys: correlation {alike:.3}");
+    assert!(alike < 0.3, "correlation {alike} without the keys");
+}
+
+#[test]
+fn whoever_comes_and_goes_while_it_speaks_hears_what_he_may() {
+    let Some(guild) = Guild::new() else { return };
+    guild.goes(OWNER, Some(ROOM));
+    let _bot = guild.bot();
+    guild.says(OWNER, "join", &[("channel", json!(ROOM))]);
+    guild.calls("wait_transitions=1");
+    let id = guild.command_of(OWNER, "say", &[("text", json!(TEXT))]);
+    guild.calls("wait_encrypted=20");
+    // The first makes the commit, the second one makes it in vain.
+    guild.goes(OPERATOR, Some(ROOM));
+    let calls = guild.calls("wait_transitions=2");
+    // What is in flight only the first can decrypt.
+    let sent = calls[0]["encrypted"].as_u64().unwrap();
+    guild.calls(&format!("wait_encrypted={}", sent + 5));
+    guild.goes(OWNER, None);
+    let calls = guild.calls("wait_transitions=3");
+    assert_eq!(guild.queued(), 1, "it spoke on all the while: {calls:?}");
+    guild.answer(&id, "it was said");
+    let first = samples(&guild.sound(&calls[0]));
+    // All alone, it is of no group; into the next one it is welcomed.
+    guild.goes(OPERATOR, None);
+    guild.goes(VIEWER, Some(ROOM));
+    guild.calls("wait_transitions=4");
+    let id = guild.command_of(OWNER, "say", &[("text", json!(TEXT))]);
+    guild.answer(&id, "it was said");
+    guild.says(OWNER, "leave", &[]);
+
+    let calls = guild.calls("wait_over=1");
+    let [call] = &calls[..] else {
+        panic!("{calls:?}")
+    };
+    assert_encrypted(call);
+    assert_eq!(
+        (&call["commits"], &call["welcomes"]),
+        (&json!(3), &json!(1))
+    );
+    let (source, both) = (guild.source(), samples(&guild.sound(call)));
+    assert_same(&source, &first);
+    assert_same(&source, &both[first.len()..]);
 }
 
 #[test]
@@ -248,4 +342,20 @@ fn whoever_is_put_out_stays_out_and_whoever_lost_the_line_comes_back() {
     let told = guild.says(OWNER, "say", &[("text", json!(TEXT))]);
     assert!(told.contains("it is in no voice channel"), "{told}");
     assert_eq!(guild.calls("").len(), calls);
+}
+
+#[test]
+fn what_it_says_first_of_all_is_encrypted_too() {
+    let Some(guild) = Guild::new() else { return };
+    guild.configure("channels:\n  voice: 2010\n");
+    guild.goes(OWNER, Some(ROOM));
+    std::fs::create_dir_all(guild.queue()).unwrap();
+    spoken(TEXT, &guild.queue().join("waits.wav"));
+    // Three times: its key package, its commit, and that it is ready.
+    guild.tell("voice", &json!({"do": "lag", "ms": 150}));
+    let _bot = guild.bot();
+    wait_until("it was heard", || guild.queued() == 0);
+    let calls = guild.calls("wait_silences=1");
+    assert_encrypted(&calls[0]);
+    assert_same(&guild.source(), &samples(&guild.sound(&calls[0])));
 }
