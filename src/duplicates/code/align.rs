@@ -12,7 +12,7 @@ pub(super) struct Aligner {
     /// A bit for each hash of a group of words.
     groups: Vec<u64>,
     /// Open addressing: hashes of groups of four words.
-    seen: Vec<u64>,
+    seen: Vec<u32>,
     /// Open addressing: a word, and which row of `masks` is its.
     slots: Vec<(u32, u32)>,
     used: Vec<usize>,
@@ -80,23 +80,22 @@ impl Aligner {
         }
     }
 
-    /// All of `a`, where a row is short: it stays in registers.
-    fn go_through<const WIDTH: usize>(&self, a: &[u32], row: &mut [u128]) {
-        let mut now = [u128::MAX; WIDTH];
+    /// All of `a`, where a row is short: it stays in registers. Told are all rows.
+    fn go_through<const WIDTH: usize>(&self, a: &[u32], mut told: impl FnMut(&[u128; WIDTH])) {
+        let mut row = [u128::MAX; WIDTH];
         for &word in a {
-            let Some(matches) = self.matching(word, WIDTH) else {
-                continue;
-            };
-            let mut carry = 0;
-            for (v, &m) in now.iter_mut().zip(matches) {
-                let u = *v & m;
-                let (sum, over) = v.overflowing_add(u);
-                let (sum, more) = sum.overflowing_add(carry);
-                carry = u128::from(over | more);
-                *v = sum | (*v & !m);
+            if let Some(matches) = self.matching(word, WIDTH) {
+                let mut carry = 0;
+                for (v, &m) in row.iter_mut().zip(matches) {
+                    let u = *v & m;
+                    let (sum, over) = v.overflowing_add(u);
+                    let (sum, more) = sum.overflowing_add(carry);
+                    carry = u128::from(over | more);
+                    *v = sum | (*v & !m);
+                }
             }
+            told(&row);
         }
-        row.copy_from_slice(&now);
     }
 
     /// The same where rows are long: no further off the diagonal than what has `least` in common
@@ -139,8 +138,8 @@ impl Aligner {
         row.clear();
         row.resize(width, u128::MAX);
         match width {
-            1 => self.go_through::<1>(a, &mut row),
-            2 => self.go_through::<2>(a, &mut row),
+            1 => self.go_through::<1>(a, |now| row.copy_from_slice(now)),
+            2 => self.go_through::<2>(a, |now| row.copy_from_slice(now)),
             _ => self.go_near(a, b.len(), &mut row, least.saturating_sub(before + after)),
         }
         let common = before + zeros(&row, b.len()) + after;
@@ -170,24 +169,20 @@ impl Aligner {
 
     /// How many groups of four words are the first of their kind.
     pub(super) fn fours(&mut self, words: &[u32]) -> usize {
-        self.seen.clear();
         let room = (words.len() * 2).next_power_of_two();
+        self.seen.clear();
         self.seen.resize(room, 0);
+        let seen = &mut self.seen[..];
         let mut fours = 0;
-        for four in words.windows(4) {
-            let mixed = |hash: u64, word: &u32| {
-                (hash ^ u64::from(*word))
-                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                    .rotate_left(29)
-            };
-            let hash = four.iter().fold(0, mixed) | 1;
-            let mut at = (hash >> 32) as usize & (room - 1);
-            while self.seen[at] != 0 && self.seen[at] != hash {
+        each_group(words, 4, |_, hash| {
+            let hash = hash | 1;
+            let mut at = (hash >> 7) as usize & (room - 1);
+            while seen[at] != 0 && seen[at] != hash {
                 at = (at + 1) & (room - 1);
             }
-            fours += usize::from(self.seen[at] == 0);
-            self.seen[at] = hash;
-        }
+            fours += usize::from(seen[at] == 0);
+            seen[at] = hash;
+        });
         fours
     }
 
@@ -216,13 +211,17 @@ impl Aligner {
         let width = self.index(b);
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
-        rows.resize(width * (a.len() + 1), u128::MAX);
-        for (at, &word) in a.iter().enumerate() {
-            let (before, after) = rows.split_at_mut((at + 1) * width);
-            let row = &mut after[..width];
-            row.copy_from_slice(&before[at * width..]);
-            if let Some(matches) = self.matching(word, width) {
-                Self::step(row, matches);
+        rows.resize(width, u128::MAX);
+        match width {
+            1 => self.go_through::<1>(a, |row| rows.extend(row)),
+            2 => self.go_through::<2>(a, |row| rows.extend(row)),
+            _ => {
+                for (at, &word) in a.iter().enumerate() {
+                    rows.extend_from_within(at * width..);
+                    if let Some(matches) = self.matching(word, width) {
+                        Self::step(&mut rows[(at + 1) * width..], matches);
+                    }
+                }
             }
         }
         let is_set = |i: usize, j: usize| rows[i * width + j / BITS] >> (j % BITS) & 1 == 1;

@@ -159,12 +159,15 @@ fn winnow(hashes: &[u32], neighbours: usize) -> Vec<(u32, u32)> {
     kept
 }
 
+/// No later place says the same.
+const LAST: u32 = u32::MAX;
+
 /// All seeds of all files, by what they say.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// The seed above, its place in all files below.
     entries: Vec<u64>,
-    /// Where the nth seed, in the order of places, is in `entries`.
+    /// Where the nth seed, in the order of places, is in `entries`, or [`LAST`].
     ranks: Vec<u32>,
     /// The first seed of each file; one more than files.
     files: Vec<usize>,
@@ -176,7 +179,7 @@ impl Index {
         let all = seeds.iter().map(Vec::len).sum();
         let mut index = Self {
             entries: Vec::with_capacity(all),
-            ranks: vec![0; all],
+            ranks: vec![LAST; all],
             files: vec![0],
         };
         let mut places: Vec<u32> = Vec::with_capacity(all);
@@ -190,10 +193,14 @@ impl Index {
             index.files.push(places.len());
         }
         index.entries.sort_unstable();
-        for (rank, entry) in index.entries.iter_mut().enumerate() {
-            let nth = low(*entry) as usize;
-            index.ranks[nth] = u32::try_from(rank).unwrap_or(u32::MAX);
-            *entry = *entry >> 32 << 32 | u64::from(places[nth]);
+        for rank in 0..all {
+            let entry = index.entries[rank];
+            let nth = low(entry) as usize;
+            let next = index.entries.get(rank + 1);
+            if next.is_some_and(|it| *it >> 32 == entry >> 32) {
+                index.ranks[nth] = u32::try_from(rank).unwrap_or(LAST);
+            }
+            index.entries[rank] = entry >> 32 << 32 | u64::from(places[nth]);
         }
         index
     }
@@ -201,7 +208,8 @@ impl Index {
     /// Later places that say the same as a place of this file: the distance above, this place below.
     pub(super) fn pairs(&self, file: usize, pairs: &mut Vec<u64>) {
         pairs.clear();
-        for rank in &self.ranks[self.files[file]..self.files[file + 1]] {
+        let ranks = &self.ranks[self.files[file]..self.files[file + 1]];
+        for rank in ranks.iter().filter(|it| **it != LAST) {
             let all = &self.entries[*rank as usize..];
             let own = all[0];
             let later = all[1..].iter().take(MOST);
