@@ -246,7 +246,7 @@ impl Aligner {
 
 /// Where each group of so many words begins, and its hash: of the one before it the first goes and the next comes
 /// (Karp and Rabin, 1987).
-fn each_group(words: &[u32], group: usize, mut told: impl FnMut(usize, u32)) {
+pub(super) fn each_group(words: &[u32], group: usize, mut told: impl FnMut(usize, u32)) {
     const BASE: u32 = 0x9e37_79b1;
     let gone = (0..group).fold(BASE, |power, _| power.wrapping_mul(BASE));
     let mut hash = 0_u32;

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use super::align::each_group;
 use super::blocks::Form;
 use super::source::{Sources, Span};
 
 /// A copy is looked for so many tokens beyond what is known of it.
 const REACH: usize = 48;
 /// What a token more on one side costs, in tokens that are common.
-const PRICE: i32 = 5;
-const WORTH: i32 = 2;
+const PRICE: u32 = 5;
+const WORTH: u32 = 2;
 /// So many tokens may one side have more than the other.
-const BAND: usize = 12;
+const BAND: u32 = 12;
 /// So many signs of a common beginning stand side by side.
-const GROUP: u32 = 6;
+const GROUP: usize = 6;
 /// So far below the best nothing is looked for any more.
 const LOST: i32 = 45;
 
@@ -85,26 +86,29 @@ struct Side {
 }
 
 impl Side {
-    fn of(sources: &Sources, file: u32, places: impl Iterator<Item = usize>) -> Self {
-        let blind = sources.blind(file);
-        let mut side = Self {
+    const fn none() -> Self {
+        Self {
             signs: [0; REACH],
             len: 0,
-        };
-        for (sign, at) in side.signs.iter_mut().zip(places) {
-            *sign = blind[at];
+        }
+    }
+
+    fn before(sources: &Sources, span: Span) -> Self {
+        let mut side = Self::none();
+        let all = sources.blind(span.file)[..span.start as usize].iter().rev();
+        for (sign, other) in side.signs.iter_mut().zip(all) {
+            *sign = *other;
             side.len += 1;
         }
         side
     }
 
-    fn before(sources: &Sources, span: Span) -> Self {
-        Self::of(sources, span.file, (0..span.start as usize).rev())
-    }
-
     fn after(sources: &Sources, span: Span) -> Self {
-        let all = sources.of(span.file).tokens.len();
-        Self::of(sources, span.file, span.end as usize..all)
+        let mut side = Self::none();
+        let all = &sources.blind(span.file)[span.end as usize..];
+        side.len = all.len().min(REACH);
+        side.signs[..side.len].copy_from_slice(&all[..side.len]);
+        side
     }
 
     fn signs(&self) -> &[u32] {
@@ -154,34 +158,34 @@ fn best(a: &Side, b: &Side) -> (usize, usize) {
         return (0, 0);
     }
     let places = Places::of(b);
-    let inside = up_to(b.len());
+    let inside = !(u64::MAX << b.len());
     let mut best = (0, 0, 0);
     let mut row = u64::MAX;
-    for (i, x) in a.iter().enumerate() {
+    for (i, x) in (1..).zip(a) {
         let matches = places.bits[places.slot(*x)];
         let both = row & matches;
         row = row.wrapping_add(both) | (row & !matches);
-        let common = !row & inside;
         // What lies too far from `i` is worth nothing.
-        let common = common & up_to(i + 1 + BAND);
+        let common = !row & inside & up_to(i + BAND);
         // None of a row is worth more than if all that is common stood at its beginning.
-        let most = gain(common.count_ones(), i + 1, common.count_ones() as usize);
+        let all = common.count_ones();
+        let most = gain(all, i, all);
         if most < best.0 - LOST {
             break;
         }
         if most > best.0 {
-            best = best_of_row(common, i + 1, best);
+            best = best_of_row(common, i, best);
         }
     }
-    (best.1, best.2)
+    (best.1 as usize, best.2 as usize)
 }
 
-fn best_of_row(common: u64, i: usize, mut best: (i32, usize, usize)) -> (i32, usize, usize) {
+fn best_of_row(common: u64, i: u32, mut best: (i32, u32, u32)) -> (i32, u32, u32) {
     let too_near = common & up_to(i.saturating_sub(BAND + 1));
     let mut n = too_near.count_ones();
     let mut common = common & !too_near;
     while common != 0 {
-        let j = common.trailing_zeros() as usize + 1;
+        let j = common.trailing_zeros() + 1;
         n += 1;
         common &= common - 1;
         let gained = gain(n, i, j);
@@ -193,38 +197,29 @@ fn best_of_row(common: u64, i: usize, mut best: (i32, usize, usize)) -> (i32, us
 }
 
 /// The lowest so many bits; there are more than of signs.
-const fn up_to(bits: usize) -> u64 {
+const fn up_to(bits: u32) -> u64 {
     !(u64::MAX << bits)
 }
 
-fn gain(common: u32, i: usize, j: usize) -> i32 {
-    let signed = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    let common = i32::try_from(common).unwrap_or(0);
-    common * (WORTH + 2 * PRICE) - PRICE * (signed(i) + signed(j))
+/// Of so few signs.
+const fn gain(common: u32, i: u32, j: u32) -> i32 {
+    (common * (WORTH + 2 * PRICE)).cast_signed() - (PRICE * (i + j)).cast_signed()
 }
 
 /// Whether some signs stand side by side in both: else nothing is worth its price.
 fn has_common_group(a: &[u32], b: &[u32]) -> bool {
     let mut seen = [0_u64; 8];
-    for at in groups(a) {
-        seen[at / 64] |= 1 << (at % 64);
-    }
-    groups(b).any(|at| seen[at / 64] >> (at % 64) & 1 == 1)
-}
-
-/// A number below 512 of each group: of the one before it the first sign goes and the next comes (Karp and Rabin, 1987).
-fn groups(signs: &[u32]) -> impl Iterator<Item = usize> {
-    const BASE: u32 = 0x9e37_79b1;
-    const GONE: u32 = BASE.wrapping_pow(GROUP);
-    let size = GROUP as usize;
-    let mut hash = 0_u32;
-    signs.iter().enumerate().filter_map(move |(at, sign)| {
-        hash = hash.wrapping_mul(BASE).wrapping_add(*sign);
-        if let Some(first) = at.checked_sub(size) {
-            hash = hash.wrapping_sub(signs[first].wrapping_mul(GONE));
-        }
-        (at + 1 >= size).then_some((hash.wrapping_mul(BASE) >> 23) as usize)
-    })
+    let place = |hash: u32| ((hash >> 23) as usize / 64, hash >> 23 & 63);
+    each_group(a, GROUP, |_, hash| {
+        let (at, bit) = place(hash);
+        seen[at] |= 1 << bit;
+    });
+    let mut has = 0;
+    each_group(b, GROUP, |_, hash| {
+        let (at, bit) = place(hash);
+        has |= seen[at] >> bit;
+    });
+    has & 1 == 1
 }
 
 /// The statements that are wholly inside.
