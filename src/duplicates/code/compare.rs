@@ -90,10 +90,12 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     if variety < VARIED && most_raw < enough {
         return None;
     }
-    let least = match (same_shape, may_be_renamed && variety >= VARIED) {
-        (true, _) => 0.0,
-        (_, true) => UNBLINDED,
-        _ => enough,
+    let least = match (same_shape, variety) {
+        (true, VARIED..) => 0.0,
+        (true, _) if variety >= SAME_SHAPE.0 => SAME_SHAPE.1,
+        (true, _) => SAME_TABLE,
+        (false, VARIED..) if may_be_renamed => UNBLINDED,
+        (false, _) => enough,
     };
     let raw = aligner.common(a.words, b.words, part(n + m, least));
     let raw = ratio(raw, n, m);
@@ -110,9 +112,7 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
             });
         }
     }
-    let varies = variety >= VARIED
-        || same_shape && (raw >= SAME_TABLE || variety >= SAME_SHAPE.0 && raw >= SAME_SHAPE.1);
-    if !varies {
+    if !same_shape && variety < VARIED {
         return None;
     }
     let matches: Vec<(usize, usize)> = if same_shape {
