@@ -27,6 +27,8 @@ pub(super) struct Gestalt {
     filled_up: Vec<u16>,
     /// The stretches of both that are still to be looked at.
     open: Vec<Stretch>,
+    /// Those that hold no long run.
+    later: Vec<Stretch>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -85,20 +87,27 @@ impl Gestalt {
         let (mut common, mut possible) = (0, all.at_most());
         self.open.clear();
         self.open.push(all);
+        self.later.clear();
         while common < enough && common + possible >= enough {
-            let Some(stretch) = self.open.pop() else {
+            let (stretch, longest) = if let Some(stretch) = self.open.pop() {
+                // Most are decided before any short run is looked for.
+                let Some(longest) = self.longest_long(stretch) else {
+                    self.later.push(stretch);
+                    continue;
+                };
+                (stretch, longest)
+            } else if let Some(stretch) = self.later.pop() {
+                (stretch, self.longest(a, b, stretch))
+            } else {
                 return false;
             };
             possible -= stretch.at_most();
-            let longest = self.longest_long(stretch);
-            let longest = longest.unwrap_or_else(|| self.longest(a, b, stretch));
-            if longest.length == 0 {
-                continue;
-            }
             common += longest.length;
-            let around = stretch.around(longest);
-            possible += around[0].at_most() + around[1].at_most();
-            self.open.extend(around);
+            if longest.length > 0 {
+                let around = stretch.around(longest);
+                possible += around[0].at_most() + around[1].at_most();
+                self.open.extend(around);
+            }
         }
         common >= enough
     }
