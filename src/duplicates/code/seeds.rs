@@ -12,7 +12,7 @@ const NEIGHBOURS: usize = 6;
 const LONG: usize = 24;
 const LONG_NEIGHBOURS: usize = 8;
 /// A place is paired with so many later ones that say the same.
-const MOST: usize = 16;
+const MOST: usize = 12;
 /// A group with fewer different signs is a table's.
 const SIGNS: u32 = 5;
 
