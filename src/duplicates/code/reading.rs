@@ -104,7 +104,7 @@ pub fn readable(name: &str, bytes: &[u8], choice: &Choice) -> Result<Source, Str
         end -= 1;
     }
     let first = &text[..end];
-    let generated = !choice.generated && GENERATED.iter().any(|it| first.contains(*it));
+    let generated = !choice.generated && first.lines().any(says_generated);
     let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
     if text.len() > 4096 && text.len() / lines > LONG_LINES {
         return Err(format!(
@@ -118,6 +118,15 @@ pub fn readable(name: &str, bytes: &[u8], choice: &Choice) -> Result<Source, Str
     source.ignored = marks;
     source.generated = generated;
     Ok(source)
+}
+
+/// Not in a text that the code holds, as it is in whatever looks for such lines.
+fn says_generated(line: &str) -> bool {
+    let found = GENERATED.iter().filter_map(|it| line.find(*it)).min();
+    found.is_some_and(|at| {
+        let before = line[..at].replace("\"\"\"", "");
+        before.matches('"').count() % 2 == 0
+    })
 }
 
 fn chosen(name: &str, text: &str, choice: &Choice) -> Result<&'static Language, String> {
