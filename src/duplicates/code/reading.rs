@@ -125,7 +125,7 @@ fn says_generated(line: &str) -> bool {
     let found = GENERATED.iter().filter_map(|it| line.find(*it)).min();
     found.is_some_and(|at| {
         let before = line[..at].replace("\"\"\"", "");
-        before.matches('"').count() % 2 == 0
+        before.matches('"').count().is_multiple_of(2)
     })
 }
 
