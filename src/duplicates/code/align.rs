@@ -286,3 +286,59 @@ pub(super) fn ratio(common: usize, a: usize, b: usize) -> f64 {
     }
     2.0 * common as f64 / (a + b) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// By the textbook's table.
+    fn longest(a: &[u32], b: &[u32]) -> usize {
+        let mut row = vec![0; b.len() + 1];
+        for x in a {
+            let mut corner = 0;
+            for (j, y) in b.iter().enumerate() {
+                let above = row[j + 1];
+                row[j + 1] = if x == y {
+                    corner + 1
+                } else {
+                    above.max(row[j])
+                };
+                corner = above;
+            }
+        }
+        row[b.len()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Rows of one, of two and of more numbers.
+        #[test]
+        fn from_what_is_asked_for_on_the_common_length_is_the_longest(
+            a in vec(0..12_u32, 0..500),
+            more in vec(0..12_u32, 0..120),
+            every in 2..40_usize,
+            share in 0..110_usize,
+        ) {
+            let edited = |at: usize, word: u32| {
+                let other = more.get(at / every).filter(|_| at.is_multiple_of(every));
+                other.map_or(vec![word], |other| vec![*other; at % 3])
+            };
+            let b: Vec<u32> = (0..).zip(&a).flat_map(|(at, word)| edited(at, *word)).collect();
+            let (common, least) = (longest(&a, &b), a.len() * share / 100);
+            let told = Aligner::default().common(&a, &b, least);
+            if common >= least {
+                prop_assert_eq!(told, common);
+            } else {
+                prop_assert!(told < least, "{} of {}", told, common);
+            }
+            let matches = Aligner::default().matches(&a, &b);
+            prop_assert_eq!(matches.len(), common);
+            prop_assert!(matches.iter().all(|it| a[it.0] == b[it.1]));
+            prop_assert!(matches.is_sorted_by(|x, y| x.0 < y.0 && x.1 < y.1));
+        }
+    }
+}

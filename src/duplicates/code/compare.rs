@@ -196,3 +196,26 @@ fn together(a: Piece, b: Piece, matches: &[(usize, usize)]) -> f64 {
     }
     best as f64 / pairs.len() as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_alignment_has_more_in_runs_than_it_can_have_at_most(
+            a in vec(0..6_u32, 0..90),
+            b in vec(0..6_u32, 0..90),
+            least in 1..7_usize,
+        ) {
+            let mut aligner = Aligner::default();
+            let most = aligner.at_most(&a, &b, least);
+            let aligned = in_runs(&aligner.matches(&a, &b), least);
+            prop_assert!(aligned <= most, "{} of {}", aligned, most);
+            prop_assert!(most <= a.len());
+        }
+    }
+}

@@ -210,7 +210,42 @@ fn packed(group: &[u16]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// As it is defined: the longest run, what is before it and what is after it.
+    fn defined(a: &[u16], b: &[u16]) -> usize {
+        let mut longest = (0, 0, 0);
+        for i in 0..a.len() {
+            for j in 0..b.len() {
+                let both = a[i..].iter().zip(&b[j..]);
+                let length = both.take_while(|it| it.0 == it.1).count();
+                if length > longest.2 {
+                    longest = (i, j, length);
+                }
+            }
+        }
+        let (i, j, length) = longest;
+        if length == 0 {
+            return 0;
+        }
+        let after = defined(&a[i + length..], &b[j + length..]);
+        defined(&a[..i], &b[..j]) + length + after
+    }
+
+    proptest! {
+        #[test]
+        fn as_much_is_common_as_is_defined(
+            a in vec(0..5_u16, 0..70),
+            b in vec(0..5_u16, 0..70),
+        ) {
+            let (mut gestalt, all) = (Gestalt::default(), defined(&a, &b));
+            prop_assert!(gestalt.is_common(&a, &b, all));
+            prop_assert!(!gestalt.is_common(&a, &b, all + 1));
+        }
+    }
 
     fn common(a: &str, b: &str) -> usize {
         let words = |text: &str| text.bytes().map(u16::from).collect::<Vec<u16>>();
