@@ -1,7 +1,7 @@
 //! One page that holds everything: without script, without another file, in light and in dark.
 //!
-//! The template escapes whatever is put into it; nothing but the style and its hash is exempt, and the page's policy lets nothing else in: should
-//! something slip through, it could neither run nor fetch.
+//! The template escapes whatever is put into it; nothing but the style and its hash is exempt, and the page's policy lets
+//! nothing else in: should something slip through, it could neither run nor fetch.
 
 use std::collections::HashMap;
 
