@@ -68,72 +68,79 @@ pub(super) fn compare(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) ->
     if enough >= EXACT || n > LONGEST || m > LONGEST || !may_be_alike(n, m) {
         return None;
     }
-    let same_shape = a.blind == b.blind;
-    // What no alignment can reach need not be aligned.
-    let most = |a, b, group, aligner: &mut Aligner| ratio(aligner.at_most(a, b, group), n, m);
-    let most_raw = if same_shape {
-        1.0
+    if a.blind == b.blind {
+        renamed(a, b, aligner)
     } else {
-        most(a.words, b.words, PAIRS, aligner)
+        edited(a, b, enough, aligner)
+    }
+}
+
+/// The same but for names and literals.
+fn renamed(a: Piece, b: Piece, aligner: &mut Aligner) -> Option<Likeness> {
+    let all = a.words.len();
+    let variety = variety(a.blind, aligner);
+    let least = match variety {
+        VARIED.. => 0.0,
+        it if it >= SAME_SHAPE.0 => SAME_SHAPE.1,
+        _ => SAME_TABLE,
     };
-    let may_be_renamed = same_shape || most(a.blind, b.blind, LONG_RUN, aligner) >= BLIND_LONG;
+    let raw = aligner.common(a.words, b.words, part(2 * all, least));
+    let raw = ratio(raw, all, all);
+    if raw < least {
+        return None;
+    }
+    let matches: Vec<(usize, usize)> = (0..all).map(|it| (it, it)).collect();
+    let together = together(a, b, &matches);
+    (together >= TOGETHER).then_some(Likeness {
+        kind: Sameness::Renamed,
+        similarity: raw.max(together).min(0.999),
+        variety,
+    })
+}
+
+/// The same but for edits, renamed or not. What no alignment can reach is not aligned.
+fn edited(a: Piece, b: Piece, enough: f64, aligner: &mut Aligner) -> Option<Likeness> {
+    let (n, m) = (a.words.len(), b.words.len());
+    let most_raw = ratio(aligner.at_most(a.words, b.words, PAIRS), n, m);
+    let most_blind = ratio(aligner.at_most(a.blind, b.blind, LONG_RUN), n, m);
+    let may_be_renamed = most_blind >= BLIND_LONG;
     if most_raw < enough && !may_be_renamed {
         return None;
     }
     let variety = variety(a.blind, aligner).min(variety(b.blind, aligner));
+    let is_table = variety < VARIED;
+    let may_be_renamed = may_be_renamed && !is_table;
     let more = if n.min(m) < SHORT { MORE } else { 0.0 };
-    let enough = if variety < VARIED {
-        SAME_TABLE
-    } else {
-        enough + more
-    };
-    if variety < VARIED && most_raw < enough {
+    let enough = if is_table { SAME_TABLE } else { enough + more };
+    if most_raw < enough && !may_be_renamed {
         return None;
     }
-    let least = match (same_shape, variety) {
-        (true, VARIED..) => 0.0,
-        (true, _) if variety >= SAME_SHAPE.0 => SAME_SHAPE.1,
-        (true, _) => SAME_TABLE,
-        (false, VARIED..) if may_be_renamed => UNBLINDED,
-        (false, _) => enough,
-    };
-    let raw = aligner.common(a.words, b.words, part(n + m, least));
-    let raw = ratio(raw, n, m);
+    let least = if may_be_renamed { UNBLINDED } else { enough };
+    let raw = ratio(aligner.common(a.words, b.words, part(n + m, least)), n, m);
     if raw < least {
         return None;
     }
-    if raw >= enough && !same_shape {
+    let similar = |similarity| Likeness {
+        kind: Sameness::Similar,
+        similarity,
+        variety,
+    };
+    if raw >= enough {
         let raw = ratio(in_runs(&aligner.matches(a.words, b.words), PAIRS), n, m);
         if raw >= enough {
-            return Some(Likeness {
-                kind: Sameness::Similar,
-                similarity: raw,
-                variety,
-            });
+            return Some(similar(raw));
         }
     }
-    if !same_shape && variety < VARIED {
+    if !may_be_renamed {
         return None;
     }
-    let matches: Vec<(usize, usize)> = if same_shape {
-        (0..n).map(|it| (it, it)).collect()
-    } else {
-        aligner.matches(a.blind, b.blind)
-    };
+    let matches = aligner.matches(a.blind, b.blind);
     let alike = ratio(in_runs(&matches, RUN), n, m);
     if alike < BLIND + more || ratio(in_runs(&matches, LONG_RUN), n, m) < BLIND_LONG {
         return None;
     }
     let together = together(a, b, &matches);
-    (together >= TOGETHER).then_some(Likeness {
-        kind: if same_shape {
-            Sameness::Renamed
-        } else {
-            Sameness::Similar
-        },
-        similarity: raw.max(alike * together).min(0.999),
-        variety,
-    })
+    (together >= TOGETHER).then(|| similar(raw.max(alike * together).min(0.999)))
 }
 
 /// Whether pieces of so many words can be.
