@@ -14,12 +14,16 @@ mod pair;
 mod post;
 mod run;
 mod token;
+mod unit;
+#[path = "../phone/units.rs"]
+mod units;
 
 static VERBS: &[Verb] = &[
     Verb::of::<run::Start>("run"),
     Verb::of::<check::Check>("check"),
     Verb::of::<pair::Pair>("pair"),
     Verb::of::<post::Post>("post"),
+    Verb::of::<unit::Unit>("unit"),
 ];
 
 static PROGRAM: Program = Program {

@@ -1,5 +1,8 @@
 //! The gateway: resumed where it was lost, asked anew where it must be, and left alone where that is no use.
 
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{Guild, VIEWER};
@@ -124,4 +127,25 @@ fn what_is_missing_is_told_before_it_is_missed() {
     let mut command = guild.command(&["check"]);
     let ran = run(command.env_remove("SSL_CERT_FILE"), b"");
     assert_eq!(ran.code, 69, "{ran:?}");
+}
+
+/// As systemd does it: `man sd_notify`.
+#[test]
+fn the_service_manager_is_told_when_it_is_connected_and_that_it_lives() {
+    let Some(guild) = Guild::new() else { return };
+    let socket = guild.place.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let told = || {
+        let mut text = [0; 256];
+        let size = manager.recv(&mut text).unwrap();
+        String::from_utf8_lossy(&text[..size]).trim_end().to_owned()
+    };
+    let _bot = guild.begin_as(guild.command(&["run"]).env("NOTIFY_SOCKET", &socket));
+    // It may say that it lives before it has said that it is ready.
+    while told() != "READY=1" {}
+    assert_eq!(guild.ask("gateway")["ready"], 1);
+    while told() != "WATCHDOG=1" {}
 }

@@ -142,9 +142,12 @@ impl Guild {
     }
 
     fn begin(&self) -> Bot {
+        self.begin_as(&mut self.command(&["run"]))
+    }
+
+    fn begin_as(&self, command: &mut Command) -> Bot {
         let err = self.place.path().join("bot.err");
-        let child = self
-            .command(&["run"])
+        let child = command
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&err).unwrap())
             .spawn()
