@@ -235,6 +235,9 @@ class Face:
                 "modal": record.modal, "edits": self.edits.get(record.id, 0),
                 "deleted": record.message_id is not None and original is None}
 
+    def count(self, channel):
+        return sum(not it.is_ephemeral for it in self.world.messages[int(channel)].values())
+
     def messages(self, channel):
         return [self.shown(it) for it in self.world.messages[int(channel)].values() if not it.is_ephemeral]
 

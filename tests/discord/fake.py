@@ -446,9 +446,15 @@ class Fake:
     def interaction(self, id):
         return self.interactions[id].shown()
 
-    def messages(self, channel):
+    def all_of(self, channel):
         self.check_channel(channel)
-        return [it.shown() for it in self.kept.values() if it.wire["channel_id"] == channel and not it.ephemeral]
+        return (it for it in self.kept.values() if it.wire["channel_id"] == channel and not it.ephemeral)
+
+    def count(self, channel):
+        return sum(1 for _ in self.all_of(channel))
+
+    def messages(self, channel):
+        return [it.shown() for it in self.all_of(channel)]
 
     def commands(self):
         return {"global": list(self.registered.get(None, {}).values()),

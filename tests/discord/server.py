@@ -298,11 +298,12 @@ class Server:
 
     async def messages(self, request):
         channel, query = request.match_info["channel"], request.query
-        count = int(query.get("wait_count", 0))
+        count, contains = int(query.get("wait_count", 0)), query.get("contains")
 
         def condition():
-            shown = self.backend.messages(channel)
-            return len(shown) >= count and query.get("contains", "") in "\n".join(strings(shown))
+            if self.backend.count(channel) < count:
+                return False
+            return not contains or contains in "\n".join(strings(self.backend.messages(channel)))
         return await self.when(condition, query, lambda: self.backend.messages(channel))
 
     async def report(self, request):

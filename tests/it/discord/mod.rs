@@ -14,7 +14,6 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::home::{Home, checkout, has_tool, path, run, skipped};
-use crate::metrics::wait_until;
 
 pub(crate) const DISCORDBOT: &str = env!("CARGO_BIN_EXE_discordbot");
 const TOKEN: &str = "NTAwMA.token-of-the-tests.that-no-log-may-show";
@@ -219,16 +218,14 @@ impl Guild {
 
     /// What stands in a channel, once it is so many; in vain only when nothing more comes.
     fn messages(&self, channel: &str, count: usize) -> Vec<Value> {
-        let mut all = Vec::new();
-        while all.len() < count {
-            let before = all.len();
-            wait_until("one message more", || {
-                let found = self.ask(&format!("messages/{channel}"));
-                all.clone_from(found.as_array().unwrap());
-                all.len() > before
-            });
+        let mut so_far = 0;
+        loop {
+            so_far = (so_far + 500).min(count);
+            let what = format!("messages/{channel}?wait_count={so_far}&timeout=60");
+            if let (Value::Array(all), true) = (self.ask(&what), so_far == count) {
+                return all;
+            }
         }
-        all
     }
 
     fn say(&self, user: &str, channel: &str, content: &str) {
