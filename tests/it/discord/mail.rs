@@ -209,7 +209,7 @@ fn all_that_is_queued_is_posted_and_nothing_is_lost_or_doubled_by_kills() {
         return;
     };
     guild.configure("channels:\n  announcements: 2001\n");
-    let batch: String = (0..all)
+    let batch: Vec<String> = (0..all)
         .map(|n| format!("{{\"content\": \"message {n}.\"}}\n"))
         .collect();
     drop(guild.bot());
@@ -217,7 +217,7 @@ fn all_that_is_queued_is_posted_and_nothing_is_lost_or_doubled_by_kills() {
         &[
             "send", "discord", "--batch", "-", "--force", "--as", "agent-2",
         ],
-        batch.as_bytes(),
+        batch.concat().as_bytes(),
     );
     assert_eq!(sent.code, 0, "{sent:?}");
     for so_far in [all / 4, all / 2] {
