@@ -1,7 +1,7 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
 
 use super::desk::open;
-use super::units::{escaped, print};
+use super::units::{escaped, own, print};
 
 /// Print systemd user units that keep this home's agents up
 #[derive(clap::Args)]
@@ -35,9 +35,7 @@ impl Run for Unit {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let home = escaped(desk.home().dir());
-        // In a command a dollar is a variable's.
-        let own = escaped(&std::env::current_exe().unwrap_or_else(|_| "agentctl".into()))
-            .replace('$', "$$");
+        let own = own("agentctl");
         // Supervisors outlive the call that starts them.
         let service = format!(
             "[Unit]\nDescription=Start the agents of {home} that ought to run\n\n[Service]\nType=oneshot\n\

@@ -31,6 +31,12 @@ fn told(units: &[(&str, &str)]) -> String {
     }
 }
 
+/// This program as a unit names it; in a command a dollar is a variable's.
+pub(crate) fn own(name: &str) -> String {
+    let path = std::env::current_exe().unwrap_or_else(|_| name.into());
+    escaped(&path).replace('$', "$$")
+}
+
 /// Between double quotes, where systemd takes `%` for its own.
 pub(crate) fn escaped(path: &Path) -> String {
     let path = path.display().to_string();

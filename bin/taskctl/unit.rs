@@ -1,7 +1,7 @@
 use dreamos::cli::{Context, Exit, Failure, Run};
 
 use super::desk::open;
-use super::units::{escaped, print};
+use super::units::{escaped, own, print};
 
 /// Print systemd user units that run what is due each minute
 #[derive(clap::Args)]
@@ -37,9 +37,7 @@ impl Run for Unit {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let desk = open(context)?;
         let home = escaped(desk.home().dir());
-        // In a command a dollar is a variable's.
-        let own = escaped(&std::env::current_exe().unwrap_or_else(|_| "taskctl".into()))
-            .replace('$', "$$");
+        let own = own("taskctl");
         let service = format!(
             "[Unit]\nDescription=Run the tasks of {home} that are due\n\n[Service]\nType=oneshot\n\
              Environment=\"DREAMOS_HOME={home}\"\nExecStart=\"{own}\" run --due\n"

@@ -86,6 +86,13 @@ impl Guild {
         self.recording(call, "file")
     }
 
+    /// The one that there was, once it is over.
+    fn only_call(&self) -> Value {
+        let mut calls = self.calls("wait_over=1");
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        calls.remove(0)
+    }
+
     fn recording(&self, call: &Value, which: &str) -> PathBuf {
         let told = self.ask(&format!("voice/{}/audio", call["n"]));
         PathBuf::from(told[which].as_str().unwrap())
@@ -136,10 +143,7 @@ fn what_is_said_is_what_is_heard() {
     assert_eq!(guild.queued(), 0);
     assert_eq!(guild.says(OWNER, "leave", &[]), "Left <#2010>.");
 
-    let calls = guild.calls("wait_over=1");
-    let [call] = &calls[..] else {
-        panic!("{calls:?}")
-    };
+    let call = &guild.only_call();
     assert_eq!(call["bad"], 0, "{call}");
     assert_same(&guild.source(), &samples(&guild.sound(call)));
     guild.assert_clean();
@@ -156,10 +160,7 @@ fn in_a_call_with_end_to_end_encryption_who_listens_hears_it_and_nobody_else() {
     guild.answer(&id, "it was said");
     guild.says(OWNER, "leave", &[]);
 
-    let calls = guild.calls("wait_over=1");
-    let [call] = &calls[..] else {
-        panic!("{calls:?}")
-    };
+    let call = &guild.only_call();
     assert_encrypted(call);
     let source = guild.source();
     assert_same(&source, &samples(&guild.sound(call)));
@@ -198,10 +199,7 @@ fn whoever_comes_and_goes_while_it_speaks_hears_what_he_may() {
     guild.answer(&id, "it was said");
     guild.says(OWNER, "leave", &[]);
 
-    let calls = guild.calls("wait_over=1");
-    let [call] = &calls[..] else {
-        panic!("{calls:?}")
-    };
+    let call = &guild.only_call();
     assert_encrypted(call);
     assert_eq!(
         (&call["commits"], &call["welcomes"]),
