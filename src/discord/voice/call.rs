@@ -149,13 +149,14 @@ impl Call {
             None => AT_LEAST + Duration::from_secs(audio.bytes.len() as u64 / BYTES_A_SECOND),
         };
         let mut ended = self.ended.subscribe();
-        let admission = self.admission.lock().await.take();
-        if let Some(admission) = admission {
+        let mut admission = self.admission.lock().await;
+        if let Some(over) = admission.as_mut() {
             tokio::select! {
-                () = admission => {}
+                () = over => *admission = None,
                 _ = ended.changed() => return Heard::Later("the call has ended".into()),
             }
         }
+        drop(admission);
         let (tell, mut told) = mpsc::unbounded_channel();
         let mut track = Track::new(Input::from(audio.bytes));
         for event in [TrackEvent::End, TrackEvent::Error] {
