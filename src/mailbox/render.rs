@@ -1,5 +1,10 @@
 //! `inbox.json` and `dead.json` on disk: looked at, merged, rendered, swapped in. The steps and what a crash
 //! between two of them leaves are those of the protocol; every one is made good by the next render.
+//!
+//! Where mail has only come in, the face that was displaced is kept as `.spare`, and the one after the next is written
+//! over it: a new file each time would cost a send half as much again. Nobody sees that: it is hidden, and left alone
+//! while somebody still reads it. A power cut may mix what stood there with what was to stand there, page by page; both
+//! are the same, but for the revisions, as far as the older one goes, so that no mixture is a text that nobody wrote.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +17,7 @@ use super::journal::Journal;
 use super::json;
 use super::merge::{self, Content, Memory, Outcome};
 use super::slot::Slot;
-use super::stamp::{self, Face, Shown, Stamp, Stamps, temporary_name};
+use super::stamp::{self, Face, OF_SPARE, SPARE, Shown, Stamp, Stamps, temporary_name};
 use super::view;
 use super::visit::Visit;
 use crate::names::{Level, MessageId};
@@ -46,6 +51,16 @@ enum Taken {
     Busy,
 }
 
+/// What renders before this one left.
+struct LeftOvers {
+    /// The stamp's rendering was swapped in.
+    swapped: bool,
+    /// Otherwise its file: that says so until the next stamp is written, for whoever comes after a second kill.
+    unswapped: Option<String>,
+    /// The face before the one that stands there lies ready to be written over.
+    has_spare: bool,
+}
+
 impl Visit<'_> {
     /// The unlocked look that every verb begins with: edits are merged before anything else is decided.
     pub(super) fn look(&mut self) -> Result<(), Error> {
@@ -73,14 +88,14 @@ impl Visit<'_> {
     fn render_once(&mut self) -> Result<bool, Error> {
         let dir = self.dir();
         let mut stamps = Stamps::read(dir)?;
-        let (swapped, unswapped) = self.left_overs(stamps.stamp.as_ref())?;
+        let left = self.left_overs(stamps.stamp.as_ref())?;
         let before = dir.ident(FACE)?;
         let state = stamp::judge(stamps.stamp.as_ref(), before);
         let mut highest_rev = 0;
         let mut merged = None;
         let mut rejected = None;
         if state == Face::Foreign {
-            let (taken, rev) = self.take_over(FACE, stamps.stamp.as_ref(), swapped)?;
+            let (taken, rev) = self.take_over(FACE, stamps.stamp.as_ref(), left.swapped)?;
             highest_rev = rev;
             match taken {
                 Taken::Merged(sum) => merged = Some(sum),
@@ -101,7 +116,7 @@ impl Visit<'_> {
             held.save();
             return Ok(true);
         }
-        if let Some(it) = stamps.stamp.as_ref().filter(|_| swapped) {
+        if let Some(it) = stamps.stamp.as_ref().filter(|_| left.swapped) {
             mark_shown(&mut held, it)?;
         }
         let mut slots = window(&mut held)?;
@@ -123,20 +138,12 @@ impl Visit<'_> {
         let stamp_rev = stamps.stamp.as_ref().map_or(0, |it| it.rev);
         let clock_us = u64::try_from(self.now.wall.unix_ms()).unwrap_or(0) * 1000;
         let rev = clock_us.max(stamp_rev + 1).max(highest_rev + 1);
-        let mut earlier = Earlier::read(dir, stamps.stamp.as_ref().filter(|_| swapped), state)?;
+        let mut earlier =
+            Earlier::read(dir, stamps.stamp.as_ref().filter(|_| left.swapped), state)?;
         slots.retain(|slot| slot.send.offset + u64::from(slot.send.len) <= covers);
-        let random = random_u64();
-        let temporary = temporary_name(random);
-        let (text, shown, next) = loop {
-            let (text, shown) = compose(&written.journal, &slots, &mut earlier, rev)?;
-            match self.write_aside(&temporary, &text, random) {
-                // A disk so full that the ballast is gone too: a face of fewer messages is still a true one.
-                Err(Error::Store(error)) if error.is_no_space() && shown.len() > 1 => {
-                    slots.truncate(shown.len() / 2);
-                }
-                outcome => break (text, shown, outcome?),
-            }
-        };
+        let has_spare = left.has_spare;
+        let made = self.make(&written.journal, &mut slots, &mut earlier, rev, has_spare)?;
+        let temporary = temporary_name(made.number);
         let ours_before = match state {
             Face::Next | Face::Previous => before,
             Face::Absent | Face::Foreign => None,
@@ -147,13 +154,13 @@ impl Visit<'_> {
             salt: written.journal.opening.salt,
             rev,
             covers,
-            temporary: random,
+            temporary: made.number,
             prev: ours_before,
-            next,
+            next: made.next,
             dead: last_dead,
             settled: false,
-            text: store::sum(&text, rev),
-            shown,
+            text: store::sum(&made.composed.text, rev),
+            shown: made.composed.shown,
         };
         let old = match stamps.write(dir, new) {
             Ok(old) => old,
@@ -163,11 +170,19 @@ impl Visit<'_> {
                 return Err(error.into());
             }
         };
-        if let Some(unswapped) = unswapped {
+        if let Some(unswapped) = left.unswapped {
             dir.remove(&unswapped)?;
         }
         swap_in(dir, &temporary)?;
-        let done = self.after_swap(&temporary, ours_before, merged, rejected, old.as_ref())?;
+        let kept = made.composed.is_continued.then_some(SPARE);
+        let done = self.after_swap(
+            &temporary,
+            ours_before,
+            kept,
+            merged,
+            rejected,
+            old.as_ref(),
+        )?;
         if done {
             stamps.settle()?;
         }
@@ -200,13 +215,9 @@ impl Visit<'_> {
     /// the disk is full, the ballast makes room.
     fn write_aside(&self, name: &str, text: &[u8], random: u64) -> Result<Ident, Error> {
         let dir = self.dir();
-        let second = self.now.wall.unix_ms().div_euclid(1000);
         let write = || -> Result<Ident, store::Error> {
             let file = dir.file(name, Open::New)?;
-            let outcome = file
-                .write_at(0, text)
-                .and_then(|()| file.mark_time(second, random))
-                .and_then(|()| file.ident());
+            let outcome = self.fill(&file, text, random);
             if outcome.is_err() {
                 dir.remove(name)?;
             }
@@ -221,11 +232,70 @@ impl Visit<'_> {
         }
     }
 
-    /// What the swap brought out under the temporary's name is examined before it goes.
+    /// The face of these messages, beside the one that stands there: over the spare, or in a new file.
+    fn make(
+        &self,
+        journal: &Journal,
+        slots: &mut Vec<Slot>,
+        earlier: &mut Earlier<'_>,
+        rev: u64,
+        has_spare: bool,
+    ) -> Result<Made, Error> {
+        let random = random_u64();
+        let mut composed = compose(journal, slots, earlier, rev)?;
+        if has_spare {
+            if composed.is_continued
+                && let Some(next) = self.write_over(&composed.text, random)
+            {
+                return Ok(Made {
+                    number: OF_SPARE,
+                    next,
+                    composed,
+                });
+            }
+            self.dir().remove(SPARE)?;
+        }
+        loop {
+            match self.write_aside(&temporary_name(random), &composed.text, random) {
+                // A disk so full that the ballast is gone too: a face of fewer messages is still a true one.
+                Err(Error::Store(error)) if error.is_no_space() && composed.shown.len() > 1 => {
+                    slots.truncate(composed.shown.len() / 2);
+                    composed = compose(journal, slots, earlier, rev)?;
+                }
+                outcome => {
+                    return Ok(Made {
+                        number: random,
+                        next: outcome?,
+                        composed,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Writes the text over the spare; `None` where that cannot be.
+    fn write_over(&self, text: &[u8], random: u64) -> Option<Ident> {
+        let file = self.dir().file(SPARE, Open::Write).ok()?;
+        if file.opened().size > text.len() as u64 || !file.is_alone() {
+            return None;
+        }
+        self.fill(&file, text, random).ok()
+    }
+
+    /// A whole face into a file; returns what that is known by, with a time of that random number.
+    fn fill(&self, file: &File, text: &[u8], random: u64) -> Result<Ident, store::Error> {
+        let second = self.now.wall.unix_ms().div_euclid(1000);
+        file.write_at(0, text)?;
+        file.mark_time(second, random)?;
+        file.ident()
+    }
+
+    /// What the swap brought out under the temporary's name is examined before it goes, or is kept under another name.
     fn after_swap(
         &mut self,
         temporary: &str,
         ours: Option<Ident>,
+        kept: Option<&str>,
         merged: Option<u64>,
         rejected: Option<String>,
         old: Option<&Stamp>,
@@ -237,7 +307,11 @@ impl Visit<'_> {
         let unwritten = wait_for_writer(&file);
         let now = file.ident()?;
         if unwritten && ours == Some(now) {
-            dir.remove(temporary)?;
+            match kept {
+                Some(kept) if kept == temporary => {}
+                Some(kept) => dir.rename(temporary, kept, Target::Replaced)?,
+                None => dir.remove(temporary)?,
+            }
             return Ok(true);
         }
         if let Some(why) = rejected {
@@ -267,19 +341,26 @@ impl Visit<'_> {
         }
     }
 
-    /// What killed renderers and slow writers left. Returns whether the stamp's rendering was swapped in, and
-    /// otherwise its file: that says so until the next stamp is written, for whoever comes after a second kill.
-    fn left_overs(&mut self, stamp: Option<&Stamp>) -> Result<(bool, Option<String>), Error> {
+    /// What killed renderers and slow writers left, and the spare.
+    fn left_overs(&mut self, stamp: Option<&Stamp>) -> Result<LeftOvers, Error> {
         let dir = self.dir();
         let mut unswapped = None;
+        let mut has_spare = false;
         let current = stamp.map(|it| temporary_name(it.temporary));
         let mut swapped = stamp.is_some_and(|it| {
             it.settled || dir.ident(FACE).ok().flatten() != it.prev || it.prev.is_none()
         });
-        let is_ours = |name: &str| name.starts_with(DISPLACED) || name.starts_with(TEMPORARY);
+        let is_ours = |name: &str| {
+            name.starts_with(DISPLACED) || name.starts_with(TEMPORARY) || name == SPARE
+        };
         for name in dir.names_where(&is_ours)? {
             if name.starts_with(DISPLACED) {
                 self.merge_left_over(&name, stamp, true)?;
+            } else if name == SPARE
+                && let Some(it) = stamp.filter(|it| it.settled && it.prev.is_some())
+                && dir.ident(&name)? == it.prev
+            {
+                has_spare = true;
             } else {
                 let Some(file) = dir.file_if_any(&name, Open::Read)? else {
                     continue;
@@ -303,7 +384,11 @@ impl Visit<'_> {
                 }
             }
         }
-        Ok((swapped, unswapped))
+        Ok(LeftOvers {
+            swapped,
+            unswapped,
+            has_spare,
+        })
     }
 
     fn merge_left_over(
@@ -316,7 +401,7 @@ impl Visit<'_> {
             return Ok(());
         };
         if file.has_writer() {
-            if name.starts_with(TEMPORARY) {
+            if !name.starts_with(DISPLACED) {
                 let kept = format!("{DISPLACED}{:016x}", random_u64());
                 self.dir().rename(name, &kept, Target::Kept)?;
             }
@@ -639,17 +724,34 @@ impl<'s> Earlier<'s> {
     }
 }
 
+/// A face that lies ready under its passing name.
+struct Made {
+    /// What that name is made of.
+    number: u64,
+    next: Ident,
+    composed: Composed,
+}
+
+/// A face that is to be written.
+struct Composed {
+    text: Vec<u8>,
+    shown: Vec<Shown>,
+    /// It begins with all that the face before it showed, unchanged but for the revision.
+    is_continued: bool,
+}
+
 /// The face of these messages, or of as many as there is room for.
 fn compose(
     journal: &Journal,
     slots: &[Slot],
     earlier: &mut Earlier<'_>,
     rev: u64,
-) -> Result<(Vec<u8>, Vec<Shown>), Error> {
+) -> Result<Composed, Error> {
     let salt = journal.opening.salt;
     let mut shown = Vec::with_capacity(slots.len());
     let continued = earlier.continued(slots, salt, rev);
-    if continued.is_some() {
+    let is_continued = continued.is_some();
+    if is_continued {
         shown.extend_from_slice(earlier.shown);
     }
     let mut near = shown.len();
@@ -681,7 +783,11 @@ fn compose(
         });
         near = before.map_or(near, |at| at + 1);
     }
-    Ok((text.finish(), shown))
+    Ok(Composed {
+        text: text.finish(),
+        shown,
+        is_continued,
+    })
 }
 
 /// `true` once nobody has the file open for writing.

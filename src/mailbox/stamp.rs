@@ -54,7 +54,7 @@ pub(super) struct Stamp {
     pub(super) rev: u64,
     /// How far into the journal it looked.
     pub(super) covers: u64,
-    /// The random part of the temporary's name.
+    /// What the temporary's name is made of.
     pub(super) temporary: u64,
     /// The face before, if it was ours.
     pub(super) prev: Option<Ident>,
@@ -89,8 +89,15 @@ pub(super) fn judge(stamp: Option<&Stamp>, face: Option<Ident>) -> Face {
     }
 }
 
-pub(super) fn temporary_name(random: u64) -> String {
-    format!(".face-{random:016x}")
+/// Where the face before the last one waits to be written over: another name for the temporary of that number.
+pub(super) const SPARE: &str = ".spare";
+pub(super) const OF_SPARE: u64 = 0;
+
+pub(super) fn temporary_name(number: u64) -> String {
+    match number {
+        OF_SPARE => SPARE.into(),
+        random => format!(".face-{random:016x}"),
+    }
 }
 
 impl Stamp {

@@ -785,6 +785,11 @@ impl File {
     pub(crate) fn has_writer(&self) -> bool {
         super::sys::has_writer(&self.fd)
     }
+
+    /// Whether nobody else has the file open or mapped. Where the file system cannot tell, somebody has.
+    pub(crate) fn is_alone(&self) -> bool {
+        super::sys::is_alone(&self.fd)
+    }
 }
 
 struct Reading<'f> {

@@ -14,7 +14,7 @@ use crate::mailbox::journal::{DURABLE, JOURNAL, Journal};
 use crate::mailbox::open::Mailbox;
 use crate::mailbox::record::Opening;
 use crate::mailbox::render::{self, DEAD, DISPLACED, FACE};
-use crate::mailbox::stamp::STAMP;
+use crate::mailbox::stamp::{SPARE, STAMP};
 use crate::mailbox::{prune, stamp};
 use crate::names::AgentId;
 use crate::store::{self, Dir, Look, Open, What};
@@ -25,7 +25,7 @@ const REJECTED: &str = ".rejected-";
 pub(super) const DIR_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
 
-const FILES_OF_OURS: [&str; 11] = [
+const FILES_OF_OURS: [&str; 12] = [
     JOURNAL,
     FACE,
     DEAD,
@@ -36,6 +36,7 @@ const FILES_OF_OURS: [&str; 11] = [
     KEYS,
     DURABLE,
     STAMP,
+    SPARE,
     BALLAST,
 ];
 const LOCKS: [&str; 3] = [LOCK, render::LOCK, prune::LOCK];
@@ -174,7 +175,12 @@ pub(super) fn left_overs(found: &mut Findings<'_>, dir: &Dir) -> Result<(), Erro
         stamp::Stamps::none()
     };
     for name in dir.names()? {
-        if !is_passing(&name) || !is_plain(dir, &name)? {
+        let is_current = stamps
+            .stamp
+            .as_ref()
+            .is_some_and(|it| !it.settled && stamp::temporary_name(it.temporary) == name);
+        let may_be_left = is_passing(&name) || name == SPARE && is_current;
+        if !may_be_left || !is_plain(dir, &name)? {
             continue;
         }
         let file = dir.file(&name, Open::Read)?;
@@ -185,10 +191,6 @@ pub(super) fn left_overs(found: &mut Findings<'_>, dir: &Dir) -> Result<(), Erro
         } else if name.starts_with(DISPLACED) {
             found.fixable(word::LEFT_OVER, &name, "an edit that is not merged yet");
         } else {
-            let is_current = stamps
-                .stamp
-                .as_ref()
-                .is_some_and(|it| !it.settled && stamp::temporary_name(it.temporary) == name);
             let detail = if is_current {
                 "of a render that was killed while it swapped"
             } else {

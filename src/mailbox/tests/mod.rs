@@ -4,6 +4,7 @@ mod bounds;
 mod edits;
 mod moves;
 mod oracle;
+mod spare;
 mod verbs;
 
 use std::path::{Path, PathBuf};

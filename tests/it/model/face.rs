@@ -43,6 +43,8 @@ pub(super) struct File {
     pub(super) flushed: bool,
     /// The process that has it open for writing.
     pub(super) writer: Option<usize>,
+    /// What it was written over: the disk may have that, or some of both.
+    pub(super) over: Option<Doc>,
 }
 
 impl File {
@@ -53,7 +55,18 @@ impl File {
             foreign: false,
             flushed: false,
             writer: None,
+            over: None,
         }
+    }
+
+    /// What a power cut may make of it.
+    pub(super) fn cuts(&self) -> Vec<Doc> {
+        let mut docs = vec![self.doc.clone()];
+        if !self.flushed {
+            docs.push(Doc::Empty);
+            docs.extend(self.over.iter().flat_map(|old| [Doc::Half, old.clone()]));
+        }
+        docs
     }
 }
 
@@ -90,6 +103,8 @@ pub(super) struct Faces {
     pub(super) temporaries: Vec<Inode>,
     /// `.displaced-*`.
     pub(super) displaced: Vec<Inode>,
+    /// `.spare`.
+    pub(super) spare: Option<Inode>,
     pub(super) stamp: Option<Stamp>,
     /// The index's "rev first shown" of adopted messages.
     pub(super) shown: Vec<(Seq, u8)>,
@@ -105,6 +120,7 @@ impl Faces {
             reverts: Vec::new(),
             temporaries: Vec::new(),
             displaced: Vec::new(),
+            spare: None,
             stamp: None,
             shown: Vec::new(),
             clock: 0,
@@ -124,6 +140,52 @@ impl Faces {
     pub(super) fn create(&mut self, file: File) -> Inode {
         self.files.push(file);
         self.files.len() - 1
+    }
+
+    /// The file for a face that shows these: the spare, where it only goes on from what that showed, or a new one.
+    pub(super) fn file_for(&mut self, shown: &[Seq], doc: Doc) -> Inode {
+        let spare = self
+            .spare
+            .take()
+            .filter(|&spare| self.is_continued(shown) && self.is_prev(spare));
+        let Some(spare) = spare else {
+            return self.create(File::new(doc));
+        };
+        let file = &mut self.files[spare];
+        file.over = Some(std::mem::replace(&mut file.doc, Doc::Half));
+        file.tick += 1;
+        spare
+    }
+
+    /// Whether the stamp's face begins with all that this one shows.
+    pub(super) fn went_on_from(&self, inode: Inode) -> bool {
+        let (Some(stamp), Doc::Array(old)) = (&self.stamp, &self.files[inode].doc) else {
+            return false;
+        };
+        let is_same = |(entry, (shown, _)): (&Entry, &(Seq, u8))| matches!(entry, Entry::Ours { seq, .. } if seq == shown);
+        !old.is_empty()
+            && old.len() <= stamp.entries.len()
+            && old.iter().zip(&stamp.entries).all(is_same)
+    }
+
+    /// Whether a face that shows these begins with all that the stamp's face shows.
+    fn is_continued(&self, shown: &[Seq]) -> bool {
+        self.stamp.as_ref().is_some_and(|stamp| {
+            self.is(self.face, &stamp.next)
+                && stamp.entries.len() <= shown.len()
+                && stamp
+                    .entries
+                    .iter()
+                    .zip(shown)
+                    .all(|((old, _), new)| old == new)
+        })
+    }
+
+    fn is_prev(&self, inode: Inode) -> bool {
+        let settled = self.stamp.as_ref().filter(|stamp| stamp.settled);
+        settled
+            .and_then(|stamp| stamp.prev.as_ref())
+            .is_some_and(|prev| self.is(inode, prev))
     }
 
     /// `inbox.json` names `inode` from now on; the disk may not know yet.
@@ -191,7 +253,8 @@ impl Faces {
             let named = inode == self.face
                 || self.reverts.contains(&inode)
                 || self.temporaries.contains(&inode)
-                || self.displaced.contains(&inode);
+                || self.displaced.contains(&inode)
+                || self.spare == Some(inode);
             let file = &mut self.files[inode];
             if !named && file.writer.is_none() {
                 *file = File::new(Doc::Empty);

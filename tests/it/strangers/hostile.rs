@@ -218,6 +218,7 @@ fn everywhere(traps: &[Trap]) {
         (".keys", Then::RefuseOrGoOn),
         (".stamp", Then::RefuseOrGoOn),
         (".durable", Then::RefuseOrGoOn),
+        (".spare", Then::RefuseOrGoOn),
         (".render.lock", Then::RefuseOrGoOn),
         (".prune.lock", Then::RefuseOrGoOn),
         (".ballast", Then::RefuseOrGoOn),

@@ -38,25 +38,22 @@ impl Scenario {
             return;
         };
         for &face in faces.reverts.iter().chain([&faces.face]) {
-            for zeroed in [true, false] {
-                if zeroed && faces.files[face].flushed {
-                    continue;
-                }
+            for doc in faces.files[face].cuts() {
                 let mut cut = cut.clone();
                 let faces = cut.faces_mut();
                 let now = faces.face;
                 faces.face = face;
                 faces.temporaries.retain(|&left| left != face);
                 faces.displaced.retain(|&left| left != face);
+                faces.spare = faces.spare.filter(|&spare| spare != face);
                 // Taken back by the revert, the newer one is still there under its first name.
                 if now != face && faces.files[now].flushed {
                     faces.temporaries.push(now);
                 }
+                faces.temporaries.extend(faces.spare.take());
                 faces.reverts.clear();
-                if zeroed {
-                    faces.files[face].doc = Doc::Empty;
-                }
-                faces.files[face].tick += u8::from(zeroed);
+                faces.files[face].tick += u8::from(doc != faces.files[face].doc);
+                faces.files[face].doc = doc;
                 let fold = cut.fold();
                 let omit = self.omit;
                 cut.faces_mut().reboot(&fold, omit);

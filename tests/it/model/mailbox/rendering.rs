@@ -76,7 +76,7 @@ impl Scenario {
                     faces.files[faces.face] = File::new(Doc::Half);
                     faces.face
                 } else {
-                    let inode = faces.create(File::new(Doc::Array(entries(&shown, rev))));
+                    let inode = faces.file_for(&shown, Doc::Array(entries(&shown, rev)));
                     faces.temporaries.push(inode);
                     inode
                 };
@@ -235,9 +235,16 @@ impl Scenario {
             out.push(("render: sets the displaced face aside for its writer", next));
         } else if known || self.omits(Rule::DisplacedIsExamined) {
             faces.temporaries.retain(|&left| left != inode);
+            let is_kept = known && faces.went_on_from(inode);
+            faces.spare = is_kept.then_some(inode);
             faces.tidy();
             next.processes[process].at = At::Settle(then);
-            out.push(("render: unlinks the displaced face", next));
+            let name = if is_kept {
+                "render: keeps the displaced face as the spare"
+            } else {
+                "render: unlinks the displaced face"
+            };
+            out.push((name, next));
         } else {
             let doc = faces.files[inode].doc.clone();
             next.processes[process].at = At::MergeWrite {
