@@ -276,9 +276,11 @@ impl Visit<'_> {
     /// Writes the text over the spare; `None` where that cannot be.
     fn write_over(&self, text: &[u8], random: u64) -> Option<Ident> {
         let file = self.dir().file(SPARE, Open::Write).ok()?;
-        if file.opened().size > text.len() as u64 || !file.is_alone() {
+        if file.opened().size > text.len() as u64 {
             return None;
         }
+        // Also whoever was about to open it while it still was the face.
+        let _alone = file.alone()?;
         self.fill(&file, text, random).ok()
     }
 

@@ -786,9 +786,10 @@ impl File {
         super::sys::has_writer(&self.fd)
     }
 
-    /// Whether nobody else has the file open or mapped. Where the file system cannot tell, somebody has.
-    pub(crate) fn is_alone(&self) -> bool {
-        super::sys::is_alone(&self.fd)
+    /// Alone with the file until that goes: whoever opens it meanwhile waits. `None` while somebody else has it open or
+    /// mapped, or where the file system cannot tell.
+    pub(crate) fn alone(&self) -> Option<impl Drop> {
+        super::sys::write_lease(&self.fd)
     }
 }
 
