@@ -89,9 +89,10 @@ demo: small
 	@scripts/demo $(SMALL_DIR)
 
 # Also builds what is shipped, for the tests that are of it.
-test: small
+test: small bots
 	@scripts/deps test
-	@DREAMOS_SHIPPED=$(abspath $(SMALL_DIR)) scripts/test cargo test $(DEV) --no-fail-fast
+	@DREAMOS_SHIPPED=$(abspath $(SMALL_DIR)) DREAMOS_SHIPPED_BOTS=$(abspath $(BOTS_DIR)) \
+	  scripts/test cargo test $(DEV) --no-fail-fast
 
 check: rust
 	@scripts/deps check

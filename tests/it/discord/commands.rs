@@ -203,7 +203,7 @@ fn a_person_is_paired_by_a_code_that_is_typed_at_the_terminal() {
     let told = guild.says(STRANGER, "pair", &[]);
     let code = code(&told);
     let paired = run(
-        guild.home.command(super::DISCORDBOT).args([
+        guild.home.command(&super::discordbot()).args([
             "pair",
             code,
             "--role",
@@ -216,7 +216,10 @@ fn a_person_is_paired_by_a_code_that_is_typed_at_the_terminal() {
     assert_eq!(paired.json()["user"], STRANGER);
     assert_eq!(paired.json()["name"], "stranger");
     let again = run(
-        guild.home.command(super::DISCORDBOT).args(["pair", code]),
+        guild
+            .home
+            .command(&super::discordbot())
+            .args(["pair", code]),
         b"",
     );
     assert_eq!(again.code, 66, "{again:?}");

@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::home::{Home, checkout, has_tool, path, run, skipped};
 
-pub(crate) const DISCORDBOT: &str = env!("CARGO_BIN_EXE_discordbot");
 const TOKEN: &str = "NTAwMA.token-of-the-tests.that-no-log-may-show";
 const OWNER: &str = "4001";
 const OPERATOR: &str = "4002";
@@ -24,6 +23,14 @@ const VIEWER: &str = "4004";
 const GENERAL: &str = "2001";
 const AGENTS: &str = "2002";
 const ALERTS: &str = "2003";
+
+/// The very program that is shipped, where `make test` has built it, and else that of this build.
+fn discordbot() -> String {
+    std::env::var("DREAMOS_SHIPPED_BOTS").map_or_else(
+        |_| env!("CARGO_BIN_EXE_discordbot").into(),
+        |dir| format!("{dir}/discordbot"),
+    )
+}
 
 /// The people of the guild by their roles there.
 const POLICY: &str = "\
@@ -123,7 +130,7 @@ impl Guild {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.home.command(DISCORDBOT);
+        let mut command = self.home.command(&discordbot());
         command
             .args(args)
             .env("HTTPS_PROXY", &self.proxy.url)
@@ -295,7 +302,10 @@ pub(crate) fn used(dir: &Path) {
     let _bot = guild.bot();
     let told = guild.says(STRANGER, "pair", &[]);
     let paired = run(
-        guild.home.command(DISCORDBOT).args(["pair", code(&told)]),
+        guild
+            .home
+            .command(&discordbot())
+            .args(["pair", code(&told)]),
         b"",
     );
     assert_eq!(paired.code, 0, "{paired:?}");
