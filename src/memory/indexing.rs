@@ -28,6 +28,7 @@ struct Entry {
 enum Job {
     Add(Vec<Entry>),
     Commit,
+    Merge,
 }
 
 /// Does what it is told; what went wrong is told by the next commit.
@@ -131,6 +132,11 @@ impl Indexing {
         self.tell(Job::Commit);
     }
 
+    /// Begins to merge what commits left to be merged, which has its `outcome` as well; readers find the same meanwhile.
+    pub(super) fn begin_merge(&mut self) {
+        self.tell(Job::Merge);
+    }
+
     /// What was added until then is in the index, and durable; or none of it since the last time.
     pub(super) fn outcome(&mut self) -> Result<(), Error> {
         match &mut self.at {
@@ -168,6 +174,7 @@ impl Worker {
                 Some(error) => Err(error),
                 None => self.writer.commit(),
             }),
+            Job::Merge => Some(self.writer.merge()),
         }
     }
 

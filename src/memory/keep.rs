@@ -618,11 +618,13 @@ impl Keeper {
     /// What is derived beside the index, brought up to date.
     pub(super) fn finish(mut self, now: Timestamp) -> Result<Linking, Error> {
         self.settle()?;
+        self.indexing.begin_merge();
         let count = self.linker.len();
         let numbers = Numbers::open(&terms(&self.derived)?)?;
         if count != self.linker_saved || !numbers.are_of(count) || count == 0 {
             self.derive(&numbers, now)?;
         }
+        self.indexing.outcome()?;
         Ok(Linking {
             sum: self.sum,
             miner: self.miner,

@@ -161,6 +161,37 @@ impl Source {
     }
 }
 
+/// So much is read at once by who reads on and on.
+pub(super) const AHEAD: usize = 1 << 16;
+
+/// A piece of a file, for who reads on and on.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Ahead {
+    /// So many bytes from there on; of what lies behind `end` nothing is read.
+    pub(super) fn read<'a>(
+        &'a mut self,
+        source: &Source,
+        at: u64,
+        length: usize,
+        end: u64,
+    ) -> Result<&'a [u8], Error> {
+        let next = at.saturating_add(length as u64);
+        if at < self.at || next > self.at + self.bytes.len() as u64 {
+            let most = usize::try_from(end.saturating_sub(at)).unwrap_or(AHEAD);
+            self.bytes.resize(most.min(AHEAD).max(length), 0);
+            self.at = at;
+            source.read(at, &mut self.bytes)?;
+        }
+        let start = usize::try_from(at - self.at).unwrap_or(usize::MAX);
+        Ok(&self.bytes[start..start + length])
+    }
+}
+
 /// A new segment, of which several parts are written at once.
 pub(super) struct Aside {
     file: File,

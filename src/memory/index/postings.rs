@@ -163,9 +163,13 @@ fn length(bytes: &[u8], count: usize) -> Option<usize> {
     (width <= 32).then_some(BLOCK_HEAD + gaps + impacts)
 }
 
-/// One way through the documents of a term in one segment.
+/// One way through the documents of a term in one segment, then of another one.
 pub(super) struct Cursor<'s> {
     source: &'s Source,
+    /// Where the lists of the segment end.
+    end: u64,
+    /// How many documents the segment has.
+    all: u32,
     pub(super) found: Found,
     skips: Vec<Skip>,
     /// Where the blocks begin and end in the file.
@@ -189,18 +193,19 @@ struct Skip {
 }
 
 impl<'s> Cursor<'s> {
-    /// `end`: where the lists of the segment end; it has `docs` documents.
-    pub(super) fn open(
-        source: &'s Source,
-        found: Found,
-        end: u64,
-        docs: u32,
-    ) -> Result<Self, Error> {
-        let mut cursor = Self {
+    /// Of no list yet. `end`: where the lists of the segment end; it has `all` documents.
+    pub(super) fn new(source: &'s Source, end: u64, all: u32) -> Self {
+        Self {
             source,
-            found,
+            end,
+            all,
+            found: Found {
+                count: 0,
+                greatest: 0,
+                place: 0,
+            },
             skips: Vec::new(),
-            blocks: (found.place, end),
+            blocks: (0, 0),
             block: 0,
             docs: Box::new([0; BLOCK]),
             impacts: Box::new([0; BLOCK]),
@@ -208,39 +213,51 @@ impl<'s> Cursor<'s> {
             next: 0,
             window: Vec::new(),
             window_at: 0,
-            doc: 0,
-        };
+            doc: NO_MORE,
+        }
+    }
+
+    /// Goes to the first document of a list.
+    pub(super) fn open(&mut self, found: Found) -> Result<(), Error> {
+        self.found = found;
+        self.skips.clear();
+        self.blocks = (found.place, self.end);
+        self.block = 0;
+        self.next = 0;
         let count = found.count as usize;
         if count == 1 {
             let doc = u32::try_from(found.place).unwrap_or(NO_MORE);
-            if doc >= docs {
-                return Err(source.broken("a term names a document that is not there"));
+            if doc >= self.all {
+                return Err(self
+                    .source
+                    .broken("a term names a document that is not there"));
             }
-            cursor.skips.push(Skip {
+            self.skips.push(Skip {
                 last: doc,
                 place: 0,
                 greatest: found.greatest,
             });
-            cursor.docs[0] = doc;
-            cursor.impacts[0] = found.greatest;
-            cursor.held = 1;
-            cursor.doc = doc;
-            return Ok(cursor);
+            self.docs[0] = doc;
+            self.impacts[0] = found.greatest;
+            self.held = 1;
+            self.doc = doc;
+            return Ok(());
         }
-        if count == 0 || found.count > docs {
-            return Err(source.broken("a term counts more documents than there are"));
+        if count == 0 || found.count > self.all {
+            return Err(self
+                .source
+                .broken("a term counts more documents than there are"));
         }
         if count <= BLOCK {
-            cursor.skips.push(Skip {
+            self.skips.push(Skip {
                 last: NO_MORE,
                 place: 0,
                 greatest: found.greatest,
             });
         } else {
-            cursor.read_head(count.div_ceil(BLOCK))?;
+            self.read_head(count.div_ceil(BLOCK))?;
         }
-        cursor.load(0)?;
-        Ok(cursor)
+        self.load(0)
     }
 
     fn read_head(&mut self, blocks: usize) -> Result<(), Error> {

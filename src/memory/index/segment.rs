@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::disk::{Aside, FORMAT, Listed, Part, Source, segment_name, sum};
+use super::disk::{Ahead, Aside, FORMAT, Listed, Part, Source, segment_name, sum};
 use super::postings::{Cursor, Encoder, Found, NO_MORE};
 use super::sheet::{
     Filling, PAGE, Page, Sheet, extent, per_page, take, take_i64, take_u32, take_u64,
@@ -276,11 +276,18 @@ impl Segment {
     }
 
     pub(super) fn cursor(&self, found: Found) -> Result<Cursor<'_>, Error> {
-        Cursor::open(&self.source, found, self.postings.1, self.docs)
+        let mut cursor = Cursor::new(&self.source, self.postings.1, self.docs);
+        cursor.open(found)?;
+        Ok(cursor)
     }
 
-    /// All documents of a term, in their order.
-    fn each(&self, found: Found, mut take: impl FnMut(u32, u8)) -> Result<(), Error> {
+    /// All documents of a term, in their order; the cursor is one of this segment.
+    fn each(
+        &self,
+        found: Found,
+        cursor: &mut Cursor<'_>,
+        mut take: impl FnMut(u32, u8),
+    ) -> Result<(), Error> {
         let absent = || {
             self.source
                 .broken("a term names a document that is not there")
@@ -293,7 +300,7 @@ impl Segment {
             take(doc, found.greatest);
             return Ok(());
         }
-        let mut cursor = self.cursor(found)?;
+        cursor.open(found)?;
         while cursor.doc() != NO_MORE {
             if cursor.doc() >= self.docs {
                 return Err(absent());
@@ -311,26 +318,44 @@ impl Segment {
 
     /// The words of a document in their order.
     pub(super) fn words(&self, row: &Row, out: &mut Vec<u32>) -> Result<(), Error> {
-        let count = usize::from(row.kept).min(MOST_WORDS);
+        let (at, length) = self.place_of_words(row)?;
         let mut bytes = [0; 4 + MOST_WORDS * 4];
-        let bytes = &mut bytes[..4 + count * 4];
-        let at = self.words.0.saturating_add(row.words);
-        if at.saturating_add(bytes.len() as u64) > self.words.1 {
-            return Err(self.source.broken("it names what it does not hold"));
-        }
+        let bytes = &mut bytes[..length];
         self.source.read(at, bytes)?;
-        let (told, rest) = bytes.split_at(4);
-        if told != sum(rest, row.words).to_le_bytes() {
-            return Err(self
-                .source
-                .broken("the sum of the words of a fragment does not fit"));
-        }
+        let rest = self.checked_words(row, bytes)?;
         out.clear();
         out.extend(
             rest.chunks_exact(4)
                 .map(|it| it.try_into().map_or(0, u32::from_le_bytes)),
         );
         Ok(())
+    }
+
+    /// The same as they lie there, four bytes each, for who reads one document after the other.
+    fn words_in_turn<'a>(&self, row: &Row, ahead: &'a mut Ahead) -> Result<&'a [u8], Error> {
+        let (at, length) = self.place_of_words(row)?;
+        let bytes = ahead.read(&self.source, at, length, self.words.1)?;
+        self.checked_words(row, bytes)
+    }
+
+    /// With the sum before them.
+    fn place_of_words(&self, row: &Row) -> Result<(u64, usize), Error> {
+        let length = 4 + usize::from(row.kept).min(MOST_WORDS) * 4;
+        let at = self.words.0.saturating_add(row.words);
+        if at.saturating_add(length as u64) > self.words.1 {
+            return Err(self.source.broken("it names what it does not hold"));
+        }
+        Ok((at, length))
+    }
+
+    fn checked_words<'a>(&self, row: &Row, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+        let (told, rest) = bytes.split_at(4);
+        if told != sum(rest, row.words).to_le_bytes() {
+            return Err(self
+                .source
+                .broken("the sum of the words of a fragment does not fit"));
+        }
+        Ok(rest)
     }
 
     pub(super) fn name(&self, place: u32) -> Result<String, Error> {
@@ -592,11 +617,9 @@ pub(super) fn merge(segments: &[&Segment], number: u64, aside: &Aside) -> Result
     let docs = segments.iter().map(|it| it.docs).sum();
     let mut making = Making::new(number, aside, docs);
     let mut names = Names::default();
-    let mut words = Vec::new();
-    let mut bytes = Vec::new();
     for segment in segments {
-        let mut known: HashMap<u32, u32> = HashMap::new();
-        let mut page = Page::new();
+        let mut known: HashMap<u32, u32, foldhash::fast::FixedState> = HashMap::default();
+        let (mut page, mut ahead) = (Page::ahead(), Ahead::default());
         for doc in 0..segment.docs {
             let mut row = segment.row(doc, &mut page)?;
             for place in [&mut row.agent, &mut row.kind] {
@@ -608,12 +631,7 @@ pub(super) fn merge(segments: &[&Segment], number: u64, aside: &Aside) -> Result
                     *place = new;
                 }
             }
-            segment.words(&row, &mut words)?;
-            bytes.clear();
-            for word in &words {
-                bytes.extend_from_slice(&word.to_le_bytes());
-            }
-            making.document(&row, &bytes)?;
+            making.document(&row, segment.words_in_turn(&row, &mut ahead)?)?;
         }
     }
     let most_terms = segments.iter().map(|it| it.term_count()).sum();
@@ -629,6 +647,8 @@ struct Reading<'s> {
     base: u32,
     next: u64,
     page: Page,
+    /// Of the list at hand: it keeps what it read ahead of the next.
+    cursor: Cursor<'s>,
     term: Option<(Term, Found)>,
 }
 
@@ -651,7 +671,8 @@ fn merge_terms(segments: &[&Segment], listing: &mut Listing<'_>) -> Result<(), E
             segment,
             base,
             next: 0,
-            page: Page::new(),
+            page: Page::ahead(),
+            cursor: Cursor::new(&segment.source, segment.postings.1, segment.docs),
             term: None,
         };
         reading.advance()?;
@@ -668,9 +689,9 @@ fn merge_terms(segments: &[&Segment], listing: &mut Listing<'_>) -> Result<(), E
             if term != least {
                 continue;
             }
-            reading.segment.each(found, |doc, impact| {
-                encoder.push(reading.base + doc, impact);
-            })?;
+            let base = reading.base;
+            let each = |doc, impact| encoder.push(base + doc, impact);
+            reading.segment.each(found, &mut reading.cursor, each)?;
             reading.advance()?;
         }
         listing.term(least, &mut encoder)?;

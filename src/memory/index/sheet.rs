@@ -1,7 +1,7 @@
 //! Many records of one size in pages that carry a sum: any of them is one read away.
 
 use super::Error;
-use super::disk::{Part, Source, sum};
+use super::disk::{AHEAD, Part, Source, sum};
 
 pub(super) const PAGE: usize = 4096;
 const SUM: usize = 4;
@@ -17,20 +17,33 @@ pub(super) struct Sheet {
     pub(super) size: usize,
 }
 
-/// The page that was read last.
+/// The page that was read last, and those that were read with it.
 #[derive(Debug)]
 pub(super) struct Page {
     bytes: Vec<u8>,
-    /// Its offset in the file.
+    /// The offset in the file where they begin.
+    at: u64,
+    /// That of the page whose sum fitted.
     held: Option<u64>,
+    /// So much is read at once.
+    piece: usize,
 }
 
 impl Page {
     pub(super) const fn new() -> Self {
         Self {
             bytes: Vec::new(),
+            at: 0,
             held: None,
+            piece: PAGE,
         }
+    }
+
+    /// For who reads page by page.
+    pub(super) const fn ahead() -> Self {
+        let mut page = Self::new();
+        page.piece = AHEAD;
+        page
     }
 }
 
@@ -60,11 +73,17 @@ impl Sheet {
         page: &'p mut Page,
     ) -> Result<&'p [u8], Error> {
         let at = self.at + number * PAGE as u64;
-        if page.held != Some(at) {
+        let is_there = at >= page.at && at + PAGE as u64 <= page.at + page.bytes.len() as u64;
+        if !is_there {
+            let rest = usize::try_from(self.end().saturating_sub(at)).unwrap_or(PAGE);
             page.held = None;
-            page.bytes.resize(PAGE, 0);
+            page.bytes.resize(rest.clamp(PAGE, page.piece), 0);
+            page.at = at;
             source.read(at, &mut page.bytes)?;
-            let (records, told) = page.bytes.split_at(ROOM);
+        }
+        let start = usize::try_from(at - page.at).unwrap_or(usize::MAX);
+        if page.held != Some(at) {
+            let (records, told) = page.bytes[start..start + PAGE].split_at(ROOM);
             if told != sum(records, at).to_le_bytes() {
                 return Err(source.broken("the sum of a page does not fit"));
             }
@@ -73,7 +92,7 @@ impl Sheet {
         let first = number * per_page(self.size);
         let held = self.count.saturating_sub(first).min(per_page(self.size));
         let held = usize::try_from(held).unwrap_or(0);
-        Ok(&page.bytes[..held * self.size])
+        Ok(&page.bytes[start..start + held * self.size])
     }
 
     pub(super) fn record<'p>(

@@ -12,6 +12,8 @@ const HEAVIEST: usize = 64 << 20;
 const STEP: u64 = 4;
 /// So many segments that nobody lists yet are merged before there are more.
 const MOST_SEGMENTS: usize = 24;
+/// So many that a commit adds wait to be merged at once: each document is written less often.
+const MOST_WAITING: usize = 8;
 
 /// The one writer of an index: its caller holds the lock. What was added counts from `commit` on. After an error it is of
 /// no more use: what it added since the last commit is to be added again.
@@ -77,13 +79,31 @@ impl Writer {
         if self.building.docs() > 0 {
             self.write_segment()?;
         }
-        if self.list.segments.len() > self.listed {
-            self.merge_from(self.first_to_merge())?;
-            write_list(&self.dir, &self.list)?;
-            self.listed = self.list.segments.len();
-            sweep(&self.dir, &self.list)?;
+        if self.list.segments.len() == self.listed {
+            return Ok(());
         }
-        Ok(())
+        let first = self.first_to_merge();
+        if self.list.segments.len() - first > MOST_WAITING {
+            self.merge_from(first)?;
+        }
+        self.write_list()
+    }
+
+    /// The same, and merges what commits left to be merged.
+    pub fn merge(&mut self) -> Result<(), Error> {
+        self.commit()?;
+        let first = self.first_to_merge();
+        if self.list.segments.len() - first < 2 {
+            return Ok(());
+        }
+        self.merge_from(first)?;
+        self.write_list()
+    }
+
+    fn write_list(&mut self) -> Result<(), Error> {
+        write_list(&self.dir, &self.list)?;
+        self.listed = self.list.segments.len();
+        sweep(&self.dir, &self.list)
     }
 
     pub(super) fn write_segment(&mut self) -> Result<(), Error> {
@@ -96,19 +116,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Sizes fall by steps from the first segment to the last: a document is written again only a few times.
     fn first_to_merge(&self) -> usize {
-        let segments = &self.list.segments;
-        // What is new is merged, however large it is.
-        let mut first = self.listed;
-        let mut behind: u64 = segments[first..].iter().map(|it| u64::from(it.docs)).sum();
-        while let Some(before) = first.checked_sub(1)
-            && u64::from(segments[before].docs) <= STEP * behind
-        {
-            first = before;
-            behind += u64::from(segments[first].docs);
-        }
-        first
+        let docs: Vec<u32> = self.list.segments.iter().map(|it| it.docs).collect();
+        first_to_merge(&docs)
     }
 
     fn merge_from(&mut self, first: usize) -> Result<(), Error> {
@@ -135,6 +145,20 @@ impl Writer {
     }
 }
 
+/// Sizes fall by steps from the first segment to the last: a document is written again only a few times. Where they do not,
+/// all from there on are merged.
+fn first_to_merge(docs: &[u32]) -> usize {
+    let mut first = docs.len();
+    let mut behind = 0;
+    for (at, docs) in docs.iter().enumerate().rev() {
+        if u64::from(*docs) <= STEP * behind {
+            first = at;
+        }
+        behind += u64::from(*docs);
+    }
+    first
+}
+
 /// Where it lies among the others does not matter here.
 fn open_listed(dir: &Dir, listed: Listed) -> Result<Segment, Error> {
     Segment::open(dir, listed, 0)?.ok_or_else(|| Error::Broken {
@@ -149,4 +173,21 @@ fn add_docs(dir: &Dir, docs: u32, more: u32) -> Result<u32, Error> {
         .ok_or_else(|| Error::Full {
             path: dir.path().into(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_step_smaller_than_all_that_follows_it_is_merged_with_it() {
+        assert_eq!(first_to_merge(&[]), 0);
+        assert_eq!(first_to_merge(&[7]), 1);
+        assert_eq!(first_to_merge(&[100, 20, 4]), 3);
+        assert_eq!(first_to_merge(&[200, 20, 4, 1]), 1);
+        assert_eq!(first_to_merge(&[100, 1, 1, 1]), 1);
+        assert_eq!(first_to_merge(&[100, 20, 4, 1]), 0);
+        // Only the one in the middle is too small a step.
+        assert_eq!(first_to_merge(&[30, 4, 3, 1]), 0);
+    }
 }
