@@ -1,7 +1,7 @@
 //! What people may read of what is derived: `threads/<day>.json`, the threads that began on a day, one a line, and
 //! `insights/`. All of it may be deleted: `rebuild` makes it anew.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +9,16 @@ use super::error::Error;
 use super::index::{Index, Only};
 use super::keep::place;
 use super::line;
-use super::shelf::{self, Day, Shelf, Texts};
+use super::shelf::{self, Day, Place, Shelf, Texts};
 use super::tell::{Finding, Gather, Told};
 use super::templates::{Group, Miner, Pattern};
 use crate::store::Dir;
 use crate::time::Timestamp;
 
 const THREADS: &str = "threads";
+
+/// Threads, by their numbers.
+type Dirty = HashSet<u32, foldhash::fast::FixedState>;
 
 /// One line of `threads/<day>.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +48,7 @@ pub(super) fn threads(
     for name in dir.file_names()? {
         dir.remove(&name)?;
     }
-    let all: HashSet<u32> = new.iter().copied().collect();
-    let made = lines(shelf, index, &all, new)?;
+    let made = lines(shelf, index, &|_| true, new)?;
     for (day, lines) in made {
         write(&dir, day, &lines)?;
     }
@@ -54,8 +56,8 @@ pub(super) fn threads(
 }
 
 /// The threads that are not as they were, by their old and their new numbers.
-fn dirty(old: &[u32], new: &[u32]) -> HashSet<u32> {
-    let mut dirty = HashSet::new();
+fn dirty(old: &[u32], new: &[u32]) -> Dirty {
+    let mut dirty = Dirty::default();
     for (at, number) in new.iter().enumerate() {
         match old.get(at) {
             Some(before) if before == number => {}
@@ -76,7 +78,7 @@ fn patch(
     shelf: &Shelf,
     dir: &Dir,
     index: &Index,
-    dirty: &HashSet<u32>,
+    dirty: &Dirty,
     new: &[u32],
 ) -> Result<bool, Error> {
     let mut texts = Texts::new(shelf);
@@ -86,7 +88,7 @@ fn patch(
         let id = id_of(texts.line(place, false)?);
         gone.entry(place.day).or_default().extend(id);
     }
-    let mut made = lines(shelf, index, dirty, new)?;
+    let mut made = lines(shelf, index, &|it| dirty.contains(&it), new)?;
     for (day, gone) in gone {
         let name = name(day);
         let exists = dir.exists(&name)?;
@@ -123,27 +125,32 @@ fn write(dir: &Dir, day: Day, lines: &[Line]) -> Result<(), Error> {
     shelf::replace(dir, &name, &text)
 }
 
-/// Of these threads, those of more than one memory, by the day of their beginning.
+/// Of the threads that are asked for, those of more than one memory, by the day of their beginning.
 fn lines(
     shelf: &Shelf,
     index: &Index,
-    asked: &HashSet<u32>,
+    is_asked: &dyn Fn(u32) -> bool,
     new: &[u32],
 ) -> Result<BTreeMap<Day, Vec<Line>>, Error> {
-    let mut counts: HashMap<u32, u32, foldhash::fast::FixedState> = HashMap::default();
-    for number in new.iter().filter(|it| asked.contains(it)) {
-        *counts.entry(*number).or_default() += 1;
+    // A thread is called by the number of its first memory.
+    let mut counts = vec![0_u32; new.len()];
+    for number in new.iter().filter(|it| is_asked(**it)) {
+        counts[*number as usize] += 1;
     }
     let mut texts = Texts::new(shelf);
     let mut all: BTreeMap<u32, (Day, Line)> = BTreeMap::new();
     for (ordinal, number) in (0_u32..).zip(new) {
-        if counts.get(number).is_none_or(|n| *n < 2) {
+        if counts[*number as usize] < 2 {
             continue;
         }
         let Some(about) = index.place(ordinal)? else {
             continue;
         };
-        let place = place(index, ordinal)?;
+        let place = Place {
+            day: Day(about.day),
+            offset: about.offset,
+            length: about.length,
+        };
         let Some(id) = id_of(texts.line(place, true)?) else {
             continue;
         };

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::derive;
 use super::error::Error;
 use super::forgotten::{self, Forgotten};
-use super::fragment::{Connection, Fragment, Reason};
+use super::fragment::{Connection, Fragment, Reason, said};
 use super::index::{self, Index};
 use super::indexing::Indexing;
 use super::ingest::{Progress, Telling};
@@ -499,7 +499,7 @@ impl Keeper {
         if let Some(whole) = whole_of(&fragment.memory_id) {
             self.joins.push((self.linker.len() - 1, whole.to_owned()));
         }
-        if let Some(Value::Array(ids)) = fragment.context.get(MEMBERS) {
+        if let Some(Value::Array(ids)) = said(&fragment.context, MEMBERS) {
             let ids = ids.iter().filter_map(Value::as_str);
             let number = self.linker.len() - 1;
             self.joins.extend(ids.map(|id| (number, id.to_owned())));
@@ -841,7 +841,7 @@ fn exact_terms(fragment: &Fragment) -> Vec<String> {
     if let Some(id) = fragment.context_text("supersedes") {
         terms.push(format!("supersedes:{id}"));
     }
-    if let Some(Value::Array(ids)) = fragment.context.get("of") {
+    if let Some(Value::Array(ids)) = said(&fragment.context, "of") {
         terms.extend(
             ids.iter()
                 .filter_map(Value::as_str)

@@ -1,6 +1,6 @@
 //! A fragment as a line: how it is written, and how it is read whatever a person or a newer program made of it. Pure.
 
-use serde::Deserialize as _;
+use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value};
 
 use super::fragment::{BadFragment, Connection, Fragment};
@@ -10,10 +10,43 @@ use crate::time::Timestamp;
 /// Every line of ours begins so.
 const HEAD: &[u8] = br#"{"memory_id":""#;
 
-/// Appends it with its line break.
+/// Appends it with its line break: as `serde_json` writes it, without a look for what is to be escaped in our own keys.
 pub(super) fn print(fragment: &Fragment, out: &mut Vec<u8>) {
-    serde_json::to_writer(&mut *out, fragment).expect("every key is text");
-    out.push(b'\n');
+    let Fragment {
+        memory_id,
+        timestamp,
+        ingested_at,
+        agent_id,
+        kind,
+        content,
+        context,
+        insights,
+        connections,
+        narrative_weight,
+        template,
+        rest,
+    } = fragment;
+    value(out, b"{\"memory_id\":", memory_id);
+    value(out, b",\"timestamp\":", timestamp);
+    value(out, b",\"ingested_at\":", ingested_at);
+    value(out, b",\"agent_id\":", agent_id);
+    value(out, b",\"type\":", kind);
+    value(out, b",\"content\":", content);
+    value(out, b",\"context\":", context);
+    value(out, b",\"insights\":", insights);
+    value(out, b",\"connections\":", connections);
+    value(out, b",\"narrative_weight\":", narrative_weight);
+    value(out, b",\"template\":", template);
+    for (key, told) in rest {
+        value(out, b",", key);
+        value(out, b":", told);
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn value(out: &mut Vec<u8>, before: &[u8], value: &impl Serialize) {
+    out.extend_from_slice(before);
+    serde_json::to_writer(out, value).expect("every key is text");
 }
 
 /// Without its line break.
@@ -144,6 +177,7 @@ mod tests {
         let mut out = Vec::new();
         print(&fragment, &mut out);
         assert_eq!(out.pop(), Some(b'\n'));
+        assert_eq!(out, serde_json::to_vec(&fragment).unwrap());
         assert_eq!(
             std::str::from_utf8(&out).unwrap(),
             std::str::from_utf8(line).unwrap()

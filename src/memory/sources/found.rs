@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
+use crate::memory::fragment::said;
 use crate::memory::tell::Summary;
 use crate::time::Timestamp;
 
@@ -87,7 +88,7 @@ pub(in crate::memory) fn fingerprint(
     text: &str,
     context: &Map<String, Value>,
 ) -> u64 {
-    let is_dated = !context.contains_key("undated");
+    let is_dated = said(context, "undated").is_none();
     let at = if is_dated { at.unix_ms() } else { 0 };
     let seed = xxh3_64_with_seed(agent.as_bytes(), at.cast_unsigned());
     xxh3_64_with_seed(text.as_bytes(), xxh3_64_with_seed(kind.as_bytes(), seed))

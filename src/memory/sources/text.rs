@@ -75,7 +75,6 @@ impl Text {
     /// One more line; `false` where there is none.
     fn read(&mut self, skip: &mut dyn FnMut(Skip)) -> Result<bool, Error> {
         self.lines.lost().into_iter().for_each(&mut *skip);
-        let path = self.lines.path.display().to_string();
         let first = self.lines.at.head;
         let tail = self.lines.at.tail.take();
         let Some(line) = self.lines.next()? else {
@@ -90,7 +89,7 @@ impl Text {
         };
         if let Some(why) = why {
             skip(Skip {
-                at: format!("{path}:{number}"),
+                at: format!("{}:{number}", self.lines.path.display()),
                 why: why.into(),
             });
             return Ok(true);

@@ -283,21 +283,16 @@ static SIGNALS: [Signal; 37] = [
 static HANDED_OVER: Signal = sign("handover", Some(Deed::Handed), &[]);
 static TAKEN_OVER: Signal = common(Deed::Taken, &[]);
 
-/// The forms that begin with one letter.
-#[derive(Default)]
-struct Letter {
-    /// A bit for each length that there is: most words are told apart by it.
-    lengths: u32,
-    forms: Vec<(&'static [u8], &'static Signal)>,
-}
+/// The forms that begin with one letter, by their length: most words are told apart by it.
+type Letter = Vec<Vec<(&'static [u8], &'static Signal)>>;
 
 static BY_LETTER: LazyLock<[Letter; 26]> = LazyLock::new(|| {
     let mut letters: [Letter; 26] = Default::default();
     for signal in &SIGNALS {
         for form in signal.forms.iter().map(|form| form.as_bytes()) {
             if let Some(letter) = letter(form[0]).map(|it| &mut letters[it]) {
-                letter.lengths |= 1 << form.len();
-                letter.forms.push((form, signal));
+                letter.resize(letter.len().max(form.len() + 1), Vec::new());
+                letter[form.len()].push((form, signal));
             }
         }
     }
@@ -312,11 +307,8 @@ fn letter(byte: u8) -> Option<usize> {
 fn meaning(letters: &[Letter; 26], word: &str) -> Option<&'static Signal> {
     let word = word.as_bytes();
     let letter = &letters[letter(*word.first()?)?];
-    if word.len() > 31 || letter.lengths >> word.len() & 1 == 0 {
-        return None;
-    }
-    let mut forms = letter.forms.iter();
-    let found = forms.find(|(form, _)| form.len() == word.len() && form.eq_ignore_ascii_case(word));
+    let mut forms = letter.get(word.len())?.iter();
+    let found = forms.find(|(form, _)| form.eq_ignore_ascii_case(word));
     found.map(|(_, signal)| *signal)
 }
 
