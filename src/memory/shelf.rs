@@ -42,7 +42,9 @@ impl Day {
     }
 
     pub(super) fn name(self) -> String {
-        self.start().to_utc().format("%Y-%m-%d").to_string()
+        let mut name = self.start().to_string();
+        name.truncate(name.find('T').unwrap_or(name.len()));
+        name
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {

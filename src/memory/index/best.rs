@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
+use foldhash::fast::FixedState;
+
 use super::Error;
 use super::search::Index;
 use super::sheet::Page;
@@ -30,7 +32,7 @@ impl Leader {
 pub(super) struct Leaders<'i> {
     index: &'i Index,
     best: Best,
-    by_sum: HashMap<u64, Vec<Leader>>,
+    by_sum: HashMap<u64, Vec<Leader>, FixedState>,
     /// Of those that come, and of those that are there.
     pages: Vec<Page>,
     other_pages: Vec<Page>,
@@ -40,7 +42,7 @@ impl<'i> Leaders<'i> {
     pub(super) fn new(most: usize, index: &'i Index) -> Self {
         Self {
             best: Best::new(most),
-            by_sum: HashMap::new(),
+            by_sum: HashMap::default(),
             pages: index.pages(),
             other_pages: index.pages(),
             index,

@@ -149,6 +149,20 @@ impl Source {
         }
     }
 
+    /// So many bytes in place of those that it held.
+    pub(super) fn read_into(
+        &self,
+        bytes: &mut Vec<u8>,
+        at: u64,
+        length: usize,
+    ) -> Result<(), Error> {
+        // Zeroes that come from the allocator cost less than those that a vector grows by.
+        if bytes.len() != length {
+            *bytes = vec![0; length];
+        }
+        self.read(at, bytes)
+    }
+
     pub(super) fn broken(&self, why: &'static str) -> Error {
         Error::Broken {
             path: self.path(),
@@ -183,9 +197,8 @@ impl Ahead {
         let next = at.saturating_add(length as u64);
         if at < self.at || next > self.at + self.bytes.len() as u64 {
             let most = usize::try_from(end.saturating_sub(at)).unwrap_or(AHEAD);
-            self.bytes.resize(most.min(AHEAD).max(length), 0);
             self.at = at;
-            source.read(at, &mut self.bytes)?;
+            source.read_into(&mut self.bytes, at, most.min(AHEAD).max(length))?;
         }
         let start = usize::try_from(at - self.at).unwrap_or(usize::MAX);
         Ok(&self.bytes[start..start + length])

@@ -5,7 +5,7 @@
 //! any data: each entry is true wherever it stands, and a word with two such meanings (`opt`, `prod`) is in none.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use snowball_stemmers_rs::Stemmer;
 
@@ -154,17 +154,23 @@ const FORMS: [&str; 67] = [
     "write written wrote writer",
 ];
 
-/// The term of a family by that of each of its stems; looked up for every new token, so made once.
-static TERMS: LazyLock<HashMap<Term, Term>> = LazyLock::new(|| terms(&english()));
+/// The term of a family by that of each of its stems.
+type Terms = HashMap<Term, Term, foldhash::fast::FixedState>;
 
-/// What a stem counts as: its family, or itself.
-pub(super) fn family(stem: Term) -> Term {
-    TERMS.get(&stem).copied().unwrap_or(stem)
+/// Of the families of one letter: who asks needs few of them. Looked up for every new token, so each is made once.
+static TERMS: [OnceLock<Terms>; 26] = [const { OnceLock::new() }; 26];
+
+/// What a stem counts as: its family, or itself. `initial`: the first byte of its word, as of all of its family.
+pub(super) fn family(initial: u8, stem: Term) -> Term {
+    let letter = TERMS.get(usize::from(initial.wrapping_sub(b'a')));
+    let terms = letter.map(|it| it.get_or_init(|| terms(initial, &english())));
+    terms.and_then(|it| it.get(&stem)).copied().unwrap_or(stem)
 }
 
-fn terms(stemmer: &Stemmer) -> HashMap<Term, Term> {
-    let mut terms = HashMap::new();
-    for family in SHORT.iter().chain(&FORMS) {
+fn terms(initial: u8, stemmer: &Stemmer) -> Terms {
+    let mut terms = Terms::default();
+    let all = SHORT.iter().chain(&FORMS);
+    for family in all.filter(|it| it.as_bytes()[0] == initial) {
         let mut stems = family.split(' ').map(|word| stem(stemmer, word));
         if let Some(first) = stems.next() {
             terms.insert(first, first);
@@ -176,12 +182,31 @@ fn terms(stemmer: &Stemmer) -> HashMap<Term, Term> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn no_stem_is_of_two_families_or_twice_in_one() {
         let all = SHORT.iter().chain(&FORMS);
         let words: usize = all.map(|it| it.split(' ').count()).sum();
-        assert_eq!(TERMS.len(), words);
+        let terms: Vec<Terms> = (b'a'..=b'z').map(|it| terms(it, &english())).collect();
+        let stems: HashSet<Term> = terms.iter().flatten().map(|(stem, _)| *stem).collect();
+        assert_eq!(terms.iter().map(Terms::len).sum::<usize>(), words);
+        assert_eq!(stems.len(), words);
+    }
+
+    #[test]
+    fn all_words_of_a_family_begin_with_one_letter_and_so_do_their_stems() {
+        for family in SHORT.iter().chain(&FORMS) {
+            let initial = &family[..1];
+            for word in family.split(' ') {
+                let stem = english().stem(word).into_owned();
+                assert!(
+                    word.starts_with(initial) && stem.starts_with(initial),
+                    "{word}"
+                );
+            }
+        }
     }
 }

@@ -388,9 +388,9 @@ impl<'s> Cursor<'s> {
         let follows = !self.window.is_empty() && (self.window_at..=window_end).contains(&at);
         let ahead = if follows { READ_AHEAD } else { LONGEST_BLOCK };
         let length = self.blocks.1.saturating_sub(at).min(ahead as u64);
-        self.window.resize(usize::try_from(length).unwrap_or(0), 0);
         self.window_at = at;
-        self.source.read(at, &mut self.window)?;
+        let length = usize::try_from(length).unwrap_or(0);
+        self.source.read_into(&mut self.window, at, length)?;
         within(&self.window, self.window_at)
             .ok_or_else(|| self.source.broken("a block is longer than its list"))
     }

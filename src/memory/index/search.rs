@@ -4,6 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 use super::best::{Best, Leader, Leaders};
 use super::disk::{List, read_list};
 use super::filter::Filter;
@@ -481,6 +483,7 @@ fn walk(
             below
         })
         .collect();
+    let is_wide = filter.is_wide();
     let mut needed = best.needed();
     let mut first = bounds.partition_point(|&bound| bound < needed);
     while first < ways.len() {
@@ -493,7 +496,7 @@ fn walk(
         if doc >= segment.docs {
             break;
         }
-        let next = filter.seek(doc)?;
+        let next = if is_wide { doc } else { filter.seek(doc)? };
         if next != doc {
             for way in essential {
                 way.cursor.seek(next)?;
@@ -557,13 +560,13 @@ fn folded(judged: Vec<Judged>, named: &[u32], limit: usize) -> Vec<Hit> {
 
 /// A neighbour counts as it was before any of them gained.
 fn smooth(judged: &mut [Judged], neighbours: &dyn Fn(u32) -> Vec<(u32, f32)>) {
-    let mut before: HashMap<u32, f32> = HashMap::new();
+    let mut before: HashMap<u32, f32, FixedState> = HashMap::default();
     for one in &*judged {
         before.insert(one.ordinal, one.score);
         before.extend(one.copies.iter().map(|&it| (it, one.score)));
     }
     // A tie holds both ways, whichever of the two knows of it.
-    let mut gained: HashMap<u32, f32> = HashMap::new();
+    let mut gained: HashMap<u32, f32, FixedState> = HashMap::default();
     for one in judged.iter().take(NEIGHBOURED) {
         for (other, strength) in neighbours(one.ordinal) {
             let Some(theirs) = before.get(&other).filter(|_| other != one.ordinal) else {

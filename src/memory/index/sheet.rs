@@ -77,9 +77,8 @@ impl Sheet {
         if !is_there {
             let rest = usize::try_from(self.end().saturating_sub(at)).unwrap_or(PAGE);
             page.held = None;
-            page.bytes.resize(rest.clamp(PAGE, page.piece), 0);
             page.at = at;
-            source.read(at, &mut page.bytes)?;
+            source.read_into(&mut page.bytes, at, rest.clamp(PAGE, page.piece))?;
         }
         let start = usize::try_from(at - page.at).unwrap_or(usize::MAX);
         if page.held != Some(at) {

@@ -283,7 +283,13 @@ pub(super) fn english() -> Stemmer {
 }
 
 fn stemmed(stemmer: &Stemmer, word: &str) -> Term {
-    family(stem(stemmer, word))
+    family(initial(word), stem(stemmer, word))
+}
+
+/// What its stem begins with as well, which has lost an apostrophe before it.
+fn initial(word: &str) -> u8 {
+    let mut letters = word.bytes();
+    letters.find(|it| *it != b'\'').unwrap_or_default()
 }
 
 /// Of what is no English word, the word itself.
@@ -301,6 +307,8 @@ pub(super) fn stem(stemmer: &Stemmer, word: &str) -> Term {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parts(text: &str) -> Vec<Term> {
@@ -345,6 +353,14 @@ mod tests {
         assert_eq!(parts("Größe ÉTÉ ΛΌΓΟΣ"), parts("größe été λόγος"));
         assert_ne!(parts("größen"), parts("größe"));
         assert_ne!(parts("lock"), parts("locket"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_stem_begins_as_its_word(word in "'?[a-z][a-z']{2,11}") {
+            let stem = english().stem(&word).into_owned();
+            prop_assert_eq!(initial(&stem), initial(&word));
+        }
     }
 
     #[test]
