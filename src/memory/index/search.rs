@@ -486,29 +486,25 @@ fn walk(
     let is_wide = filter.is_wide();
     let mut needed = best.needed();
     let mut first = bounds.partition_point(|&bound| bound < needed);
-    while first < ways.len() {
+    let mut doc = earliest(&ways[first..]);
+    while first < ways.len() && doc < segment.docs {
         let (optional, essential) = ways.split_at_mut(first);
-        let doc = essential
-            .iter()
-            .map(|way| way.cursor.doc())
-            .min()
-            .unwrap_or(NO_MORE);
-        if doc >= segment.docs {
-            break;
-        }
         let next = if is_wide { doc } else { filter.seek(doc)? };
         if next != doc {
-            for way in essential {
+            for way in essential.iter_mut() {
                 way.cursor.seek(next)?;
             }
+            doc = earliest(essential);
             continue;
         }
         let mut sum = 0;
+        let mut ahead = NO_MORE;
         for way in essential {
             if way.cursor.doc() == doc {
                 sum += way.factor * u64::from(way.cursor.impact());
                 way.cursor.advance()?;
             }
+            ahead = ahead.min(way.cursor.doc());
         }
         let mut rest = first;
         let mut reaches = true;
@@ -529,9 +525,17 @@ fn walk(
             best.offer(sum, segment.first + doc)?;
             needed = best.needed();
             first = bounds.partition_point(|&bound| bound < needed);
+            ahead = earliest(&ways[first..]);
         }
+        doc = ahead;
     }
     Ok(())
+}
+
+/// The first document that any of them holds from where they are.
+fn earliest(ways: &[Way<'_>]) -> u32 {
+    let docs = ways.iter().map(|way| way.cursor.doc());
+    docs.min().unwrap_or(NO_MORE)
 }
 
 fn folded(judged: Vec<Judged>, named: &[u32], limit: usize) -> Vec<Hit> {
