@@ -2,9 +2,9 @@
 //! between two of them leaves are those of the protocol; every one is made good by the next render.
 //!
 //! Where mail has only come in, the face that was displaced is kept as `.spare`, and the one after the next is written
-//! over it: a new file each time would cost a send half as much again. Nobody sees that: it is hidden, and left alone
-//! while somebody still reads it. A power cut may mix what stood there with what was to stand there, page by page; both
-//! are the same, but for the revisions, as far as the older one goes, so that no mixture is a text that nobody wrote.
+//! over it: to make a new file each time costs a send a tenth of its time. Nobody sees that: it is hidden, and left alone
+//! while somebody still reads it. A power cut may mix what stood there with what was to stand there, page by page. But
+//! for the revisions both are the same as far as the older one goes, so that a mixture is one of the two, or no JSON.
 
 use std::collections::HashMap;
 use std::time::Duration;
