@@ -89,8 +89,9 @@ demo: small
 	@scripts/demo $(SMALL_DIR)
 
 # Also builds what is shipped, for the tests that are of it.
-test: small bots
+test: small
 	@scripts/deps test
+	@$(MAKE) --no-print-directory bots BOTS=discordbot
 	@DREAMOS_SHIPPED=$(abspath $(SMALL_DIR)) DREAMOS_SHIPPED_BOTS=$(abspath $(BOTS_DIR)) \
 	  scripts/test cargo test $(DEV) --no-fail-fast
 
