@@ -92,7 +92,7 @@ demo: small
 test: small
 	@scripts/deps test
 	@$(MAKE) --no-print-directory bots BOTS=discordbot
-	@DREAMOS_SHIPPED=$(abspath $(SMALL_DIR)) DREAMOS_SHIPPED_BOTS=$(abspath $(BOTS_DIR)) \
+	@DREAMOS_SHIPPED=$(abspath $(SMALL_DIR)) DREAMOS_SHIPPED_BOTS=$(abspath $(BOTS_DIR)) DREAMOS_TEST_QUEUED=10000 \
 	  scripts/test cargo test $(DEV) --no-fail-fast
 
 check: rust
