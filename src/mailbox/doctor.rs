@@ -640,6 +640,8 @@ pub(super) fn forget_rendering(dir: &Dir, is_dead_wrong: bool) -> Result<(), Err
         rev: old.rev + 1,
         dead: if is_dead_wrong { u64::MAX } else { old.dead },
         prev: if is_over { None } else { old.prev },
+        // What its swap displaced has been looked at: the spare is no edit.
+        temporary: if is_over { random_u64() } else { old.temporary },
         settled: old.settled && !is_over,
         ..old
     };

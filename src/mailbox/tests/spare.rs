@@ -130,6 +130,20 @@ fn an_edit_that_was_displaced_by_the_spare_is_merged() {
     assert!(!rig.text(".spare").contains("mine"));
 }
 
+#[test]
+fn the_spare_is_no_edit_where_the_face_is_to_be_made_anew() {
+    let rig = Rig::with_spare();
+    rig.mail("three");
+    let mut entries: Vec<Value> = serde_json::from_str(&rig.text(".spare")).unwrap();
+    entries.push(serde_json::json!({"from": "me", "content": "no mail"}));
+    let text = serde_json::to_vec_pretty(&entries).unwrap();
+    std::fs::write(rig.path(".spare"), text).unwrap();
+    doctor::forget_rendering(&rig.mailbox.dir, false).unwrap();
+    rig.mail("four");
+    assert_eq!(rig.seqs_shown(), [1, 2, 3, 4]);
+    assert_eq!(rig.pending(), [1, 2, 3, 4]);
+}
+
 /// The newest stamp in these bytes as it was before its swap was over.
 fn unsettled(mut bytes: Vec<u8>) -> Vec<u8> {
     let rev = |bytes: &[u8], slot: usize| {
