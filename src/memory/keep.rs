@@ -1,6 +1,7 @@
 //! Whoever changes memories: holds the lock, knows what is there, and adds to it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,17 +12,16 @@ use super::error::Error;
 use super::forgotten::{self, Forgotten};
 use super::fragment::{Connection, Fragment, Reason, said};
 use super::index::{self, Index};
-use super::indexing::Indexing;
 use super::ingest::{Progress, Telling};
 use super::line;
 use super::numbers::{NO_TIE, Numbers, write_threads, write_ties};
 use super::places::{self, Places};
 use super::saved::{self, Linking};
-use super::shelf::{self, Append, Change, Covered, Day, Place, Shelf, Texts};
+use super::shelf::{self, Change, Covered, Day, Place, Shelf, Texts};
 use super::sources::{Found, fingerprint};
-use super::tell;
 use super::templates::{Group, Miner};
 use super::threads::{Link, Linker};
+use super::writing::Writing;
 use crate::root::Home;
 use crate::store::{Dir, Lock};
 use crate::time::Timestamp;
@@ -62,13 +62,14 @@ pub(super) enum Kept {
 
 pub(super) struct Keeper {
     /// Before the lock: it ends with whatever it does.
-    indexing: Indexing,
-    shelf: Shelf,
+    writing: Writing,
+    shelf: Arc<Shelf>,
     _lock: Lock,
     derived: Dir,
     index: Option<Index>,
     covered: BTreeMap<Day, Covered>,
-    append: Append,
+    /// So many bytes were taken since the last commit, about.
+    waiting: usize,
     linker: Linker,
     linker_saved: u32,
     /// Of what was saved last.
@@ -90,7 +91,6 @@ pub(super) struct Keeper {
 /// A commit that goes on while more is taken.
 struct Begun {
     count: u32,
-    covered: BTreeMap<Day, Covered>,
     sources: Map<String, Value>,
 }
 
@@ -173,6 +173,7 @@ impl Keeper {
         };
         keeper.forgotten = forgotten::read(&keeper.shelf)?;
         keeper.take_up(now, telling)?;
+        keeper.writing.begin(keeper.covered.clone());
         Ok(keeper)
     }
 
@@ -185,15 +186,15 @@ impl Keeper {
     ) -> Result<Self, Error> {
         shelf.dir.remove_tree(DERIVED, DAYS)?;
         let derived = shelf.derived(DERIVED)?;
-        let indexing = Indexing::open(terms(&derived)?)?;
+        let shelf = Arc::new(shelf);
         Ok(Self {
+            writing: Writing::open(Arc::clone(&shelf), terms(&derived)?)?,
             shelf,
             _lock: lock,
             derived,
             index: None,
-            indexing,
             covered: BTreeMap::new(),
-            append: Append::default(),
+            waiting: 0,
             linker: Linker::default(),
             linker_saved: 0,
             sum: 0,
@@ -263,8 +264,9 @@ impl Keeper {
             }
         }
         drop(texts);
+        let shelf = Arc::new(shelf);
         Ok(Ok(Self {
-            indexing: Indexing::open(terms)?,
+            writing: Writing::open(Arc::clone(&shelf), terms)?,
             fresh: Fresh {
                 base: count,
                 ..Fresh::default()
@@ -276,7 +278,7 @@ impl Keeper {
             derived,
             index,
             covered,
-            append: Append::default(),
+            waiting: 0,
             linker: linking.linker,
             miner: linking.miner,
             places,
@@ -354,7 +356,7 @@ impl Keeper {
                 continue;
             };
             self.link_again(&fragment);
-            self.enter(fragment, place);
+            self.writing.index(fragment, place);
         }
         drop(texts);
         self.begin_commit(Map::new());
@@ -403,7 +405,7 @@ impl Keeper {
     }
 
     pub(super) const fn waiting_bytes(&self) -> usize {
-        self.append.bytes
+        self.waiting
     }
 
     /// Adds what is new.
@@ -439,7 +441,8 @@ impl Keeper {
             kept = Kept::Changed;
         }
         let said = found.fingerprint();
-        let mut fragment = self.fragment(found);
+        self.waiting += found.size();
+        let (mut fragment, share) = self.fragment(found);
         let links = self.linker.link(&fragment);
         self.ties.push(tie(&links));
         fragment.connections = links
@@ -462,19 +465,17 @@ impl Keeper {
                 score: 1.0,
             });
         }
-        let place = self.append.add(&fragment, &self.covered);
         self.fresh.add(&fragment.memory_id, said);
         self.await_members(&fragment);
-        self.enter(fragment, place);
+        self.writing.add(fragment, share);
         Ok(kept)
     }
 
-    fn fragment(&mut self, found: Found) -> Fragment {
+    /// And the part of all lines that its template has. Its insights and its weight come as it is written.
+    fn fragment(&mut self, found: Found) -> (Fragment, f64) {
         let template = is_line(&found.kind).then(|| self.miner.learn(&found.content, found.at));
         let share = template.map(|it| self.miner.share(it));
-        Fragment {
-            insights: tell::notice(&found.kind, &found.content),
-            narrative_weight: tell::weight::base(&found.kind, &found.content, share.unwrap_or(0.0)),
+        let fragment = Fragment {
             memory_id: found.id,
             timestamp: found.at,
             ingested_at: self.ingested_at,
@@ -482,16 +483,13 @@ impl Keeper {
             kind: found.kind,
             content: found.content,
             context: found.context,
+            insights: Vec::new(),
             connections: Vec::new(),
+            narrative_weight: 0.0,
             template: template.map(|it| it.to_string()),
             rest: found.rest,
-        }
-    }
-
-    /// Into the index; its number there is that of its linking.
-    fn enter(&mut self, fragment: Fragment, place: Place) {
-        let terms = exact_terms(&fragment);
-        self.indexing.add(fragment, terms, place);
+        };
+        (fragment, share.unwrap_or(0.0))
     }
 
     /// A thread that somebody else had made, and what an id says by its shape: both may come later.
@@ -567,16 +565,16 @@ impl Keeper {
         Ok(derive::id_of(line))
     }
 
-    /// Makes durable what was taken; the index, and how far the sources were read, follow while more is taken.
+    /// Begins to make durable what was taken; it goes on while more is taken.
     pub(super) fn commit(&mut self, places: &Map<String, Value>) -> Result<(), Error> {
         let kept = &self.places.sources;
         let is_known = |(name, place): (&String, &Value)| kept.get(name) == Some(place);
-        if self.append.is_empty() && self.begun.is_none() && places.iter().all(is_known) {
+        if self.waiting == 0 && self.begun.is_none() && places.iter().all(is_known) {
             return Ok(());
         }
-        self.append.commit(&self.shelf, &mut self.covered)?;
         self.settle()?;
         self.begin_commit(places.clone());
+        self.waiting = 0;
         let grown = self.linker.len() - self.linker_saved;
         if grown > SAVE_AFTER.max(self.linker_saved / 2) {
             self.settle()?;
@@ -586,10 +584,9 @@ impl Keeper {
     }
 
     fn begin_commit(&mut self, sources: Map<String, Value>) {
-        self.indexing.begin_commit();
+        self.writing.begin_commit();
         self.begun = Some(Begun {
             count: self.linker.len(),
-            covered: self.covered.clone(),
             sources,
         });
     }
@@ -599,12 +596,12 @@ impl Keeper {
         let Some(begun) = self.begun.take() else {
             return Ok(());
         };
-        self.indexing.outcome()?;
-        let covered = begun.covered.into_iter();
+        self.covered.extend(self.writing.outcome()?);
+        let covered = self.covered.iter();
         let days = Days {
             v: VERSION,
             count: begun.count,
-            covered: covered.map(|(day, it)| (day.name(), it)).collect(),
+            covered: covered.map(|(day, it)| (day.name(), it.clone())).collect(),
         };
         let text = serde_json::to_vec(&days).expect("every key is text");
         shelf::replace(&self.derived, DAYS, &text)?;
@@ -618,13 +615,13 @@ impl Keeper {
     /// What is derived beside the index, brought up to date.
     pub(super) fn finish(mut self, now: Timestamp) -> Result<Linking, Error> {
         self.settle()?;
-        self.indexing.begin_merge();
+        self.writing.begin_merge();
         let count = self.linker.len();
         let numbers = Numbers::open(&terms(&self.derived)?)?;
         if count != self.linker_saved || !numbers.are_of(count) || count == 0 {
             self.derive(&numbers, now)?;
         }
-        self.indexing.outcome()?;
+        self.writing.merged()?;
         Ok(Linking {
             sum: self.sum,
             miner: self.miner,
@@ -825,28 +822,4 @@ fn whole_of(id: &str) -> Option<&str> {
 fn tie(links: &[Link]) -> u32 {
     let is_said = |it: &&Link| matches!(it.reason, Reason::Task | Reason::Thread | Reason::Reply);
     links.iter().find(is_said).map_or(NO_TIE, |it| it.to)
-}
-
-/// What a query may ask for exactly.
-fn exact_terms(fragment: &Fragment) -> Vec<String> {
-    let mut terms = Vec::new();
-    for (key, term) in [("task_id", "task"), ("thread", "thread")] {
-        if let Some(value) = fragment.context_text(key) {
-            terms.push(format!("{term}:{value}"));
-        }
-    }
-    if let Some(template) = &fragment.template {
-        terms.push(format!("template:{template}"));
-    }
-    if let Some(id) = fragment.context_text("supersedes") {
-        terms.push(format!("supersedes:{id}"));
-    }
-    if let Some(Value::Array(ids)) = said(&fragment.context, "of") {
-        terms.extend(
-            ids.iter()
-                .filter_map(Value::as_str)
-                .map(|id| format!("of:{id}")),
-        );
-    }
-    terms
 }

@@ -10,6 +10,7 @@
 //!
 //! It never changes what it remembers from, and runs no model.
 
+mod beside;
 mod derive;
 mod error;
 mod forgotten;
@@ -31,6 +32,7 @@ pub mod templates;
 pub mod threads;
 mod verbs;
 mod waker;
+mod writing;
 
 pub use derive::Template;
 pub use error::Error;

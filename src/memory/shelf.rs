@@ -436,8 +436,9 @@ fn sum_of(file: &File, end: u64) -> Result<u64, Error> {
 /// Lines on their way to their days: in memory until `commit`.
 #[derive(Default)]
 pub(super) struct Append {
+    /// How far each day is.
+    covered: BTreeMap<Day, Covered>,
     days: BTreeMap<Day, Pending>,
-    pub(super) bytes: usize,
 }
 
 struct Pending {
@@ -455,22 +456,24 @@ pub(super) struct Place {
 }
 
 impl Append {
-    pub(super) fn is_empty(&self) -> bool {
-        self.days.is_empty()
+    pub(super) fn behind(covered: BTreeMap<Day, Covered>) -> Self {
+        Self {
+            covered,
+            days: BTreeMap::new(),
+        }
     }
 
-    /// Where it will lie. `covered` tells how far the day is.
-    pub(super) fn add(&mut self, fragment: &Fragment, covered: &BTreeMap<Day, Covered>) -> Place {
+    /// Where it will lie.
+    pub(super) fn add(&mut self, fragment: &Fragment) -> Place {
         let day = Day::of(fragment.timestamp);
         let pending = self.days.entry(day).or_insert_with(|| Pending {
-            covered: covered.get(&day).cloned().unwrap_or_default(),
+            covered: self.covered.get(&day).cloned().unwrap_or_default(),
             text: Vec::new(),
         });
         let start = pending.text.len();
         let offset = pending.covered.size + start as u64;
         line::print(fragment, &mut pending.text);
         let line = &pending.text[start..pending.text.len() - 1];
-        self.bytes += line.len() + 1;
         pending.covered.sum = pending
             .covered
             .sum
@@ -482,12 +485,9 @@ impl Append {
         }
     }
 
-    /// Writes and flushes them.
-    pub(super) fn commit(
-        &mut self,
-        of: &Shelf,
-        covered: &mut BTreeMap<Day, Covered>,
-    ) -> Result<(), Error> {
+    /// Writes and flushes them. How far the days are that it wrote to.
+    pub(super) fn commit(&mut self, of: &Shelf) -> Result<BTreeMap<Day, Covered>, Error> {
+        let mut written = BTreeMap::new();
         for (day, pending) in std::mem::take(&mut self.days) {
             let name = Shelf::file_name(day);
             let file = of.fragments.file(&name, Open::AppendCreate)?;
@@ -497,10 +497,10 @@ impl Append {
             if file.size()? != before {
                 return Err(changed());
             }
-            let written = file
+            let outcome = file
                 .write_at(before, &pending.text)
                 .and_then(|()| file.sync_data());
-            if let Err(error) = written {
+            if let Err(error) = outcome {
                 // What a full disk took of it would be a torn end; its source tells it again.
                 let _ = file.truncate(before);
                 return Err(error.into());
@@ -510,7 +510,7 @@ impl Append {
                 // Nothing of it is lost: the next one indexes it where it lies.
                 return Err(changed());
             }
-            covered.insert(
+            written.insert(
                 day,
                 Covered {
                     ino: ident.ino,
@@ -520,9 +520,9 @@ impl Append {
                 },
             );
         }
-        self.bytes = 0;
         of.fragments.sync()?;
-        Ok(())
+        self.covered.extend(written.clone());
+        Ok(written)
     }
 }
 

@@ -68,6 +68,13 @@ impl Found {
         }
     }
 
+    /// How much memory it takes, about.
+    pub(in crate::memory) fn size(&self) -> usize {
+        let texts = [&self.id, &self.agent, &self.kind, &self.content];
+        let texts: usize = texts.iter().map(|it| it.len()).sum();
+        texts + room_of_all(&self.context) + room_of_all(&self.rest)
+    }
+
     /// The same for two tellings of the same.
     pub(in crate::memory) fn fingerprint(&self) -> u64 {
         fingerprint(
@@ -77,6 +84,19 @@ impl Found {
             &self.content,
             &self.context,
         )
+    }
+}
+
+fn room_of_all(map: &Map<String, Value>) -> usize {
+    map.iter().map(|(key, it)| key.len() + room_of(it)).sum()
+}
+
+fn room_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => std::mem::size_of::<Value>(),
+        Value::String(text) => text.len(),
+        Value::Array(all) => all.iter().map(room_of).sum(),
+        Value::Object(map) => room_of_all(map),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Any text log: a line a memory. A line without a time has that of the line before, and says so; those at the top have
 //! that of the first that has one.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::Path;
 
@@ -82,20 +83,21 @@ impl Text {
             return Ok(false);
         };
         let (number, offset, is_open) = (line.number, line.offset, line.is_open);
-        let why = match line.text {
-            None => Some("a line of more than 256 KiB"),
-            Some(text) if is_binary(text) => Some("no text: it holds bytes that no text has"),
-            Some(_) => None,
-        };
-        if let Some(why) = why {
-            skip(Skip {
-                at: format!("{}:{number}", self.lines.path.display()),
-                why: why.into(),
-            });
-            return Ok(true);
-        }
         let bytes = line.text.unwrap_or_default();
-        let text = String::from_utf8_lossy(bytes);
+        let read = match line.text {
+            None => Err("a line of more than 256 KiB"),
+            Some(bytes) => text_of(bytes).ok_or("no text: it holds bytes that no text has"),
+        };
+        let text = match read {
+            Ok(text) => text,
+            Err(why) => {
+                skip(Skip {
+                    at: format!("{}:{number}", self.lines.path.display()),
+                    why: why.into(),
+                });
+                return Ok(true);
+            }
+        };
         if text.trim().is_empty() {
             return Ok(true);
         }
@@ -110,22 +112,20 @@ impl Text {
         } = head(&text, &self.zone, self.fallback);
         let speaker = program.unwrap_or(&self.agent);
         let time = at.or(self.last).unwrap_or_default();
-        let mut found = Found::new(id.clone(), time, speaker, "log", said.to_owned());
+        let other_tail = tail.filter(|before| *before != id);
+        let open_tail = is_open.then(|| id.clone());
+        let mut found = Found::new(id, time, speaker, "log", said.to_owned());
         found.note("source", self.name.clone());
         if let Some(level) = level {
             found.note("level", level.as_str());
         }
-        if let Some(before) = &tail
-            && *before != id
-        {
-            found.note("supersedes", before.clone());
+        if let Some(before) = other_tail {
+            found.note("supersedes", before);
         }
         if at.is_none() {
             found.note("undated", true);
         }
-        if is_open {
-            self.lines.at.tail = Some(id);
-        }
+        self.lines.at.tail = open_tail;
         if let Some(at) = at {
             self.last = Some(at);
             self.settle(at);
@@ -200,17 +200,17 @@ impl Source for Text {
 }
 
 /// Texts of other encodings have a few letters that are no UTF-8; what no text has are NULs, or little else.
-fn is_binary(line: &[u8]) -> bool {
+fn text_of(line: &[u8]) -> Option<Cow<'_, str>> {
     if memchr::memchr(0, line).is_some() {
-        return true;
+        return None;
     }
-    if std::str::from_utf8(line).is_ok() {
-        return false;
+    if let Ok(text) = std::str::from_utf8(line) {
+        return Some(text.into());
     }
     let odd = line
         .iter()
         .filter(|byte| !(b' '..=b'~').contains(*byte) && **byte != b'\t');
-    odd.count() * 3 > line.len()
+    (odd.count() * 3 <= line.len()).then(|| String::from_utf8_lossy(line))
 }
 
 #[cfg(test)]

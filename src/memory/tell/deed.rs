@@ -1,8 +1,11 @@
 //! What was done, where a fragment tells it.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde_json::Value;
 
-use super::signal::scan;
+use super::signal::{Heard, hear, scan};
 use crate::memory::Fragment;
 
 /// In the order in which they count where a text speaks of several.
@@ -62,19 +65,31 @@ const OPENING: usize = 2;
 
 /// What the words let expect.
 pub(super) fn said(kind: &str, content: &str) -> Deed {
+    judged(kind, content, &hear(beginning(content)))
+}
+
+/// The same, of one whose signals were heard as a whole.
+pub(super) fn of_heard(kind: &str, content: &str, heard: &Heard) -> Deed {
+    if beginning(content).len() < content.len() {
+        return said(kind, content);
+    }
+    judged(kind, content, heard)
+}
+
+fn judged(kind: &str, content: &str, heard: &Heard) -> Deed {
     let mut opening = None;
     let mut strongest = Deed::Said;
-    scan(beginning(content), |signal, nth| {
+    for (signal, nth) in &heard.signals {
         // Who speaks of a question asks none; a mark of it does.
         let deed = signal.deed.filter(|deed| *deed != Deed::Asked);
         let deed = deed.unwrap_or(Deed::Said);
-        if nth < OPENING && opening.is_none() {
+        if *nth < OPENING && opening.is_none() {
             opening = Some(deed);
         }
-        if nth < TOLD_WITHIN {
+        if *nth < TOLD_WITHIN {
             strongest = strongest.min(deed);
         }
-    });
+    }
     match (opening, status(content)) {
         // What a log closes may well have failed.
         _ if kind == "log" => strongest,
@@ -110,13 +125,16 @@ pub(super) fn is_by_program(kind: &str) -> bool {
     kind == "log" || kind.ends_with("event")
 }
 
-/// `status: in_progress`, `state=done`.
+static STATUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("status"));
+
+/// `status: in_progress`, `status=done`.
 fn status(content: &str) -> Option<Deed> {
     let content = beginning(content);
-    let after = content
-        .split_once("status:")
-        .or_else(|| content.split_once("status="))?
-        .1;
+    let behind = |mark: char| {
+        let mut places = STATUS.find_iter(content.as_bytes());
+        places.find_map(|at| content[at + STATUS.needle().len()..].strip_prefix(mark))
+    };
+    let after = behind(':').or_else(|| behind('='))?;
     let word = after
         .trim_start_matches(' ')
         .split([' ', ',', ';', '\n'])

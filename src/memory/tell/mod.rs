@@ -27,6 +27,16 @@ pub use story::{Because, Chapter, Step, chapters, markdown};
 
 use super::Fragment;
 
+/// As it is taken in: what stands out in it, and what it weighs. `template_share` is the part of all lines that its
+/// template has, 0 for what has none.
+pub(super) fn weigh(fragment: &mut Fragment, template_share: f64) {
+    let (kind, content) = (&fragment.kind, &fragment.content);
+    let heard = signal::hear(content);
+    let deed = deed::of_heard(kind, content, &heard);
+    fragment.insights = notice::noticed(kind, content, &heard);
+    fragment.narrative_weight = weight::of(kind, deed, template_share);
+}
+
 /// What tellers see: fragments in the order of their time, with the number of their thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {

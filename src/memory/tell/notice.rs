@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::deed::is_by_program;
-use super::signal::{scan, words};
+use super::signal::{Heard, hear, words};
 use super::text::clip;
 use super::{Fixed, number};
 
@@ -44,17 +44,21 @@ const EMPTY: [&str; 153] = [
 /// The signals in it, the most frequent first. Whatever is neither a log line nor an event and has none gets its most
 /// telling word instead, so that nothing that somebody wrote is without one.
 pub fn notice(kind: &str, content: &str) -> Vec<Insight> {
+    noticed(kind, content, &hear(content))
+}
+
+pub(super) fn noticed(kind: &str, content: &str, heard: &Heard) -> Vec<Insight> {
     let by_program = is_by_program(kind);
     let mut found: Vec<(&str, usize)> = Vec::new();
     let mut note = |name| match found.iter_mut().find(|(it, _)| *it == name) {
         Some((_, count)) => *count += 1,
         None => found.push((name, 1)),
     };
-    let words = scan(content, |signal, _| {
-        if let Some(name) = signal.name {
-            note(name);
-        }
-    });
+    let signals = heard.signals.iter();
+    signals
+        .filter_map(|(signal, _)| signal.name)
+        .for_each(&mut note);
+    let words = heard.words;
     if !by_program {
         (0..questions(content)).for_each(|_| note("question"));
     }

@@ -463,6 +463,18 @@ pub(super) fn scan(text: &str, mut found: impl FnMut(&'static Signal, usize)) ->
     count
 }
 
+/// The signals of a text, each with the number of its word, and how many words there are.
+pub(super) struct Heard {
+    pub signals: Vec<(&'static Signal, usize)>,
+    pub words: usize,
+}
+
+pub(super) fn hear(text: &str) -> Heard {
+    let mut signals = Vec::new();
+    let words = scan(text, |signal, nth| signals.push((signal, nth)));
+    Heard { signals, words }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

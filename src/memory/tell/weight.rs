@@ -43,7 +43,11 @@ const fn of_deed(deed: Deed) -> f64 {
 /// At ingest: of its type and what it tells, and how rare its like is. `template_share` is the part of all lines that its
 /// template has, 0 for what has none.
 pub fn base(kind: &str, content: &str, template_share: f64) -> f64 {
-    rounded(of_type(kind) * of_deed(deed::said(kind, content)) * rarity(template_share))
+    of(kind, deed::said(kind, content), template_share)
+}
+
+pub(super) fn of(kind: &str, deed: Deed, template_share: f64) -> f64 {
+    rounded(of_type(kind) * of_deed(deed) * rarity(template_share))
 }
 
 /// Even steps with every tenth part, as inverse document frequency has them.
