@@ -23,6 +23,7 @@ mod segment;
 mod sheet;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod words;
 mod writer;
 

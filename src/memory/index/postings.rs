@@ -293,12 +293,26 @@ impl<'s> Cursor<'s> {
         self.impacts[self.next.min(BLOCK - 1)]
     }
 
-    /// The last document of the block in which `target` would lie, and the greatest impact there: nothing is read.
-    pub(super) fn bound(&self, target: u32) -> (u32, u8) {
+    /// The greatest impact of the block in which `target` would lie: nothing is read.
+    pub(super) fn bound(&self, target: u32) -> u8 {
         let block = self.block_of(target);
-        self.skips
-            .get(block)
-            .map_or((NO_MORE, 0), |skip| (skip.last, skip.greatest))
+        self.skips.get(block).map_or(0, |skip| skip.greatest)
+    }
+
+    /// The greatest impact from `start` to before `end`, or more: nothing is read.
+    pub(super) fn bound_within(&self, start: u32, end: u32) -> u8 {
+        if self.doc >= end {
+            return 0;
+        }
+        let ahead = self.skips.iter().skip(self.block_of(start));
+        let mut greatest = 0;
+        for skip in ahead {
+            greatest = greatest.max(skip.greatest);
+            if skip.last >= end - 1 {
+                break;
+            }
+        }
+        greatest
     }
 
     fn block_of(&self, target: u32) -> usize {
@@ -315,6 +329,28 @@ impl<'s> Cursor<'s> {
             return Ok(());
         }
         self.load(self.block + 1)
+    }
+
+    /// Takes all that come before `end`, with their impacts.
+    pub(super) fn each_before(
+        &mut self,
+        end: u32,
+        mut take: impl FnMut(u32, u8),
+    ) -> Result<(), Error> {
+        while self.doc < end {
+            let ahead = self.next..self.held;
+            let docs = &self.docs[ahead.clone()];
+            let count = match docs.last() {
+                Some(&last) if last < end => docs.len(),
+                _ => docs.partition_point(|&doc| doc < end),
+            };
+            for (&doc, &impact) in docs[..count].iter().zip(&self.impacts[ahead]) {
+                take(doc, impact);
+            }
+            self.next += count - 1;
+            self.advance()?;
+        }
+        Ok(())
     }
 
     /// Goes to the first document that is not before `target`.
@@ -407,17 +443,16 @@ fn decode(bytes: &[u8], before: u32, docs: &mut [u32], impacts: &mut [u8]) {
         impacts.fill(same);
     }
     let mask = (1_u64 << width) - 1;
-    let (mut bits, mut held, mut last) = (0_u64, 0, before);
-    let mut packed = packed.iter();
+    let mut ahead = [0; BLOCK * 4 + 8];
+    ahead[..packed.len()].copy_from_slice(packed);
+    let (mut at, mut last) = (0, before);
     for doc in docs {
-        while held < width {
-            bits |= packed.next().map_or(0, |&byte| u64::from(byte) << held);
-            held += 8;
-        }
-        let gap = u32::try_from(bits & mask).unwrap_or(u32::MAX);
-        bits >>= width;
-        held -= width;
-        last = last.wrapping_add(gap).wrapping_add(1);
+        let eight = ahead[at / 8..].first_chunk().copied().unwrap_or_default();
+        let gap = (u64::from_le_bytes(eight) >> (at % 8)) & mask;
+        at += width as usize;
+        last = last
+            .wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX))
+            .wrapping_add(1);
         *doc = last;
     }
 }

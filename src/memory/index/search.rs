@@ -9,11 +9,12 @@ use foldhash::fast::FixedState;
 use super::best::{Best, Leader, Leaders};
 use super::disk::{List, read_list};
 use super::filter::Filter;
-use super::postings::{Cursor, Found, NO_MORE};
+use super::postings::Found;
 use super::question::Question;
 use super::rank::{self, Standing};
 use super::segment::Segment;
 use super::sheet::Page;
+use super::walk::{Way, walk};
 use super::words::{Field, Words, exact, tokens};
 use super::{Error, Hit, Only, Place, Query, Term};
 use crate::store::Dir;
@@ -273,10 +274,7 @@ impl Index {
             let mut ways = Vec::new();
             for term in terms {
                 if let Some(found) = term.found[index] {
-                    ways.push(Way {
-                        cursor: segment.cursor(found)?,
-                        factor: u64::from(term.factor),
-                    });
+                    ways.push(Way::new(segment.cursor(found)?, term.factor));
                 }
             }
             if !ways.is_empty()
@@ -370,18 +368,6 @@ impl Weighed {
     }
 }
 
-/// A term in one segment.
-struct Way<'s> {
-    cursor: Cursor<'s>,
-    factor: u64,
-}
-
-impl Way<'_> {
-    fn bound(&self) -> u64 {
-        self.factor * u64::from(self.cursor.found.greatest)
-    }
-}
-
 struct Judged {
     /// The newest of those that say it.
     ordinal: u32,
@@ -465,77 +451,6 @@ fn recent_of(segment: &Segment, filter: &mut Filter<'_>, best: &mut Best) -> Res
         }
     }
     Ok(())
-}
-
-/// `MaxScore`: a document that holds only terms whose bounds add up to less than what is needed is never looked at.
-fn walk(
-    segment: &Segment,
-    mut ways: Vec<Way<'_>>,
-    filter: &mut Filter<'_>,
-    best: &mut Leaders<'_>,
-) -> Result<(), Error> {
-    ways.sort_by_key(Way::bound);
-    let mut below = 0;
-    let bounds: Vec<u64> = ways
-        .iter()
-        .map(|way| {
-            below += way.bound();
-            below
-        })
-        .collect();
-    let is_wide = filter.is_wide();
-    let mut needed = best.needed();
-    let mut first = bounds.partition_point(|&bound| bound < needed);
-    let mut doc = earliest(&ways[first..]);
-    while first < ways.len() && doc < segment.docs {
-        let (optional, essential) = ways.split_at_mut(first);
-        let next = if is_wide { doc } else { filter.seek(doc)? };
-        if next != doc {
-            for way in essential.iter_mut() {
-                way.cursor.seek(next)?;
-            }
-            doc = earliest(essential);
-            continue;
-        }
-        let mut sum = 0;
-        let mut ahead = NO_MORE;
-        for way in essential {
-            if way.cursor.doc() == doc {
-                sum += way.factor * u64::from(way.cursor.impact());
-                way.cursor.advance()?;
-            }
-            ahead = ahead.min(way.cursor.doc());
-        }
-        let mut rest = first;
-        let mut reaches = true;
-        for way in optional.iter_mut().rev() {
-            rest -= 1;
-            let beyond = rest.checked_sub(1).map_or(0, |it| bounds[it]);
-            let here = way.factor * u64::from(way.cursor.bound(doc).1);
-            if sum + here + beyond < needed {
-                reaches = false;
-                break;
-            }
-            way.cursor.seek(doc)?;
-            if way.cursor.doc() == doc {
-                sum += way.factor * u64::from(way.cursor.impact());
-            }
-        }
-        if reaches && sum >= needed && filter.is_within(doc)? {
-            best.offer(sum, segment.first + doc)?;
-            needed = best.needed();
-            first = bounds.partition_point(|&bound| bound < needed);
-            ahead = earliest(&ways[first..]);
-        }
-        doc = ahead;
-    }
-    Ok(())
-}
-
-/// The first document that any of them holds from where they are.
-fn earliest(ways: &[Way<'_>]) -> u32 {
-    let docs = ways.iter().map(|way| way.cursor.doc());
-    docs.min().unwrap_or(NO_MORE)
 }
 
 fn folded(judged: Vec<Judged>, named: &[u32], limit: usize) -> Vec<Hit> {
