@@ -69,7 +69,7 @@ impl Column {
 
     /// Of all documents, one number an ordinal.
     pub fn all(&self) -> Result<Vec<u32>, Error> {
-        let mut page = Page::new();
+        let mut page = Page::ahead();
         let mut all = Vec::with_capacity(usize::try_from(self.sheet.count).unwrap_or(0));
         for number in 0..self.sheet.pages() {
             let records = self.sheet.page(&self.source, number, &mut page)?;

@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::Error;
 use crate::store::{Dir, File, Open, Target, random_u64};
 
-/// Of the list, and of all that it names. 1: the first. 2: stems of one family are one term.
-pub(super) const FORMAT: u32 = 2;
+/// Of the list, and of all that it names. 1: the first. 2: stems of one family are one term. 3: small pages.
+pub(super) const FORMAT: u32 = 3;
 const LIST: &str = "index.json";
 const SEGMENT_END: &str = ".seg";
 /// Of a file that is being written in place of another.

@@ -128,7 +128,7 @@ impl<'s> Among<'s> {
 
 impl<'s> Times<'s> {
     fn new(segment: &'s Segment, from: i64, to: i64) -> Result<Self, Error> {
-        let mut page = Page::new();
+        let mut page = Page::ahead();
         let pages = (0..segment.time_pages())
             .map(|number| {
                 let (first, last) = segment.span_of(number, &mut page)?;

@@ -431,7 +431,7 @@ fn recent_holding(
 
 /// Page by page of times, those first that end last.
 fn recent_of(segment: &Segment, filter: &mut Filter<'_>, best: &mut Best) -> Result<(), Error> {
-    let (mut page, mut times) = (Page::new(), Page::new());
+    let (mut page, mut times) = (Page::ahead(), Page::new());
     let mut order = Vec::new();
     for number in 0..segment.time_pages() {
         order.push((segment.span_of(number, &mut page)?.1, number));
