@@ -48,7 +48,7 @@ struct Days {
     /// Memories in the index then.
     count: u32,
     #[serde(rename = "days")]
-    covered: BTreeMap<String, Covered>,
+    covered: BTreeMap<Day, Covered>,
 }
 
 /// What became of one that was found.
@@ -234,10 +234,7 @@ impl Keeper {
         let days: Option<Days> = shelf::derived(&derived, DAYS)?;
         // A newer one says other things by the same names.
         let days = days.filter(|it| it.v == VERSION).unwrap_or_default();
-        let mut covered: BTreeMap<Day, Covered> = BTreeMap::new();
-        for (name, it) in days.covered {
-            covered.extend(Day::parse(&name).map(|day| (day, it)));
-        }
+        let mut covered = days.covered;
         let linking = match linking_of(&derived, &terms, linking)? {
             Ok(linking) if linking.linker.len() <= count && days.count <= count => linking,
             Ok(_) => return Ok(Err((shelf, lock, places, UNLINKED.to_owned()))),
@@ -597,11 +594,10 @@ impl Keeper {
             return Ok(());
         };
         self.covered.extend(self.writing.outcome()?);
-        let covered = self.covered.iter();
         let days = Days {
             v: VERSION,
             count: begun.count,
-            covered: covered.map(|(day, it)| (day.name(), it.clone())).collect(),
+            covered: self.covered.clone(),
         };
         let text = serde_json::to_vec(&days).expect("every key is text");
         shelf::replace(&self.derived, DAYS, &text)?;
@@ -700,7 +696,7 @@ pub(super) fn is_current(shelf: &Shelf) -> Result<bool, Error> {
         return Ok(false);
     }
     for day in there {
-        let Some(covered) = days.covered.get(&day.name()) else {
+        let Some(covered) = days.covered.get(&day) else {
             return Ok(false);
         };
         if !shelf.is_unchanged(day, covered)? {

@@ -1,9 +1,11 @@
 //! `runtime/memories/`: the fragments day by day, and what is derived of them. Whoever changes anything there holds its
 //! lock.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -29,7 +31,8 @@ const ASIDE: &str = ".rejected-";
 const LARGEST_ASIDE: u64 = 256 << 20;
 
 /// Days since 1970, as the files are called; whatever is before is of the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Cow<'_, str>", into = "String")]
 pub(super) struct Day(pub(super) u32);
 
 impl Day {
@@ -37,19 +40,34 @@ impl Day {
         Self(u32::try_from(at.unix_ms().div_euclid(MS_A_DAY)).unwrap_or(0))
     }
 
-    fn start(self) -> Timestamp {
-        Timestamp::from_unix_ms(i64::from(self.0) * MS_A_DAY)
+    fn date(self) -> NaiveDate {
+        let start = Timestamp::from_unix_ms(i64::from(self.0) * MS_A_DAY);
+        start.to_utc().date_naive()
     }
 
     pub(super) fn name(self) -> String {
-        let mut name = self.start().to_string();
-        name.truncate(name.find('T').unwrap_or(name.len()));
-        name
+        self.date().to_string()
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
-        let day = Timestamp::parse(&format!("{name}T00:00:00Z")).map(Self::of)?;
+        let date: NaiveDate = name.parse().ok()?;
+        let start = date.and_time(NaiveTime::MIN).and_utc();
+        let day = Self::of(Timestamp::from_unix_ms(start.timestamp_millis()));
         (day.name() == name).then_some(day)
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        day.name()
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for Day {
+    type Error = &'static str;
+
+    fn try_from(name: Cow<'_, str>) -> Result<Self, Self::Error> {
+        Self::parse(&name).ok_or("it is no date")
     }
 }
 

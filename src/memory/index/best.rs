@@ -17,13 +17,25 @@ pub(super) struct Leader {
     pub(super) sum: u64,
     /// Of what it says; read where another has the same sum of impacts.
     said: Option<u64>,
-    /// Its own, and those of its copies, the newest last.
-    pub(super) ordinals: Vec<u32>,
+    /// Its own, and those of its copies, the newest last: most have none.
+    pub(super) first: u32,
+    pub(super) later: Vec<u32>,
 }
 
 impl Leader {
-    pub(super) fn newest(&self) -> Option<u32> {
-        self.ordinals.last().copied()
+    pub(super) fn newest(&self) -> u32 {
+        self.later.last().copied().unwrap_or(self.first)
+    }
+
+    /// The newest, and the others behind it, the newest of these first.
+    pub(super) fn into_newest_first(self) -> (u32, Vec<u32>) {
+        let mut copies = self.later;
+        let Some(newest) = copies.pop() else {
+            return (self.first, copies);
+        };
+        copies.reverse();
+        copies.push(self.first);
+        (newest, copies)
     }
 }
 
@@ -63,12 +75,12 @@ impl<'i> Leaders<'i> {
             said = Some(own);
             let other = match leader.said {
                 Some(other) => other,
-                None => self.index.said(leader.ordinals[0], &mut self.other_pages)?,
+                None => self.index.said(leader.first, &mut self.other_pages)?,
             };
             leader.said = Some(other);
             if own == other {
-                if leader.ordinals.len() <= MOST_COPIES {
-                    leader.ordinals.push(ordinal);
+                if leader.later.len() < MOST_COPIES {
+                    leader.later.push(ordinal);
                 }
                 return Ok(());
             }
@@ -79,12 +91,13 @@ impl<'i> Leaders<'i> {
         if let Some((sum, ordinal)) = self.best.take(sum, ordinal)
             && let Some(equal) = self.by_sum.get_mut(&sum)
         {
-            equal.retain(|it| it.ordinals[0] != ordinal);
+            equal.retain(|it| it.first != ordinal);
         }
         self.by_sum.entry(sum).or_default().push(Leader {
             sum,
             said,
-            ordinals: vec![ordinal],
+            first: ordinal,
+            later: Vec::new(),
         });
         Ok(())
     }
@@ -93,7 +106,7 @@ impl<'i> Leaders<'i> {
         let sorted = self.best.into_sorted();
         let take = |(sum, ordinal)| {
             let equal = self.by_sum.get_mut(&sum)?;
-            let at = equal.iter().position(|it| it.ordinals[0] == ordinal)?;
+            let at = equal.iter().position(|it| it.first == ordinal)?;
             Some(equal.swap_remove(at))
         };
         sorted.into_iter().filter_map(take).collect()

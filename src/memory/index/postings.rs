@@ -293,12 +293,6 @@ impl<'s> Cursor<'s> {
         self.impacts[self.next.min(BLOCK - 1)]
     }
 
-    /// The greatest impact of the block in which `target` would lie: nothing is read.
-    pub(super) fn bound(&self, target: u32) -> u8 {
-        let block = self.block_of(target);
-        self.skips.get(block).map_or(0, |skip| skip.greatest)
-    }
-
     /// The greatest impact from `start` to before `end`, or more: nothing is read.
     pub(super) fn bound_within(&self, start: u32, end: u32) -> u8 {
         if self.doc >= end {
@@ -358,8 +352,9 @@ impl<'s> Cursor<'s> {
         if self.doc >= target {
             return Ok(());
         }
-        let block = self.block_of(target);
-        if block != self.block {
+        let mut block = self.block;
+        if self.skips.get(block).is_none_or(|it| it.last < target) {
+            block = self.block_of(target);
             self.load(block)?;
             if self.doc >= target {
                 return Ok(());

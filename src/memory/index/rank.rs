@@ -26,6 +26,8 @@ const FARTHEST: u32 = 8;
 const NEIGHBOUR: f32 = 0.15;
 /// Of so many words in both at least, fragments are told as one.
 const SAME: f64 = 0.9;
+/// Then at most one word in so many is in one of them alone: one in nine is a tenth of all.
+const APART: usize = 8;
 
 /// A term of a question counts in these: sums of whole numbers are the same in any order, so that a bound is one.
 const SCALE: f64 = 4096.0;
@@ -233,10 +235,14 @@ pub(super) fn alike(one: &[u32], other: &[u32]) -> bool {
     }
     let (mut left, mut right, mut both) = (0, 0, 0);
     while left < short.len() && right < long.len() {
-        both += usize::from(short[left] == long[right]);
         let (a, b) = (short[left], long[right]);
+        both += usize::from(a == b);
         left += usize::from(a <= b);
         right += usize::from(b <= a);
+        // Those in one of them alone: already too many, whatever follows.
+        if left + right - 2 * both > short.len() / APART {
+            return false;
+        }
     }
     share(both, short.len() + long.len() - both)
 }

@@ -258,7 +258,7 @@ impl Index {
         let leaders = self.candidates(&terms, &query.only, query.limit)?;
         Ok(leaders
             .into_iter()
-            .map(|it| (it.sum, it.ordinals))
+            .map(|it| (it.sum, [&[it.first], &*it.later].concat()))
             .collect())
     }
 
@@ -302,14 +302,14 @@ impl Index {
         }));
         let mut judged = Vec::with_capacity(candidates.len());
         let mut pages = self.pages();
-        for mut leader in candidates {
-            leader.ordinals.reverse();
-            let ordinal = leader.ordinals.remove(0);
+        for leader in candidates {
+            let sum = leader.sum;
+            let (ordinal, copies) = leader.into_newest_first();
             let words = self.words(ordinal, &mut pages)?;
             judged.push(Judged {
                 ordinal,
-                copies: leader.ordinals,
-                score: rank::score(leader.sum) + standing.gain(&words),
+                copies,
+                score: rank::score(sum) + standing.gain(&words),
                 words,
             });
         }

@@ -28,10 +28,6 @@ impl<'s> Way<'s> {
             most: 0,
         }
     }
-
-    fn bound(&self, doc: u32) -> u64 {
-        self.factor * u64::from(self.cursor.bound(doc))
-    }
 }
 
 /// The sums of the documents of a window that hold anything.
@@ -102,12 +98,10 @@ pub(super) fn walk(
         for way in essential {
             window.add(way, start, end)?;
         }
-        let below = bounds_below(&bounds, first);
         let mut from = 0;
         while let Some((at, sum)) = window.take(&mut from) {
             let doc = start + at;
-            if sum + below >= needed
-                && let Some(sum) = with_optional(doc, sum, optional, &bounds, needed)?
+            if let Some(sum) = with_optional(doc, sum, optional, &bounds[..first], needed)?
                 && filter.seek(doc)? == doc
                 && filter.is_within(doc)?
             {
@@ -120,11 +114,6 @@ pub(super) fn walk(
     Ok(())
 }
 
-/// What the first so many add at most.
-fn bounds_below(bounds: &[u64], count: usize) -> u64 {
-    count.checked_sub(1).map_or(0, |it| bounds[it])
-}
-
 /// The sum with what the other terms add; `None` where it is not what is needed. Those that may add most are asked first.
 fn with_optional(
     doc: u32,
@@ -133,8 +122,8 @@ fn with_optional(
     bounds: &[u64],
     needed: u64,
 ) -> Result<Option<u64>, Error> {
-    for (rest, way) in optional.iter_mut().enumerate().rev() {
-        if sum + way.bound(doc) + bounds_below(bounds, rest) < needed {
+    for (way, bound) in optional.iter_mut().zip(bounds).rev() {
+        if sum + bound < needed {
             return Ok(None);
         }
         way.cursor.seek(doc)?;
