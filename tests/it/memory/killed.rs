@@ -1,12 +1,14 @@
 //! SIGKILL before every call that changes anything: whoever ingests again has each memory once, and can ask for it.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use super::{DREAMSCRIBE, file, found, ids, line, speak};
+use super::{DREAMSCRIBE, file, found, ids, line, must, speak};
 use crate::home::{Home, has_tool, path};
+use crate::lives::until;
 use crate::siege::kills::{Call, Verdict, assert_landed, calls_in, each, require, was_killed};
 use crate::siege::place;
 
@@ -39,13 +41,17 @@ fn strace(home: &Home, verb: &str, options: &[&str]) -> Output {
 
 /// Two days, so that a batch is written to more than one file.
 fn lines(from: u32, to: u32) -> String {
+    lines_with(from, to, "")
+}
+
+fn lines_with(from: u32, to: u32, more: &str) -> String {
     let line = |n: u32| {
         let at = format!("2026-01-0{}T10:00:{:02}Z", 1 + n % 2, n % 60);
         line(
             &format!("n{n}"),
             &at,
             "agent-1",
-            &format!("saffron word{n}"),
+            &format!("saffron word{n}{more}"),
             &json!({"task_id": "t1"}),
         )
     };
@@ -124,6 +130,50 @@ fn a_later_ingest_killed_at_any_call_is_resumed_exactly() {
         "ingest f.jsonl",
         |home| has(home, 40),
     );
+}
+
+/// So many that they are written and indexed on threads of their own.
+#[test]
+fn an_ingest_of_many_killed_at_any_call_is_resumed_exactly() {
+    besiege(
+        |home| {
+            file(home, "f.jsonl", &lines(0, 600));
+        },
+        "ingest f.jsonl",
+        |home| has(home, 600),
+    );
+}
+
+/// Several batches: one is written while the one before is indexed and more is read.
+#[test]
+fn a_long_ingest_killed_between_its_batches_is_resumed_exactly() {
+    const BATCH: u64 = 32 << 20;
+    let home = Home::new();
+    let long = format!(" {}", "x".repeat(60_000));
+    file(&home, "f.jsonl", &lines_with(0, 1300, &long));
+    let written = || {
+        let days = std::fs::read_dir(home.dir.join("runtime/memories/fragments"));
+        let sizes = days.into_iter().flatten();
+        sizes
+            .filter_map(|day| Some(day.ok()?.metadata().ok()?.len()))
+            .sum::<u64>()
+    };
+    for behind in [0, BATCH] {
+        let mut child = home
+            .command(DREAMSCRIBE)
+            .args(["ingest", "f.jsonl"])
+            .spawn()
+            .unwrap();
+        until("written", || written() > behind);
+        child.kill().unwrap();
+        assert_eq!(
+            child.wait().unwrap().signal(),
+            Some(9),
+            "it was killed amid"
+        );
+    }
+    must(&home, "ingest f.jsonl");
+    has(&home, 1300).unwrap();
 }
 
 #[test]

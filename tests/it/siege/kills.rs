@@ -140,17 +140,18 @@ fn calls(house: &House, line: &str) -> Vec<Call> {
 /// Those of a trace, from its first look at the home on.
 pub(crate) fn calls_in(trace: &str, home: &Path) -> Vec<Call> {
     let home = home.display().to_string();
-    let mut counts: HashMap<&str, usize> = HashMap::new();
+    // strace counts the calls of each thread.
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
     let mut calls = Vec::new();
     let mut at_home = false;
     for line in trace.lines() {
-        let Some((name, _)) = line
-            .split_once(' ')
-            .and_then(|(_, call)| call.trim_start().split_once('('))
-        else {
+        let Some((thread, call)) = line.split_once(' ') else {
             continue;
         };
-        let nth = counts.entry(name).or_default();
+        let Some((name, _)) = call.trim_start().split_once('(') else {
+            continue;
+        };
+        let nth = counts.entry((thread, name)).or_default();
         *nth += 1;
         at_home |= line.contains(&home) && name != "execve";
         if at_home && !HARMLESS.contains(&name) {
