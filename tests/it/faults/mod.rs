@@ -38,13 +38,13 @@ fn system(line: &[&str]) {
 }
 
 /// A file system of its own in a place of its own, which ends with it.
-struct Disk {
+pub(crate) struct Disk {
     place: tempfile::TempDir,
     mounted: bool,
 }
 
 impl Disk {
-    fn tmpfs(options: &str) -> Self {
+    pub(crate) fn tmpfs(options: &str) -> Self {
         let disk = Self {
             place: tempfile::tempdir().unwrap(),
             mounted: true,
@@ -108,7 +108,7 @@ impl Disk {
         system(&["xfs_io", "-x", "-c", "shutdown", path(&self.root())]);
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.place.path().join("disk")
     }
 }

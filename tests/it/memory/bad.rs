@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::{file, found, fragments, ids, ingest, line, must, speak};
-use crate::home::Home;
+use super::killed::{has, lines_with};
+use super::{DREAMSCRIBE, file, found, fragments, ids, ingest, line, must, speak};
+use crate::faults::Disk;
+use crate::home::{Home, has_privilege};
 
 const AT: &str = "2026-11-22T10:00:00Z";
 
@@ -170,4 +172,34 @@ fn places_of_a_newer_format_stay_as_they_are() {
     assert_eq!(ran.code, 78, "{ran:?}");
     assert_eq!(std::fs::read_to_string(places).unwrap(), newer);
     assert_eq!(found(&home, "saffron"), ["a"]);
+}
+
+#[test]
+fn what_a_full_disk_refuses_is_remembered_once_there_is_room() {
+    const MANY: u32 = 700;
+    if !has_privilege() {
+        return;
+    }
+    let disk = Disk::tmpfs("size=64m");
+    let home = Home::at(disk.root().join("home"));
+    let source = tempfile::NamedTempFile::new().unwrap();
+    let long = format!(" {}", "x".repeat(10_000));
+    std::fs::write(&source, lines_with(0, MANY, &long)).unwrap();
+    // There is room for some of the fragments alone.
+    let filler = disk.root().join("filler");
+    std::fs::write(&filler, vec![1; 60 << 20]).unwrap();
+    let refused = home
+        .command(DREAMSCRIBE)
+        .arg("ingest")
+        .arg(source.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(74), "{said}");
+    assert!(said.contains("No space left"), "{said}");
+    let before = ids(&home);
+    assert!(before.len() < MANY as usize, "all had room");
+    std::fs::remove_file(filler).unwrap();
+    must(&home, &format!("ingest {}", source.path().display()));
+    has(&home, MANY).unwrap();
 }

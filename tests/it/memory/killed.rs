@@ -44,7 +44,7 @@ fn lines(from: u32, to: u32) -> String {
     lines_with(from, to, "")
 }
 
-fn lines_with(from: u32, to: u32, more: &str) -> String {
+pub(super) fn lines_with(from: u32, to: u32, more: &str) -> String {
     let line = |n: u32| {
         let at = format!("2026-01-0{}T10:00:{:02}Z", 1 + n % 2, n % 60);
         line(
@@ -92,7 +92,7 @@ fn besiege(prepare: fn(&Home), verb: &str, after: fn(&Home) -> Verdict) {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-fn has(home: &Home, many: u32) -> Verdict {
+pub(super) fn has(home: &Home, many: u32) -> Verdict {
     let ids = ids(home);
     require(ids.len() == many as usize, || {
         format!("there are {}", ids.len())
