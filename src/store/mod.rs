@@ -23,5 +23,5 @@ pub use error::Error;
 pub(crate) use journal::{Line, Lines, fence, seal, sum, unsealed, verify};
 pub(crate) use lock::{Deadline, Hold, Lock, busy, take_waited, try_hold};
 pub(crate) use pages::Pages;
-pub(crate) use walk::files_below;
+pub(crate) use walk::{files_below, files_beside};
 pub(crate) use watch::{DirWatch, Slept};

@@ -42,6 +42,25 @@ pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
+/// The plain files in the directory of a file, the one that was written to last first. What cannot be looked at is left out.
+pub(crate) fn files_beside(file: &Path) -> Vec<PathBuf> {
+    let dir = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if let Ok(about) = entry.metadata()
+            && about.is_file()
+            && let Ok(written) = about.modified()
+        {
+            files.push((written, entry.path()));
+        }
+    }
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    files.into_iter().map(|(_, path)| path).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::rotated::back_to;
 use super::source::Skip;
 use crate::memory::error::Error;
 use crate::store::{self, File};
@@ -16,8 +17,6 @@ use crate::time::Timestamp;
 const PIECE: usize = 256 << 10;
 /// A longer line is passed over.
 pub(super) const MOST_LINE: usize = 256 << 10;
-/// Of those that were rotated away so many are looked at.
-const MOST_ROTATED: usize = 9;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct At {
@@ -70,6 +69,14 @@ pub(super) struct Line<'l> {
     pub(super) is_open: bool,
 }
 
+impl At {
+    /// Whether it was that file, or what it was copied from: then its first line must be known.
+    fn is_in(&self, file: &File) -> Result<bool, Error> {
+        let may_be = file.opened().ino == self.ino || self.head != 0;
+        Ok(may_be && is_same(file, self)?)
+    }
+}
+
 impl Growing {
     pub(super) fn open(
         path: &Path,
@@ -94,7 +101,7 @@ impl Growing {
         if let (From::File { file, .. }, Some(kept)) = (&growing.from, kept) {
             if is_same(file, &kept)? {
                 growing.resume(kept);
-            } else if let Some(rotated) = rotated(path, &kept)? {
+            } else if let Some(rotated) = back_to(path, |file| kept.is_in(file))? {
                 growing.go_back(rotated, kept)?;
             } else {
                 growing.lost = (kept.offset > 0).then_some(kept.offset);
@@ -325,26 +332,4 @@ fn head_of(file: &File) -> Result<u64, Error> {
 /// What a first line is known by.
 fn head(line: &[u8]) -> u64 {
     xxh3_64(&line[..line.len().min(MOST_LINE)]).max(1)
-}
-
-/// The file that was read, and what was begun after it and rotated away as well, the oldest first; as logrotate and others
-/// call them. A copy has another inode: then its first line must be known.
-fn rotated(path: &Path, kept: &At) -> Result<Option<Vec<File>>, Error> {
-    let mut later = Vec::new();
-    for n in 1..=MOST_ROTATED {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{n}"));
-        let file = match File::open_foreign(Path::new(&name)) {
-            Err(error) if error.is_absent() => return Ok(None),
-            other => other?,
-        };
-        let may_be = file.opened().ino == kept.ino || kept.head != 0;
-        let is_found = may_be && is_same(&file, kept)?;
-        later.push(file);
-        if is_found {
-            later.reverse();
-            return Ok(Some(later));
-        }
-    }
-    Ok(None)
 }

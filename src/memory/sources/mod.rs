@@ -8,6 +8,7 @@ mod given;
 mod line;
 mod lines;
 mod mail;
+mod rotated;
 mod source;
 mod stamp;
 mod tasks;

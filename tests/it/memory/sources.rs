@@ -115,6 +115,31 @@ fn a_log_that_grows_and_is_rotated_loses_and_doubles_no_line() {
 }
 
 #[test]
+fn a_log_that_is_rotated_by_its_date_loses_and_doubles_no_line() {
+    let at = |n: u32| format!("2026-11-22T10:00:{n:02}Z line {n}\n");
+    for (day, next) in [
+        ("app.log-20261122", "app.log-20261123"),
+        ("app.log.2026-11-22", "app.log.2026-11-23"),
+        ("app-2026-11-22.log", "app-2026-11-23.log"),
+    ] {
+        let home = Home::new();
+        let log = |name: &str, lines: std::ops::Range<u32>| {
+            file(&home, name, &lines.map(at).collect::<String>())
+        };
+        let first = log("app.log", 0..2);
+        assert_eq!(ingest(&home, "app.log"), 2);
+        log("app.log", 0..3);
+        std::fs::rename(&first, home.dir.join(day)).unwrap();
+        // One more day came and went unread.
+        log(next, 3..5);
+        log("app.log", 5..6);
+        assert_eq!(ingest(&home, "app.log"), 4, "{day}");
+        assert_eq!(ingest(&home, "app.log"), 0);
+        assert_eq!(ids(&home).len(), 6);
+    }
+}
+
+#[test]
 fn a_log_that_is_copied_and_truncated_is_read_on_in_its_copies() {
     let home = Home::new();
     let at = |n: u32| format!("2026-11-22T10:00:{n:02}Z line {n}\n");
