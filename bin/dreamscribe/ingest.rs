@@ -12,8 +12,9 @@ use super::progress::Pace;
 /// Remember what is new: events, mail, finished tasks and devlogs of this home, or any log
 ///
 /// Each source is read from where it was left, so that it may be called as often as you like; what is remembered
-/// already is known by its id. A line without a time has that of its neighbour. What cannot be read is counted and
-/// named, and the rest is remembered.
+/// already is known by its id. A log that was rotated is read on where it lies now: app.log.1, app.log-20261127,
+/// app-2026-11-27.log, as long as it is not packed. A line without a time has that of its neighbour. What cannot be read
+/// is counted and named, and the rest is remembered.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES
   dreamscribe ingest                           # all that this home tells

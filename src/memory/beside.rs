@@ -4,7 +4,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// So many jobs may wait.
-const MOST_WAITING: usize = 32;
+const MOST_WAITING: usize = 64;
 
 /// Does one job after the other. What comes of them it tells on a channel of its own.
 pub(super) trait Work: Send + 'static {

@@ -681,32 +681,38 @@ fn linking_of(
     }))
 }
 
-/// Whether the index covers just what lies there, by a look at each file.
-pub(super) fn is_current(shelf: &Shelf) -> Result<bool, Error> {
+/// What readers need, where the index covers just what lies there, by a look at each file.
+pub(super) fn current(shelf: &Shelf) -> Result<Option<(Index, Numbers)>, Error> {
     let derived = match shelf.dir.sub(DERIVED) {
-        Err(error) if error.is_absent() => return Ok(false),
+        Err(error) if error.is_absent() => return Ok(None),
         other => other?,
     };
     let days = shelf::derived::<Days>(&derived, DAYS)?;
     let Some(days) = days.filter(|it| it.v == VERSION) else {
-        return Ok(false);
+        return Ok(None);
     };
     let there = shelf.days()?;
     if there.len() != days.covered.len() {
-        return Ok(false);
+        return Ok(None);
     }
     for day in there {
         let Some(covered) = days.covered.get(&day) else {
-            return Ok(false);
+            return Ok(None);
         };
         if !shelf.is_unchanged(day, covered)? {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    let Ok(Some(index)) = Index::open(&terms(&derived)?) else {
-        return Ok(false);
+    let terms = match derived.sub(TERMS) {
+        Err(error) if error.is_absent() => return Ok(None),
+        other => other?,
     };
-    Ok(index.len() == days.count && Numbers::open(&terms(&derived)?)?.are_of(days.count))
+    let Ok(Some(index)) = Index::open(&terms) else {
+        return Ok(None);
+    };
+    let numbers = Numbers::open(&terms)?;
+    let is_whole = index.len() == days.count && numbers.are_of(days.count);
+    Ok(is_whole.then_some((index, numbers)))
 }
 
 /// What readers need; `None` where nothing is indexed.
@@ -715,12 +721,12 @@ pub(super) fn read(shelf: &Shelf) -> Result<Option<(Index, Numbers)>, Error> {
         Err(error) if error.is_absent() => return Ok(None),
         other => other?,
     };
-    let numbers = Numbers::open(&terms(&derived)?)?;
-    let index = match derived.sub(TERMS) {
+    let terms = match derived.sub(TERMS) {
         Err(error) if error.is_absent() => return Ok(None),
-        other => Index::open(&other?)?,
+        other => other?,
     };
-    Ok(index.map(|index| (index, numbers)))
+    let numbers = Numbers::open(&terms)?;
+    Ok(Index::open(&terms)?.map(|index| (index, numbers)))
 }
 
 /// All that is derived is made anew of the fragments, which stay as they are.

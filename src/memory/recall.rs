@@ -139,6 +139,30 @@ pub(super) fn mend(
     verbs::rebuild(home, now, telling).map(drop)
 }
 
+/// `None`: nothing was ever remembered.
+fn brought_up_to_date(
+    shelf: &Shelf,
+    now: Timestamp,
+    telling: &Telling<'_>,
+) -> Result<Option<(Index, Numbers)>, Error> {
+    if let Some(lock) = shelf.try_lock()? {
+        // A reader may not be allowed to write: then it goes by what is there.
+        let keeper = Keeper::with(shelf.again()?, lock, now, telling, None);
+        match keeper.and_then(|it| it.finish(now)) {
+            Ok(_) => {}
+            Err(error) => (telling.warn)(&format!("the index is not up to date: {error}")),
+        }
+    }
+    let there = keep::read(shelf)?;
+    if there.is_some() || shelf.days()?.is_empty() {
+        return Ok(there);
+    }
+    // Somebody makes it anew: what is remembered is not nothing.
+    let lock = shelf.lock()?;
+    Keeper::with(shelf.again()?, lock, now, telling, None)?.finish(now)?;
+    keep::read(shelf)
+}
+
 pub struct Memory<'a> {
     shelf: Shelf,
     index: Index,
@@ -157,29 +181,12 @@ impl<'a> Memory<'a> {
         let Some(shelf) = Shelf::open(home)? else {
             return Ok(None);
         };
-        let telling = Telling::warning(warn);
-        if !keep::is_current(&shelf)?
-            && let Some(lock) = shelf.try_lock()?
-        {
-            // A reader may not be allowed to write: then it goes by what is there.
-            let keeper = Keeper::with(shelf.again()?, lock, now, &telling, None);
-            match keeper.and_then(|it| it.finish(now)) {
-                Ok(_) => {}
-                Err(error) => warn(&format!("the index is not up to date: {error}")),
-            }
-        }
-        let (index, numbers) = match keep::read(&shelf)? {
-            Some(there) => there,
-            None if shelf.days()?.is_empty() => return Ok(None),
-            // Somebody makes it anew: what is remembered is not nothing.
-            None => {
-                let lock = shelf.lock()?;
-                Keeper::with(shelf.again()?, lock, now, &telling, None)?.finish(now)?;
-                match keep::read(&shelf)? {
-                    Some(there) => there,
-                    None => return Ok(None),
-                }
-            }
+        let there = match keep::current(&shelf)? {
+            Some(there) => Some(there),
+            None => brought_up_to_date(&shelf, now, &Telling::warning(warn))?,
+        };
+        let Some((index, numbers)) = there else {
+            return Ok(None);
         };
         Ok(Some(Self {
             shelf,

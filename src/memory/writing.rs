@@ -42,6 +42,7 @@ enum Job {
 /// How far the days are that a commit wrote to.
 type Written = BTreeMap<Day, Covered>;
 
+/// What whoever finds memories has of it: they are added, and made durable batch by batch.
 pub(super) struct Writing {
     scribe: Beside<Scribe>,
     some: Vec<Coming>,

@@ -11,9 +11,9 @@ const HEAVIEST: usize = 64 << 20;
 /// A segment is merged with those behind it unless it has more than so many times as many documents.
 const STEP: u64 = 4;
 /// So many segments that nobody lists yet are merged before there are more.
-const MOST_SEGMENTS: usize = 24;
+const MOST_SEGMENTS: usize = 32;
 /// So many that a commit adds wait to be merged at once: each document is written less often.
-const MOST_WAITING: usize = 8;
+const MOST_WAITING: usize = 24;
 
 /// The one writer of an index: its caller holds the lock. What was added counts from `commit` on. After an error it is of
 /// no more use: what it added since the last commit is to be added again.
