@@ -30,6 +30,11 @@ impl Error {
         self.is(Errno::NOENT)
     }
 
+    /// Somebody else's, and not to be read.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.is(Errno::ACCESS) || self.is(Errno::PERM)
+    }
+
     /// Something of that name is there, and was to be kept.
     pub(crate) fn is_taken(&self) -> bool {
         self.is(Errno::EXIST) || self.is(Errno::NOTEMPTY)

@@ -341,7 +341,8 @@ impl<'s> Cursor<'s> {
             for (&doc, &impact) in docs[..count].iter().zip(&self.impacts[ahead]) {
                 take(doc, impact);
             }
-            self.next += count - 1;
+            // At least the one at hand, whatever order somebody gave them.
+            self.next += count.max(1) - 1;
             self.advance()?;
         }
         Ok(())

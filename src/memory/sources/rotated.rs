@@ -39,7 +39,8 @@ fn first_of(
     let mut later = Vec::new();
     for path in paths {
         let file = match File::open_foreign(&path) {
-            Err(error) if error.is_absent() => return Ok(None),
+            // What came after it is not enough: the log itself is read, and what may be lost is said.
+            Err(error) if error.is_absent() || error.is_denied() => return Ok(None),
             other => other?,
         };
         let is_found = is_it(&file)?;
